@@ -1,0 +1,40 @@
+# make demo   the main job, end to end, on a generated scene
+# make test   format and lint, types, tests
+# make bench  the speed of every network against its textbook form
+# make format rewrite the code in the house style
+
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+PIP    := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test bench format clean
+
+demo: $(VENV)/core
+	$(RUN) -m geoloupe demo demo
+
+test: $(VENV)/dev
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(RUN) -m pytest -n 2 -m "not slow"
+
+bench: $(VENV)/dev
+	$(RUN) -m benchmarks.networks
+
+format: $(VENV)/dev
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+clean:
+	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/core: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "geoloupe needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/dev: $(VENV)/core
+	$(PIP) --editable ".[dev,export]"
+	touch $@
