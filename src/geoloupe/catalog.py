@@ -1,0 +1,48 @@
+"""Everything that can be chosen by name: kind -> name -> "module:attribute".
+
+Strings, so that a list of names costs no import of torch. An outside package adds to a kind through
+the entry-point group "geoloupe.<kind>"; it cannot replace a name of ours.
+"""
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from geoloupe.errors import InputError
+
+CATALOG: dict[str, dict[str, str]] = {
+    "network": {
+        "bicubic": "geoloupe.networks.bicubic:Bicubic",
+        "convformersr": "geoloupe.networks.convformersr:ConvFormerSR",
+        "dcm": "geoloupe.networks.dcm:DCM",
+        "edsr": "geoloupe.networks.edsr:EDSR",
+        "hsenet": "geoloupe.networks.hsenet:HSENet",
+        "lgcnet": "geoloupe.networks.lgcnet:LGCNet",
+        "mulsr": "geoloupe.networks.mulsr:MulSR",
+        "srcnn": "geoloupe.networks.srcnn:SRCNN",
+        "sspsr": "geoloupe.networks.sspsr:SSPSR",
+        "tsfnet": "geoloupe.networks.tsfnet:TSFNet",
+        "vdsr": "geoloupe.networks.vdsr:VDSR",
+    },
+}
+
+
+@cache
+def targets(kind: str) -> dict[str, str]:
+    """Map the names of a kind, plug-ins included, to their "module:attribute"."""
+    plugins = {entry.name: entry.value for entry in entry_points(group=f"geoloupe.{kind}")}
+    return plugins | CATALOG[kind]
+
+
+def names(kind: str) -> list[str]:
+    """List the names of a kind in order."""
+    return sorted(targets(kind))
+
+
+def resolve(kind: str, name: str) -> object:
+    """Import what a name stands for; an unknown name is an InputError with the nearest one."""
+    known = targets(kind)
+    if name not in known:
+        raise InputError.unknown(kind, name, known)
+    module, _, attribute = known[name].partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,58 @@
+"""Strict settings: plain frozen dataclasses, filled from untrusted values and checked by type."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from geoloupe.errors import InputError
+
+SettingsT = TypeVar("SettingsT")
+
+
+def build(settings_class: type[SettingsT], values: Mapping[str, Any], owner: str) -> SettingsT:
+    """Make the settings of `owner`; an unknown key or a wrong type is an InputError naming it."""
+    known = [field.name for field in fields(settings_class)]  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise InputError.unknown(f"setting of {owner}", key, known)
+    try:
+        return TypeAdapter(settings_class).validate_python(dict(values))
+    except ValidationError as error:
+        raise InputError(f"{owner}: {_sentence(error)}") from None
+    except ValueError as error:  # a rule of the settings themselves, such as "scale must be 2"
+        raise InputError(f"{owner}: {error}") from None
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """Read `key=value` words, with values as in JSON and bare words or lists as text."""
+    values = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"--set {assignment!r}: write it as key=value, such as scale=4")
+        values[key.strip()] = _value(text.strip())
+    return values
+
+
+def _value(text: str) -> Any:
+    for candidate in (text, f"[{text}]") if "," in text else (text,):
+        try:
+            return json.loads(candidate)
+        except json.JSONDecodeError:
+            continue
+    return text
+
+
+def _sentence(error: ValidationError) -> str:
+    parts = []
+    for problem in error.errors(include_url=False):
+        where = ".".join(str(step) for step in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        parts.append(f"{where}: {message}" if where else message)
+    return "; ".join(parts)
+
+
+STRICT = ConfigDict(extra="forbid", frozen=True)
