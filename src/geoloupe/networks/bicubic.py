@@ -1,0 +1,60 @@
+"""Bicubic interpolation as a network without weights: the yardstick and the safe default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from torch import Tensor, nn
+
+from geoloupe.networks.resize import bicubic_up
+from geoloupe.networks.signature import Reference, Signature
+
+
+@dataclass(frozen=True, kw_only=True)
+class BicubicSettings:
+    """Only the factor."""
+
+    scale: int = 4
+
+    def __post_init__(self) -> None:
+        if self.scale < 1:
+            raise ValueError(f"scale must be 1 or more, not {self.scale}")
+
+    @classmethod
+    def tiny(cls) -> Self:
+        """Make the settings that tests use."""
+        return cls(scale=3)
+
+
+class Bicubic(nn.Module):
+    """(N,C,H,W) -> (N,C,H*scale,W*scale), MATLAB-compatible, for any band count."""
+
+    Settings: ClassVar[type] = BicubicSettings
+    REFERENCE: ClassVar[Reference] = Reference(
+        title="Bicubic",
+        task="interpolation, any bands: the baseline",
+        scales=(2, 3, 4, 8, 16),
+        paper="Keys, IEEE TASSP 1981",
+    )
+    PUBLISHED: ClassVar[Mapping[str, str | None]] = {}
+    ASK: ClassVar[Mapping[str, str]] = {"scale": "interpolation has no weights"}
+
+    def __init__(self, settings: BicubicSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.signature = Signature(
+            scale=settings.scale, bands=None, tile=256, margin=4, reach="local"
+        )
+
+    def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Return the enlarged image as the only stage."""
+        return (bicubic_up(lr, self.settings.scale),)
+
+    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
+        """Return the last stage."""
+        return self.stages(lr, guide)[-1]
+
+    @classmethod
+    def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Tell nothing: there are no shapes."""
+        return {}

@@ -1,0 +1,57 @@
+"""What every network is: its promise to callers and the shape of its class."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """What a network promises its callers, in LR pixels.
+
+    Every network takes any size from `minimum` up and returns exactly `scale` times it; `multiple`
+    is the size step at which it needs no padding of its own, so tiles are chosen by it.
+    """
+
+    scale: int
+    bands: int | None  # None: any number
+    guide_bands: int = 0  # 0: takes no guide
+    minimum: int = 1
+    multiple: int = 1
+    tile: int = 64  # what a scene is cut into unless the card says otherwise
+    margin: int = 8  # context that a tile throws away on each side
+    reach: Literal["local", "global"] = "global"  # local: tiled equals whole, and a test proves it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """Where a network comes from and what it is for, one line each."""
+
+    title: str
+    task: str
+    scales: tuple[int, ...]
+    paper: str
+
+
+@runtime_checkable
+class Network(Protocol):
+    """An `nn.Module` made from its settings alone, with a forward that returns the last stage."""
+
+    Settings: ClassVar[type]  # frozen dataclass with scale, bands and .tiny() for tests
+    REFERENCE: ClassVar[Reference]
+    PUBLISHED: ClassVar[Mapping[str, str | None]]  # published name -> ours; None: not needed
+    ASK: ClassVar[Mapping[str, str]]  # settings that no checkpoint shows -> why they are asked for
+
+    settings: Any
+    signature: Signature
+
+    def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Return all images trained on, (N,C,H*scale,W*scale) each; the last is the answer."""
+        ...
+
+    @classmethod
+    def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Read from our names and shapes every setting that they tell."""
+        ...
