@@ -1,0 +1,308 @@
+"""ConvFormerSR: a transformer and a CNN side by side, for cross-sensor super-resolution.
+
+Li et al., IEEE TGRS 2024, doi 10.1109/TGRS.2023.3340043.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from geoloupe.networks.convolution import conv
+from geoloupe.networks.mean import MeanShift
+from geoloupe.networks.padding import pad_to_multiple
+from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.upsample import UpBlock, factors, infer_scale
+from geoloupe.networks.windows import WindowAttention
+
+UP_FEATURES = 64
+RESIDUAL_BLOCKS = 16
+RESIDUAL_SCALE = 0.2
+GLOBAL_PATH_SCALE = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvFormerSRSettings:
+    """The configuration of the published example; `branches` is for ablations."""
+
+    scale: int = 3
+    bands: int = 3
+    embed: int = 60
+    depths: tuple[int, ...] = (6, 6, 6, 6)
+    heads: tuple[int, ...] = (6, 6, 6, 6)
+    window: int = 8
+    mlp_ratio: float = 4.0
+    drop_path: float = 0.1
+    mean: tuple[float, ...] | None = None  # None: zero
+    value_range: float = 1.0
+    shifted: bool = True  # False where the training input was no larger than a window
+    branches: Literal["both", "cnn", "transformer"] = "both"
+
+    def __post_init__(self) -> None:
+        factors(self.scale)
+        if len(self.depths) != len(self.heads):
+            raise ValueError(f"depths {self.depths} and heads {self.heads} differ in length")
+        if any(self.embed % heads for heads in self.heads):
+            raise ValueError(f"embed {self.embed} is not a multiple of heads {self.heads}")
+        if self.mean is not None and len(self.mean) != self.bands:
+            raise ValueError(f"mean has {len(self.mean)} values for {self.bands} bands")
+
+    @classmethod
+    def tiny(cls) -> Self:
+        """Make the settings that tests use."""
+        return cls(scale=2, embed=16, depths=(2, 2), heads=(2, 2), window=4)
+
+
+class ChannelMatrixAttention(nn.Module):
+    """CAM: channels attend to channels over the whole image; a free scalar starts it at nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.flatten(2)
+        energy = flat @ flat.mT
+        energy = energy.amax(-1, keepdim=True) - energy
+        return self.gamma * (energy.softmax(-1) @ flat).view_as(x) + x
+
+
+class EnhancedAttentionBlock(nn.Module):
+    """Windowed attention beside a convolutional path over the whole image (N,H,W,E)."""
+
+    def __init__(self, settings: ConvFormerSRSettings, heads: int, shift: int, drop: float) -> None:
+        super().__init__()
+        embed = settings.embed
+        hidden = int(embed * settings.mlp_ratio)
+        self.norm1 = nn.LayerNorm(embed)
+        self.squeeze = conv(3, embed, embed // 3)
+        self.expand = conv(3, embed // 3, embed)
+        self.channels = ChannelMatrixAttention()
+        self.windows = WindowAttention(embed, heads, settings.window, shift)
+        self.norm2 = nn.LayerNorm(embed)
+        self.mlp = nn.Sequential(nn.Linear(embed, hidden), nn.GELU(), nn.Linear(hidden, embed))
+        self.drop = drop
+
+    def forward(self, t: Tensor) -> Tensor:
+        n = self.norm1(t)
+        whole = self.channels(self.expand(F.gelu(self.squeeze(to_map(n)))))
+        t = t + self.drop_path(self.windows(n)) + GLOBAL_PATH_SCALE * to_tokens(whole)
+        return t + self.drop_path(self.mlp(self.norm2(t)))
+
+    def drop_path(self, x: Tensor) -> Tensor:
+        """Leave the path out for whole samples while training, keeping its expectation."""
+        if not self.training or self.drop == 0:
+            return x
+        keep = x.new_empty(x.shape[0], 1, 1, 1).bernoulli_(1 - self.drop)
+        return x * keep / (1 - self.drop)
+
+
+class AttentionGroup(nn.Module):
+    """RAG: attention blocks, every second one shifted, then a convolution and a skip (N,H,W,E)."""
+
+    def __init__(self, settings: ConvFormerSRSettings, stage: int) -> None:
+        super().__init__()
+        depth, heads = settings.depths[stage], settings.heads[stage]
+        first, last = sum(settings.depths[:stage]), sum(settings.depths) - 1
+        step = settings.drop_path / max(last, 1)
+        half = settings.window // 2 if settings.shifted else 0
+        self.blocks = nn.ModuleList(
+            EnhancedAttentionBlock(settings, heads, half * (j % 2), step * (first + j))
+            for j in range(depth)
+        )
+        self.conv = conv(3, settings.embed, settings.embed)
+
+    def forward(self, t: Tensor) -> Tensor:
+        deep = t
+        for block in self.blocks:
+            deep = block(deep)
+        return t + to_tokens(self.conv(to_map(deep)))
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions and a skip (N,E,H,W)."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.conv1 = conv(3, features, features)
+        self.conv2 = conv(3, features, features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + RESIDUAL_SCALE * self.conv2(F.leaky_relu(self.conv1(x), 0.2))
+
+
+class Fusion(nn.Module):
+    """FFM: the CNN map gated in space plus the transformer map gated in channels (N,E,H,W)."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.where = conv(7, 2, 1, bias=False)
+        self.which = nn.Sequential(
+            conv(1, features, features // 16, bias=False),
+            nn.ReLU(),
+            conv(1, features // 16, features, bias=False),
+        )
+        self.from_cnn = conv(3, features, features)
+        self.from_transformer = conv(3, features, features)
+
+    def forward(self, c: Tensor, u: Tensor) -> Tensor:
+        summary = torch.cat([c.mean(1, keepdim=True), c.amax(1, keepdim=True)], dim=1)
+        spatial = torch.sigmoid(self.where(summary))
+        mean, peak = u.mean((2, 3), keepdim=True), u.amax((2, 3), keepdim=True)
+        channel = torch.sigmoid(self.which(mean) + self.which(peak))
+        return self.from_cnn(spatial * c) + self.from_transformer(channel * u)
+
+
+class ConvFormerSR(nn.Module):
+    """(N,bands,H,W) reflectance in [0, 1] -> (N,bands,H*scale,W*scale)."""
+
+    Settings: ClassVar[type] = ConvFormerSRSettings
+    REFERENCE: ClassVar[Reference] = Reference(
+        title="ConvFormerSR",
+        task="multispectral across sensors, transformer + CNN",
+        scales=(2, 3, 4, 8),
+        paper="Li et al., IEEE TGRS 2024",
+    )
+    PUBLISHED: ClassVar[Mapping[str, str | None]] = {
+        "conv_first": "shallow",
+        "patch_embed.norm": "patch_norm",
+        **{
+            f"RAG_Layers.{{i}}.attn.blocks.{{j}}.{theirs}": ours
+            and f"groups.{{i}}.blocks.{{j}}.{ours}"
+            for theirs, ours in (
+                ("norm1", "norm1"),
+                ("norm2", "norm2"),
+                ("attn_mask", None),
+                ("attn.relative_position_index", None),
+                ("attn.relative_position_bias_table", "windows.bias_table"),
+                ("attn.qkv", "windows.qkv"),
+                ("attn.proj", "windows.out"),
+                ("mlp.fc1", "mlp.0"),
+                ("mlp.fc2", "mlp.2"),
+                ("conv_block.conv1.0", "squeeze"),
+                ("conv_block.conv1.2", "expand"),
+                ("conv_block.cam.gamma", "channels.gamma"),
+            )
+        },
+        "RAG_Layers.{i}.conv": "groups.{i}.conv",
+        "norm": "norm",
+        "layers_after_RAG.{i}": "to_cnn.{i}",
+        "RCG_Layers.{i}.{k}.conv1": "residual.{i}.{k}.conv1",
+        "RCG_Layers.{i}.{k}.conv2": "residual.{i}.{k}.conv2",
+        "FFM_Layers.{i}.spat_attn.conv1": "fusion.{i}.where",
+        "FFM_Layers.{i}.chan_attn.fc.{k}": "fusion.{i}.which.{k}",
+        "FFM_Layers.{i}.conv1": "fusion.{i}.from_cnn",
+        "FFM_Layers.{i}.conv2": "fusion.{i}.from_transformer",
+        "conv_after_body": "after_body",
+        "conv_before_upsample.0": "before_upsample",
+        "upsample.{k}": "upsample.{k}",
+        "conv_last": "last",
+    }
+    ASK: ClassVar[Mapping[str, str]] = {
+        "mean": "the published files do not hold the mean their input was centred on; "
+        "one value a band, 0 for the published default",
+    }
+
+    def __init__(self, settings: ConvFormerSRSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.signature = Signature(
+            scale=settings.scale,
+            bands=settings.bands,
+            multiple=settings.window,
+            tile=64,
+            margin=8,
+        )
+        embed, stages = settings.embed, len(settings.depths)
+        self.shift = MeanShift(settings.mean or (0.0,) * settings.bands, settings.value_range)
+        self.shallow = conv(3, settings.bands, embed)
+        self.after_body = conv(3, embed, embed)
+        self.before_upsample = conv(3, embed, UP_FEATURES)
+        self.upsample = UpBlock(UP_FEATURES, settings.scale)
+        self.last = conv(3, UP_FEATURES, settings.bands)
+        if settings.branches != "cnn":
+            self.patch_norm = nn.LayerNorm(embed)
+            self.groups = nn.ModuleList(AttentionGroup(settings, i) for i in range(stages))
+            self.norm = nn.LayerNorm(embed)  # one for all stages, as published
+            self.to_cnn = nn.ModuleList(conv(3, embed, embed) for _ in range(stages))
+        if settings.branches != "transformer":
+            self.residual = nn.ModuleList(
+                nn.Sequential(*(ResidualBlock(embed) for _ in range(RESIDUAL_BLOCKS)))
+                for _ in range(stages)
+            )
+        if settings.branches == "both":
+            self.fusion = nn.ModuleList(Fusion(embed) for _ in range(stages))
+        self.apply(_initialise)
+
+    def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Return the answer as the only stage."""
+        height, width = (side * self.settings.scale for side in lr.shape[-2:])
+        x = self.shift.remove(pad_to_multiple(lr, self.settings.window))
+        s = self.shallow(x)
+        x = self.after_body(self.deep(s)) + s
+        x = self.last(self.upsample(F.leaky_relu(self.before_upsample(x), 0.01)))
+        return (self.shift.add(x)[..., :height, :width],)
+
+    def deep(self, s: Tensor) -> Tensor:
+        """Run both branches stage by stage; only the CNN's map receives the fusion (N,E,H,W)."""
+        c = s
+        t = self.patch_norm(to_tokens(s)) if self.settings.branches != "cnn" else s
+        for i in range(len(self.settings.depths)):
+            if self.settings.branches != "cnn":
+                t = self.groups[i](t)
+                u = self.to_cnn[i](to_map(self.norm(t)))
+            if self.settings.branches != "transformer":
+                c = self.residual[i](c)
+            if self.settings.branches == "both":
+                c = self.fusion[i](c, u)
+        return u if self.settings.branches == "transformer" else c
+
+    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
+        """Return the last stage."""
+        return self.stages(lr, guide)[-1]
+
+    @classmethod
+    def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Read the settings that the shapes tell."""
+        embed, bands = shapes["shallow.weight"][:2]
+        tables = {
+            (int(name.split(".")[1]), int(name.split(".")[3])): shape
+            for name, shape in shapes.items()
+            if name.endswith("bias_table")
+        }
+        told: dict[str, Any] = {
+            "scale": infer_scale(shapes, "upsample"),
+            "bands": bands,
+            "embed": embed,
+        }
+        if not tables:
+            count = len({name.split(".")[1] for name in shapes if name.startswith("residual.")})
+            return told | {"branches": "cnn", "depths": (1,) * count, "heads": (1,) * count}
+        count = 1 + max(stage for stage, _ in tables)
+        return told | {
+            "branches": "both" if "fusion.0.where.weight" in shapes else "transformer",
+            "depths": tuple(sum(s == i for s, _ in tables) for i in range(count)),
+            "heads": tuple(tables[i, 0][1] for i in range(count)),
+            "window": (round(tables[0, 0][0] ** 0.5) + 1) // 2,
+            "mlp_ratio": shapes["groups.0.blocks.0.mlp.0.weight"][0] / embed,
+        }
+
+
+def to_map(tokens: Tensor) -> Tensor:
+    """(N,H,W,E) -> (N,E,H,W)."""
+    return rearrange(tokens, "n h w e -> n e h w")
+
+
+def to_tokens(image: Tensor) -> Tensor:
+    """(N,E,H,W) -> (N,H,W,E)."""
+    return rearrange(image, "n e h w -> n h w e")
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)
