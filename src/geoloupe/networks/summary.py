@@ -1,0 +1,86 @@
+"""What a network is made of, as plain rows to print."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from geoloupe import catalog
+from geoloupe.networks import build, network_class
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One network of the catalog in its default configuration."""
+
+    name: str
+    task: str
+    scales: tuple[int, ...]
+    parameters: int
+    paper: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a network: what it is called, its type, and its value."""
+
+    name: str
+    type: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Part:
+    """One direct part of a network."""
+
+    name: str
+    kind: str
+    purpose: str
+    parameters: int
+
+
+def overview() -> list[Overview]:
+    """List every network of the catalog."""
+    rows = []
+    for name in catalog.names("network"):
+        facts = network_class(name).REFERENCE
+        count = parameter_count(_outline(name, {}))
+        rows.append(Overview(name, facts.task, facts.scales, count, facts.paper))
+    return rows
+
+
+def describe(name: str, values: Mapping[str, Any]) -> tuple[list[Setting], list[Part]]:
+    """List the settings of a network, with these values in place of defaults, and its parts."""
+    network = _outline(name, values)
+    settings = cast("Any", network).settings
+    rows = [
+        Setting(field.name, _type_name(field.type), getattr(settings, field.name))
+        for field in fields(settings)
+    ]
+    parts = [_part(part_name, part) for part_name, part in network.named_children()]
+    return rows, [part for part in parts if part.parameters]
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Count the trainable numbers of a network."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _outline(name: str, values: Mapping[str, Any]) -> nn.Module:
+    with torch.device("meta"):  # shapes without memory
+        return cast("nn.Module", build(name, **values))
+
+
+def _part(name: str, part: nn.Module) -> Part:
+    shown, times = part, ""
+    if isinstance(part, nn.ModuleList) and len(part):
+        shown, times = part[0], f"{len(part)} x "
+    own = not type(shown).__module__.startswith("torch.")
+    purpose = (type(shown).__doc__ or "").strip().splitlines()[0] if own else ""
+    return Part(name, f"{times}{type(shown).__name__}", purpose, parameter_count(part))
+
+
+def _type_name(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
