@@ -30,7 +30,7 @@ def up_taps(scale: int) -> tuple[NDArray[np.float64], int]:
 
 @cache
 def down_taps(scale: int) -> tuple[NDArray[np.float64], int]:
-    """Weights (taps,) of every output pixel and the offset of the first tap, antialiased, /scale."""
+    """Weights (taps,) of every output pixel and the first tap's offset, antialiased, for /scale."""
     centre = (scale - 1) / 2
     first = int(np.floor(centre - 2 * scale)) + 1
     position = np.arange(first, int(np.ceil(centre + 2 * scale)))

@@ -200,7 +200,7 @@ class ConvFormerSR(nn.Module):
         "conv_after_body": "after_body",
         "conv_before_upsample.0": "before_upsample",
         "upsample.{k}": "upsample.{k}",
-        "conv_last": "last",
+        "conv_last": "tail",
     }
     ASK: ClassVar[Mapping[str, str]] = {
         "mean": "the published files do not hold the mean their input was centred on; "
@@ -223,7 +223,7 @@ class ConvFormerSR(nn.Module):
         self.after_body = conv(3, embed, embed)
         self.before_upsample = conv(3, embed, UP_FEATURES)
         self.upsample = UpBlock(UP_FEATURES, settings.scale)
-        self.last = conv(3, UP_FEATURES, settings.bands)
+        self.tail = conv(3, UP_FEATURES, settings.bands)
         if settings.branches != "cnn":
             self.patch_norm = nn.LayerNorm(embed)
             self.groups = nn.ModuleList(AttentionGroup(settings, i) for i in range(stages))
@@ -244,7 +244,7 @@ class ConvFormerSR(nn.Module):
         x = self.shift.remove(pad_to_multiple(lr, self.settings.window))
         s = self.shallow(x)
         x = self.after_body(self.deep(s)) + s
-        x = self.last(self.upsample(F.leaky_relu(self.before_upsample(x), 0.01)))
+        x = self.tail(self.upsample(F.leaky_relu(self.before_upsample(x), 0.01)))
         return (self.shift.add(x)[..., :height, :width],)
 
     def deep(self, s: Tensor) -> Tensor:

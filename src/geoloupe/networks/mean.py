@@ -34,6 +34,6 @@ def infer_mean(published: Mapping[str, Tensor]) -> dict[str, Any]:
     product = (-bias).tolist()
     value_range = 255.0 if max(abs(value) for value in product) > 1 else 1.0
     return {
-        "mean": tuple(value / value_range for value in product),
+        "mean": tuple(round(value / value_range, 7) for value in product),
         "value_range": value_range,
     }

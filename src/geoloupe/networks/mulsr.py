@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-from geoloupe.networks.convolution import conv
 from geoloupe.networks.signature import Reference, Signature
 
 ENCODERS = 4

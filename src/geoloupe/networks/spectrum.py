@@ -11,6 +11,8 @@ SHARPNESS = 3.0  # a band's half width holds this many standard deviations
 
 def to_spectrum(x: Tensor) -> Tensor:
     """(N,C,H,W), H and W even -> complex (N,C,H,W/2+1) with frequency zero in row H/2-1."""
+    if x.dtype in (torch.bfloat16, torch.float16):
+        x = x.float()  # no transform takes half precision, and a phase would not survive it
     return torch.fft.rfft2(x + OFFSET).roll(x.shape[-2] // 2 - 1, dims=-2)
 
 

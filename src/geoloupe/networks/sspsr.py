@@ -126,6 +126,8 @@ class SSPSR(nn.Module):
         "overlap": "the shapes do not show how many bands neighbouring groups share",
     }
 
+    members: Tensor
+
     def __init__(self, settings: SSPSRSettings) -> None:
         super().__init__()
         self.settings = settings

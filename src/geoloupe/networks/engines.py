@@ -1,0 +1,150 @@
+"""What can run a prepared network: PyTorch itself, its compiler, OpenVINO, ONNX Runtime.
+
+Each engine is a function of the plain network, the prepared one and the precision. All but torch
+are proven at run time: the first image of each size also goes through torch, and an engine whose
+answer differs is refused. Compilers have been seen to miscompile a network silently.
+"""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from geoloupe.errors import InputError, RunError
+
+Run = Callable[[Tensor, Tensor | None], tuple[Tensor, ...]]
+TOLERANCE = {"fp32": 1e-4, "bf16": 3e-2}  # of 1 + the standard deviation of the answer
+
+
+def run_torch(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
+    """Run the prepared network as it is."""
+    return _Stages(ready)
+
+
+def run_compiled(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
+    """Run the prepared network through torch.compile."""
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        raise InputError("--engine compile needs a C++ compiler (g++ or clang++); install one")
+    stages = _Stages(ready)
+    compiled = torch.compile(stages, dynamic=False)
+    return _Proven(lambda *inputs: compiled, stages, precision, name="compile")
+
+
+def run_openvino(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
+    """Run the plain network through OpenVINO, one model for each size."""
+    try:
+        import openvino
+    except ImportError:
+        raise InputError(_missing("openvino")) from None
+
+    def build(*inputs: Tensor) -> Run:
+        core = openvino.Core()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the tracer's, about shapes that are fixed here
+            model = openvino.convert_model(
+                _Stages(plain), example_input=inputs, input=[list(x.shape) for x in inputs]
+            )
+        hint = {"INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision]}
+        threads = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        compiled = core.compile_model(model, "CPU", hint | threads)
+
+        def run(*given: Tensor | None) -> tuple[Tensor, ...]:
+            arrays = [x.contiguous().numpy() for x in given if x is not None]
+            found = compiled(arrays)
+            return tuple(torch.from_numpy(found[port]) for port in compiled.outputs)
+
+        return run
+
+    return _Proven(build, _Stages(ready), precision, name="openvino")
+
+
+def run_onnxruntime(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
+    """Run the plain network through ONNX Runtime, one session for each size."""
+    if precision != "fp32":
+        raise InputError("--engine onnxruntime computes in fp32 only; leave --precision out")
+    try:
+        import onnx  # noqa: F401 (the exporter needs it)
+        import onnxruntime
+    except ImportError:
+        raise InputError(_missing("onnxruntime")) from None
+
+    def build(*inputs: Tensor) -> Run:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            path = Path(folder) / "network.onnx"
+            torch.onnx.export(_Stages(plain), inputs, path, opset_version=18, dynamo=False)
+            session = onnxruntime.InferenceSession(path, options)
+        names = [port.name for port in session.get_inputs()]
+
+        def run(*given: Tensor | None) -> tuple[Tensor, ...]:
+            arrays = [x.contiguous().numpy() for x in given if x is not None]
+            found = session.run(None, dict(zip(names, arrays, strict=True)))
+            return tuple(torch.from_numpy(array) for array in found)
+
+        return run
+
+    return _Proven(build, _Stages(ready), precision, name="onnxruntime")
+
+
+ENGINES: dict[str, Callable[[nn.Module, nn.Module, str], Run]] = {
+    "torch": run_torch,
+    "compile": run_compiled,
+    "openvino": run_openvino,
+    "onnxruntime": run_onnxruntime,
+}
+
+
+class _Stages(nn.Module):
+    """A network whose forward gives all stages."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
+        return self.network.stages(lr, guide)
+
+
+class _Proven:
+    """An engine that is built for each size of input and compared with torch there once."""
+
+    def __init__(
+        self, build: Callable[..., Run], reference: Run, precision: str, *, name: str
+    ) -> None:
+        self.build, self.reference, self.precision, self.name = build, reference, precision, name
+        self.known: dict[tuple[torch.Size | None, ...], Run] = {}
+
+    def __call__(self, lr: Tensor, guide: Tensor | None) -> tuple[Tensor, ...]:
+        sizes = (lr.shape, guide.shape if guide is not None else None)
+        if sizes in self.known:
+            return self.known[sizes](lr, guide)
+        expected = self.reference(lr, guide)
+        inputs = (lr,) if guide is None else (lr, guide)
+        try:
+            run = self.build(*inputs)
+            found = run(lr, guide)
+        except Exception as error:  # noqa: BLE001 (each engine has failures of its own kinds)
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise RunError(
+                f"the engine {self.name} cannot run this network ({reason}); use --engine torch"
+            ) from None
+        for ours, theirs in zip(expected, found, strict=True):
+            gap = ((ours - theirs).abs().max() / (1 + ours.std())).item()
+            if not gap <= TOLERANCE[self.precision]:  # written so that NaN fails
+                raise RunError(
+                    f"the engine {self.name} gives another answer than PyTorch (they differ by "
+                    f"{gap:.1e}); use --engine torch"
+                )
+        self.known[sizes] = run
+        return expected
+
+
+def _missing(package: str) -> str:
+    return f"--engine {package} needs the package: pip install 'geoloupe[export]'"

@@ -1,0 +1,84 @@
+"""One place that makes a trained network fast; the networks' own files stay plain."""
+
+from copy import deepcopy
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from geoloupe.networks.engines import ENGINES, Run
+from geoloupe.networks.precision import keep_ends_exact
+from geoloupe.networks.rewrites import rewrite
+from geoloupe.networks.rewrites.pointwise import replace_pointwise
+from geoloupe.networks.signature import Network
+
+Precision = Literal["fp32", "bf16"]
+Engine = Literal["torch", "compile", "openvino", "onnxruntime"]
+
+
+class Prepared(nn.Module):
+    """A network ready to run: the same answers from the same weights, but for rounding."""
+
+    def __init__(self, network: Network, run: Run, precision: Precision) -> None:
+        super().__init__()
+        self.settings, self.signature = network.settings, network.signature
+        self.precision = precision
+        self.run = run
+
+    @torch.inference_mode()
+    def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Return the stages of the network it was made from."""
+        layout = torch.channels_last
+        lr = lr.contiguous(memory_format=layout)
+        guide = guide if guide is None else guide.contiguous(memory_format=layout)
+        low = self.precision == "bf16"
+        with torch.autocast(lr.device.type, torch.bfloat16, enabled=low, cache_enabled=False):
+            return tuple(stage.float() for stage in self.run(lr, guide))
+
+    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
+        """Return the last stage."""
+        return self.stages(lr, guide)[-1]
+
+
+def prepare_for_inference(
+    network: Network, *, precision: Precision = "fp32", engine: Engine = "torch"
+) -> Prepared:
+    """Copy a network and make the copy fast: weights folded, blocks rewritten, channels last.
+
+    An engine other than torch is compared with torch on the first image of each size.
+    """
+    plain = deepcopy(cast("nn.Module", network)).eval().requires_grad_(False)
+    fold_weight_norm(plain)
+    ready = rewrite(deepcopy(plain))
+    replace_pointwise(ready)
+    ready = ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if precision == "bf16":
+        keep_ends_exact(ready)
+    return Prepared(network, ENGINES[engine](plain, ready, precision), precision)
+
+
+def fold_weight_norm(module: nn.Module) -> None:
+    """Replace every weight-normalised convolution inside a module by a plain one."""
+    for name, part in list(module.named_children()):
+        if parametrize.is_parametrized(part):
+            setattr(module, name, _plain(part))
+        else:
+            fold_weight_norm(part)
+
+
+def _plain(layer: nn.Module) -> nn.Module:
+    # Not remove_parametrizations: a copied module shares its class with the one it was copied from,
+    # and taking the property off that class would break the original.
+    assert isinstance(layer, nn.Conv2d | nn.Conv3d)
+    kind = nn.Conv2d if isinstance(layer, nn.Conv2d) else nn.Conv3d
+    plain = kind(
+        layer.in_channels,
+        layer.out_channels,
+        layer.kernel_size,  # type: ignore[arg-type]
+        layer.stride,  # type: ignore[arg-type]
+        layer.padding,  # type: ignore[arg-type]
+    )
+    plain.weight = nn.Parameter(layer.weight.detach(), requires_grad=False)
+    plain.bias = layer.bias
+    return plain
