@@ -66,7 +66,7 @@ class ChannelMatrixAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(2)
-        energy = flat @ flat.mT
+        energy = flat @ flat.transpose(-2, -1)
         energy = energy.amax(-1, keepdim=True) - energy
         return self.gamma * (energy.softmax(-1) @ flat).view_as(x) + x
 

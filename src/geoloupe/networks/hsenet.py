@@ -64,10 +64,10 @@ class NonLocal(nn.Module):
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Softmax attention over all pixels of maps (N,D,H,W), in memory linear in their number."""
-    q, k, v = (x.flatten(2).mT.unsqueeze(1).contiguous() for x in (query, key, value))
+    q, k, v = (x.flatten(2).transpose(-2, -1).unsqueeze(1).contiguous() for x in (query, key, value))
     # Published network: no 1/sqrt(d) here. Adding it changes what every weight file means.
     found = F.scaled_dot_product_attention(q, k, v, scale=1.0)
-    return found.squeeze(1).mT.reshape(value.shape)
+    return found.squeeze(1).transpose(-2, -1).reshape(value.shape)
 
 
 class SingleScale(nn.Module):

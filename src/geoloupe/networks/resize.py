@@ -1,5 +1,7 @@
 """MATLAB-compatible bicubic resampling of tensors by whole factors; differentiable."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,15 +11,24 @@ from geoloupe.imagery.resize import symmetric_index, up_taps
 
 def bicubic_up(x: Tensor, scale: int) -> Tensor:
     """Enlarge (N,C,H,W) to (N,C,H*scale,W*scale) as MATLAB's imresize does."""
-    return _enlarge_rows(_enlarge_rows(x, scale).mT, scale).mT
+    x = _enlarge_rows(x, scale).transpose(-2, -1)
+    return _enlarge_rows(x, scale).transpose(-2, -1)
 
 
 def _enlarge_rows(x: Tensor, scale: int) -> Tensor:
     """Enlarge (N,C,H,W) to (N,C,H*scale,W): one short filter down the columns per phase."""
-    weights, first = up_taps(scale)
     n, c, h, w = x.shape
-    index = symmetric_index(h, -first, weights.shape[1] - 1 + first)
-    padded = x.index_select(2, torch.from_numpy(index).to(x.device)).reshape(n * c, 1, -1, w)
-    kernel = torch.from_numpy(weights).to(x)[:, None, :, None]
-    phases = F.conv2d(padded, kernel)  # (N*C, scale, H, W)
+    kernel, index = _filters(int(h), scale)
+    padded = x.index_select(2, index.to(x.device)).reshape(n * c, 1, -1, w)
+    phases = F.conv2d(padded, kernel.to(x))  # (N*C, scale, H, W)
     return phases.transpose(1, 2).reshape(n, c, h * scale, w)
+
+
+@torch.compiler.disable
+@lru_cache(maxsize=32)
+@torch.inference_mode(False)
+def _filters(height: int, scale: int) -> tuple[Tensor, Tensor]:
+    """Return the filter of each phase (scale,1,taps,1), in float64, and the rows it runs over."""
+    weights, first = up_taps(scale)
+    index = symmetric_index(height, -first, weights.shape[1] - 1 + first)
+    return torch.from_numpy(weights)[:, None, :, None], torch.from_numpy(index)

@@ -137,7 +137,7 @@ class ChannelAttention(nn.Module):
         q, k, v = rearrange(
             self.local(self.qkv(n)), "n (part m c) h w -> part n m c (h w)", part=3, m=HEADS
         )
-        score = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT * self.temperature
+        score = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1) * self.temperature
         found = score.softmax(-1) @ v
         return self.out(found.reshape(x.shape))
 
