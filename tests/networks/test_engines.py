@@ -1,0 +1,87 @@
+"""Other engines give PyTorch's answer or are refused."""
+
+import shutil
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from geoloupe.errors import InputError, RunError
+from geoloupe.networks import build, engines
+from geoloupe.networks.inference import prepare_for_inference
+
+TINY = {
+    "hsenet": {"scale": 2, "features": 8, "modules": 1},
+    "convformersr": {"scale": 2, "embed": 16, "depths": (1,), "heads": (2,), "window": 4},
+    "sspsr": {"bands": 5, "group": 3, "overlap": 1, "features": 16, "blocks": 1},
+    "srcnn": {"scale": 2},
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_an_engine_gives_the_same_answer_at_every_size(name: str, engine: Any) -> None:
+    pytest.importorskip(engine, reason=f"{engine} is not installed (extra: export)")
+    network = build(name, **TINY[name])
+    plain, other = prepare_for_inference(network), prepare_for_inference(network, engine=engine)
+    bands = network.signature.bands or 3
+    for size in ((8, 8), (12, 9), (8, 8)):
+        lr = torch.rand(1, bands, *size)
+        assert torch.allclose(plain(lr), other(lr), atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
+@pytest.mark.parametrize("name", TINY)
+def test_the_compiler_gives_the_same_answer(name: str) -> None:
+    network = build(name, **TINY[name])
+    plain, other = prepare_for_inference(network), prepare_for_inference(network, engine="compile")
+    lr = torch.rand(1, network.signature.bands or 3, 12, 9)
+    for _ in range(2):
+        assert torch.allclose(plain(lr), other(lr), atol=1e-4)
+
+
+class Half(nn.Module):
+    """A network whose only stage is half of its input."""
+
+    def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
+        return (lr / 2,)
+
+
+def wrong(error: float) -> engines.Run:
+    """Make an engine that is off by this much."""
+    return engines._Proven(
+        lambda *inputs: lambda lr, guide: (lr / 2 + error,),
+        engines.run_torch(Half(), Half(), "fp32"),
+        "fp32",
+        name="wrong",
+    )
+
+
+def test_a_wrong_engine_is_refused() -> None:
+    lr = torch.rand(1, 1, 4, 4)
+    assert torch.equal(wrong(1e-6)(lr, None)[0], lr / 2)
+    for error in (1e-2, float("nan")):
+        with pytest.raises(RunError, match=r"another answer than PyTorch.*use --engine torch"):
+            wrong(error)(lr, None)
+
+
+def test_a_failing_engine_is_one_sentence() -> None:
+    def build_nothing(*inputs: Tensor) -> engines.Run:
+        raise ValueError("first line\nsecond line")
+
+    engine = engines._Proven(build_nothing, Half().stages, "fp32", name="broken")
+    with pytest.raises(RunError, match=r"cannot run this network \(first line\); use --engine"):
+        engine(torch.rand(1, 1, 2, 2), None)
+
+
+def test_a_missing_engine_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "openvino", None)
+    with pytest.raises(InputError, match=r"pip install 'geoloupe\[export\]'"):
+        prepare_for_inference(build("srcnn"), engine="openvino")
+
+
+def test_onnxruntime_has_no_half_precision() -> None:
+    with pytest.raises(InputError, match="fp32 only"):
+        prepare_for_inference(build("srcnn"), engine="onnxruntime", precision="bf16")

@@ -1,0 +1,96 @@
+"""Each rewritten block keeps to its plain form where that is hard: borders, extremes, memory."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from geoloupe.networks.hsenet import attend
+from geoloupe.networks.inference import prepare_for_inference
+from geoloupe.networks.rewrites.hsenet import attend_in_blocks
+from geoloupe.networks.rewrites.tail import MergedTail
+from tests.networks import golden
+from tests.networks.test_golden import converted, run
+
+
+@pytest.mark.parametrize("name", golden.cases())
+def test_prepared_networks_give_the_published_output(name: str) -> None:
+    case = golden.read(name)
+    prepared = prepare_for_inference(converted(case))
+    with torch.inference_mode():
+        found = run(prepared.run.network, case.inputs)  # type: ignore[attr-defined]
+    largest = 1e-3 if case.network == "tsfnet" else 1e-4
+    for key, expected in case.outputs.items():
+        error, room = (found[key] - expected).abs(), 1 + expected.std()
+        assert error.max() <= largest * room, key
+        assert error.mean() <= 1e-4 * room, key
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    scale=st.integers(1, 4),
+    height=st.integers(1, 7),
+    width=st.integers(1, 7),
+    bias=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_a_merged_tail_is_exact_up_to_the_border(
+    scale: int, height: int, width: int, bias: bool, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    widen = nn.Conv2d(5, 4 * scale**2, 3, padding=1, bias=bias)
+    tail = nn.Conv2d(4, 2, 3, padding=1, bias=bias)
+    x = torch.randn(2, 5, height, width)
+    with torch.no_grad():
+        expected = tail(F.pixel_shuffle(widen(x), scale))
+        assert torch.allclose(MergedTail(widen, tail, scale)(x), expected, atol=2e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
+    spread=st.sampled_from([0.0, 0.1, 1.0, 10.0, 100.0, 3000.0]),
+    shift=st.sampled_from([0.0, 5.0, 300.0]),
+)
+def test_attention_in_blocks_is_attention(
+    height: int, width: int, spread: float, shift: float
+) -> None:
+    """Also where scores are so large that the bound on them is useless."""
+    torch.manual_seed(height * width)
+    q, k, v = (torch.randn(2, 8, height, width) for _ in range(3))
+    q, k = q * spread + shift, k + shift
+    # Products of large numbers are rounded in either form: compare both with double precision.
+    exact = attend(q.double(), k.double(), v.double())
+    plain = (attend(q, k, v) - exact).abs().max()
+    assert (attend_in_blocks(q, k, v) - exact).abs().max() <= 1e-5 + 4 * plain
+
+
+def test_attention_runs_over_more_keys_than_a_block_holds() -> None:
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(1, 4, 96, 96) for _ in range(3))  # 9216 keys
+    assert torch.allclose(attend_in_blocks(q, k, v), attend(q, k, v), atol=1e-5)
+
+
+def test_hsenet_memory_grows_with_pixels_not_with_their_square() -> None:
+    """192 x 192 pixels: one attention matrix alone would take 5.4 GB."""
+    program = """
+import resource, torch
+from geoloupe.networks import build
+from geoloupe.networks.inference import prepare_for_inference
+torch.set_num_threads(1)
+network = prepare_for_inference(build("hsenet", features=8, modules=1, scale=2))
+network(torch.rand(1, 3, 16, 16))
+start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+network(torch.rand(1, 3, 192, 192))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start)
+"""
+    printed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert int(printed.stdout) < 300_000  # kilobytes
