@@ -41,7 +41,7 @@ def _value(text: str) -> Any:
     for candidate in (text, f"[{text}]") if "," in text else (text,):
         try:
             return json.loads(candidate)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # too many digits, too deep
             continue
     return text
 

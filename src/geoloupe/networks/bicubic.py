@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 
+from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
 from geoloupe.networks.signature import Reference, Signature
 
@@ -17,8 +18,7 @@ class BicubicSettings:
     scale: int = 4
 
     def __post_init__(self) -> None:
-        if self.scale < 1:
-            raise ValueError(f"scale must be 1 or more, not {self.scale}")
+        check_ranges(self)
 
     @classmethod
     def tiny(cls) -> Self:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from geoloupe.networks.convolution import conv
 from geoloupe.networks.mean import MeanShift
 from geoloupe.networks.padding import pad_to_multiple
+from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.signature import Reference, Signature
 from geoloupe.networks.upsample import UpBlock, factors, infer_scale
 from geoloupe.networks.windows import WindowAttention
@@ -43,13 +44,16 @@ class ConvFormerSRSettings:
     branches: Literal["both", "cnn", "transformer"] = "both"
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         factors(self.scale)
-        if len(self.depths) != len(self.heads):
-            raise ValueError(f"depths {self.depths} and heads {self.heads} differ in length")
+        if len(self.depths) != len(self.heads) or not self.depths:
+            raise ValueError(f"depths {self.depths} and heads {self.heads} must be as many, from 1")
+        if self.embed < 16:
+            raise ValueError(f"embed must be 16 or more, not {self.embed}")
+        if not 0 <= self.drop_path < 1:
+            raise ValueError(f"drop_path must be from 0 to below 1, not {self.drop_path}")
         if any(self.embed % heads for heads in self.heads):
             raise ValueError(f"embed {self.embed} is not a multiple of heads {self.heads}")
-        if self.mean is not None and len(self.mean) != self.bands:
-            raise ValueError(f"mean has {len(self.mean)} values for {self.bands} bands")
 
     @classmethod
     def tiny(cls) -> Self:
@@ -77,7 +81,7 @@ class EnhancedAttentionBlock(nn.Module):
     def __init__(self, settings: ConvFormerSRSettings, heads: int, shift: int, drop: float) -> None:
         super().__init__()
         embed = settings.embed
-        hidden = int(embed * settings.mlp_ratio)
+        hidden = round(embed * settings.mlp_ratio)
         self.norm1 = nn.LayerNorm(embed)
         self.squeeze = conv(3, embed, embed // 3)
         self.expand = conv(3, embed // 3, embed)
@@ -228,7 +232,13 @@ class ConvFormerSR(nn.Module):
             self.patch_norm = nn.LayerNorm(embed)
             self.groups = nn.ModuleList(AttentionGroup(settings, i) for i in range(stages))
             self.norm = nn.LayerNorm(embed)  # one for all stages, as published
-            self.to_cnn = nn.ModuleList(conv(3, embed, embed) for _ in range(stages))
+            # Without the CNN only the last stage's map is used.
+            self.to_cnn = nn.ModuleList(
+                conv(3, embed, embed)
+                if settings.branches == "both" or i == stages - 1
+                else nn.Identity()
+                for i in range(stages)
+            )
         if settings.branches != "transformer":
             self.residual = nn.ModuleList(
                 nn.Sequential(*(ResidualBlock(embed) for _ in range(RESIDUAL_BLOCKS)))

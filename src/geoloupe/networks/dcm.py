@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from geoloupe.networks.convolution import conv
+from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.signature import Reference, Signature
 from geoloupe.networks.upsample import UpBlock, factors, infer_scale
 
@@ -25,6 +26,7 @@ class DCMSettings:
     bands: int = 3
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         factors(self.scale)
 
     @classmethod

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from geoloupe.networks.convolution import conv
 from geoloupe.networks.mean import MeanShift, infer_mean
+from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.signature import Reference, Signature
 from geoloupe.networks.upsample import UpBlock, factors, infer_scale
 
@@ -25,9 +26,8 @@ class EDSRSettings:
     value_range: float = 1.0
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         factors(self.scale)
-        if self.mean is not None and len(self.mean) != self.bands:
-            raise ValueError(f"mean has {len(self.mean)} values for {self.bands} bands")
 
     @classmethod
     def tiny(cls) -> Self:

@@ -44,11 +44,9 @@ def run_openvino(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
 
     def build(*inputs: Tensor) -> Run:
         core = openvino.Core()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the tracer's, about shapes that are fixed here
-            model = openvino.convert_model(
-                _Stages(plain), example_input=inputs, input=[list(x.shape) for x in inputs]
-            )
+        model = openvino.convert_model(
+            _Stages(plain), example_input=inputs, input=[list(x.shape) for x in inputs]
+        )
         hint = {"INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision]}
         threads = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
         compiled = core.compile_model(model, "CPU", hint | threads)
@@ -76,8 +74,7 @@ def run_onnxruntime(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
     def build(*inputs: Tensor) -> Run:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "network.onnx"
             torch.onnx.export(_Stages(plain), inputs, path, opset_version=18, dynamo=False)
             session = onnxruntime.InferenceSession(path, options)
@@ -128,8 +125,10 @@ class _Proven:
         expected = self.reference(lr, guide)
         inputs = (lr,) if guide is None else (lr, guide)
         try:
-            run = self.build(*inputs)
-            found = run(lr, guide)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # tracers warn that sizes are fixed; here they are
+                run = self.build(*inputs)
+                found = run(lr, guide)
         except Exception as error:  # noqa: BLE001 (each engine has failures of its own kinds)
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise RunError(

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from geoloupe.networks.convolution import conv
 from geoloupe.networks.mean import MeanShift, infer_mean
+from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.signature import Reference, Signature
 from geoloupe.networks.upsample import UpBlock, factors, infer_scale
 
@@ -33,9 +34,10 @@ class HSENetSettings:
     cross_scale: bool = True  # the half-size branch and the attention across scales
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         factors(self.scale)
-        if self.mean is not None and len(self.mean) != self.bands:
-            raise ValueError(f"mean has {len(self.mean)} values for {self.bands} bands")
+        if self.features < 2:
+            raise ValueError(f"features must be 2 or more, not {self.features}")
 
     @classmethod
     def tiny(cls) -> Self:
@@ -64,7 +66,9 @@ class NonLocal(nn.Module):
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Softmax attention over all pixels of maps (N,D,H,W), in memory linear in their number."""
-    q, k, v = (x.flatten(2).transpose(-2, -1).unsqueeze(1).contiguous() for x in (query, key, value))
+    q, k, v = (
+        x.flatten(2).transpose(-2, -1).unsqueeze(1).contiguous() for x in (query, key, value)
+    )
     # Published network: no 1/sqrt(d) here. Adding it changes what every weight file means.
     found = F.scaled_dot_product_attention(q, k, v, scale=1.0)
     return found.squeeze(1).transpose(-2, -1).reshape(value.shape)

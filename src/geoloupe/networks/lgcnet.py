@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from geoloupe.networks.convolution import conv
+from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
 from geoloupe.networks.signature import Reference, Signature
 
@@ -22,6 +23,9 @@ class LGCNetSettings:
 
     scale: int = 4
     bands: int = 3
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     @classmethod
     def tiny(cls) -> Self:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
+from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.signature import Reference, Signature
 
 ENCODERS = 4
@@ -30,6 +31,7 @@ class MulSRSettings:
     context: bool = True  # False: no directional context in the exchange
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if self.scale < 2 or self.scale % 2:
             raise ValueError(f"scale must be even, since its half is learned too; not {self.scale}")
         if self.features % 3 != 1:

@@ -24,7 +24,7 @@ def _enlarge_rows(x: Tensor, scale: int) -> Tensor:
     return phases.transpose(1, 2).reshape(n, c, h * scale, w)
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 @lru_cache(maxsize=32)
 @torch.inference_mode(False)
 def _filters(height: int, scale: int) -> tuple[Tensor, Tensor]:

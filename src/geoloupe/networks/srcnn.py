@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 from torch import Tensor, nn
 
 from geoloupe.networks.convolution import conv
+from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
 from geoloupe.networks.signature import Reference, Signature
 
@@ -17,6 +18,9 @@ class SRCNNSettings:
 
     scale: int = 4
     bands: int = 3
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     @classmethod
     def tiny(cls) -> Self:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from geoloupe.networks.convolution import conv
+from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
 from geoloupe.networks.signature import Reference, Signature
 from geoloupe.networks.upsample import UpBlock, factors, infer_scale
@@ -33,6 +34,7 @@ class SSPSRSettings:
     shared: bool = True  # False: a branch of its own for each group
 
     def __post_init__(self) -> None:
+        check_ranges(self, zero=("overlap",))
         factors(self.scale)
         if self.scale < 2:
             raise ValueError("scale must be 2 or more")
@@ -40,6 +42,8 @@ class SSPSRSettings:
             raise ValueError(f"group must be 1 to {self.bands} (the bands), not {self.group}")
         if not 0 <= self.overlap < self.group:
             raise ValueError(f"overlap must be 0 to {self.group - 1}, not {self.overlap}")
+        if self.features < ATTENTION_REDUCTION:
+            raise ValueError(f"features must be {ATTENTION_REDUCTION} or more, not {self.features}")
 
     @classmethod
     def tiny(cls) -> Self:

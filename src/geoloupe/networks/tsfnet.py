@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from geoloupe.networks.convolution import conv, depthwise
 from geoloupe.networks.padding import pad_to_multiple
+from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.signature import Reference, Signature
 from geoloupe.networks.spectrum import frequency_bands, from_spectrum, phase, to_spectrum
 
@@ -33,15 +34,14 @@ class TSFNetSettings:
     frequency: bool = True  # False: both halves of the channels take the spatial path
 
     def __post_init__(self) -> None:
-        if self.scale < 1:
-            raise ValueError(f"scale must be 1 or more, not {self.scale}")
+        check_ranges(self)
         if self.features % HEADS:
             raise ValueError(f"features must be a multiple of {HEADS}, not {self.features}")
 
     @classmethod
     def tiny(cls) -> Self:
         """Make the settings that tests use."""
-        return cls(scale=4, features=8)
+        return cls(scale=4, features=16)
 
 
 class Rescale(nn.Module):
@@ -263,7 +263,7 @@ class TSFNet(nn.Module):
             scale=settings.scale,
             bands=settings.bands,
             multiple=self.multiple,
-            tile=max(256 // settings.scale, self.multiple),
+            tile=max(256 // settings.scale // self.multiple, 1) * self.multiple,
             margin=max(32 // settings.scale, 2),
         )
         self.first = Stage(settings, second=False)

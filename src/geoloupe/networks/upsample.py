@@ -9,6 +9,8 @@ from geoloupe.networks.convolution import conv
 
 def factors(scale: int) -> list[int]:
     """Split a scale into steps of 2 and 3, the only ones an up-block takes; 1 has none."""
+    if scale < 1:
+        raise ValueError(f"scale must be 1 or more, not {scale}")
     steps = []
     for step in (2, 3):
         while scale % step == 0:

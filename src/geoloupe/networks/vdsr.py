@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 from torch import Tensor, nn
 
 from geoloupe.networks.convolution import conv
+from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
 from geoloupe.networks.signature import Reference, Signature
 
@@ -19,6 +20,9 @@ class VDSRSettings:
     bands: int = 3
     features: int = 64
     layers: int = 18
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     @classmethod
     def tiny(cls) -> Self:

@@ -101,7 +101,8 @@ class PlanarFrequencyBlock(nn.Module):
         height = planes.shape[-2]
         spectrum = torch.fft.rfft2(planes + OFFSET).roll(height // 2 - 1, dims=-2)
         a, p = self.guided(_to_pixels(spectrum.real), _to_pixels(spectrum.imag))
-        real, imaginary = _to_planes(a * p.cos()), _to_planes(p.sin_().mul_(a))
+        a, p = a.float(), p.float()  # complex numbers have no bfloat16 either
+        real, imaginary = _to_planes(a * p.cos()), _to_planes(p.sin().mul_(a))
         spectrum = torch.complex(real, imaginary).roll(1 - height // 2, dims=-2).add_(OFFSET)
         found = torch.fft.irfft2(spectrum, s=planes.shape[-2:]).abs_().add_(planes).relu_()
         return self.tail(_to_pixels(found)).add_(x, alpha=self.skip)
