@@ -1,0 +1,157 @@
+"""Settings come from people: what fits is taken, what does not is named."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geoloupe.errors import InputError
+from geoloupe.settings import build, parse_assignments
+
+quick = settings(max_examples=80, deadline=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    scale: int = 4
+    mean: tuple[float, ...] | None = None
+    mode: Literal["fast", "exact"] = "exact"
+    shifted: bool = True
+
+    def __post_init__(self) -> None:
+        if self.scale < 1:
+            raise ValueError(f"scale must be 1 or more, not {self.scale}")
+
+
+def test_what_is_not_given_keeps_its_default() -> None:
+    assert build(Example, {}, "example") == Example()
+    assert build(Example, {"scale": 2}, "example") == Example(scale=2)
+
+
+def test_a_list_becomes_the_tuple_that_was_declared() -> None:
+    made = build(Example, {"mean": [0, 0.5, 1]}, "example")
+    assert made.mean == (0.0, 0.5, 1.0)
+    assert hash(made) == hash(Example(mean=(0.0, 0.5, 1.0)))
+    assert build(Example, {"mean": None}, "example").mean is None
+
+
+def test_the_values_handed_in_are_left_as_they_were() -> None:
+    values = {"scale": 2, "mean": [0.5]}
+    build(Example, values, "example")
+    assert values == {"scale": 2, "mean": [0.5]}
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_and_all_others() -> None:
+    with pytest.raises(InputError) as caught:
+        build(Example, {"shifts": False}, "example")
+    message = str(caught.value)
+    assert message.startswith("no setting of example is called 'shifts'; did you mean 'shifted'?")
+    assert all(field.name in message for field in fields(Example))
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        ({"scale": "four"}, "scale"),
+        ({"scale": 2.5}, "scale"),
+        ({"scale": None}, "scale"),
+        ({"mode": "slow"}, "mode"),
+        ({"shifted": "perhaps"}, "shifted"),
+        ({"mean": 0.5}, "mean"),
+        ({"mean": [0.5, "x"]}, r"mean\.1"),
+    ],
+)
+def test_a_wrong_type_is_refused_where_it_stands(values: dict[str, Any], place: str) -> None:
+    with pytest.raises(InputError, match=f"^example: {place}: "):
+        build(Example, values, "example")
+
+
+def test_every_problem_is_told_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        build(Example, {"scale": "x", "mode": "slow"}, "example")
+    assert "scale: " in str(caught.value)
+    assert "mode: " in str(caught.value)
+
+
+def test_a_rule_of_the_settings_themselves_is_told_in_their_words() -> None:
+    with pytest.raises(InputError) as caught:
+        build(Example, {"scale": -2}, "example")
+    assert str(caught.value) == "example: scale must be 1 or more, not -2"
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("4", 4),
+        ("-0.5", -0.5),
+        ("1e-4", 1e-4),
+        ("true", True),
+        ("null", None),
+        ("bicubic", "bicubic"),
+        ('"4"', "4"),
+        ("[1, 2]", [1, 2]),
+        ("0.1,0.2", [0.1, 0.2]),
+        ("red,green", "red,green"),
+        ("", ""),
+        ("a=b", "a=b"),
+        ('{"depth": [1]}', {"depth": [1]}),
+    ],
+)
+def test_a_word_is_read_as_json_or_stands_for_itself(word: str, value: Any) -> None:
+    found = parse_assignments([f"key={word}"])["key"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_spaces_around_a_word_do_not_count_and_the_last_word_wins() -> None:
+    assert parse_assignments([" scale = 4 ", "mode=fast", "scale=8"]) == {
+        "scale": 8,
+        "mode": "fast",
+    }
+    assert parse_assignments([]) == {}
+
+
+@pytest.mark.parametrize("word", ["scale", "", "=4", "  =4", "scale:4"])
+def test_a_word_without_key_or_value_is_refused(word: str) -> None:
+    with pytest.raises(InputError, match="write it as key=value"):
+        parse_assignments([word])
+
+
+@pytest.mark.parametrize("word", ["1" * 5000, "[" * 100_000], ids=["digits", "brackets"])
+def test_a_word_that_no_reader_of_json_bears_stands_for_itself(word: str) -> None:
+    assert parse_assignments([f"key={word}"]) == {"key": word}
+
+
+@given(text=st.text())
+@quick
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        found = parse_assignments([text])
+    except InputError:
+        return
+    assert isinstance(found, Mapping)
+    assert list(found) == [text.partition("=")[0].strip()]
+
+
+floats = st.floats(allow_subnormal=False)  # a prepared network may have switched them off
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | floats | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
+
+
+@given(values=st.dictionaries(st.sampled_from(["scale", "mean", "mode", "shifted", "x"]), values))
+@quick
+def test_any_values_make_settings_or_an_input_error(values: dict[str, Any]) -> None:
+    try:
+        made = build(Example, values, "example")
+    except InputError:
+        return
+    assert type(made.scale) is int
+    assert type(made.shifted) is bool
+    assert made.mode in ("fast", "exact")
