@@ -1,8 +1,8 @@
 """What can go wrong, as a person meets it.
 
-    GeoloupeError        never raised itself
-    +-- InputError       the input is wrong and the message says how to mend it (exit code 2)
-    +-- RunError         the input is fine but the run failed: disk, memory, engine (exit code 1)
+GeoloupeError        never raised itself
++-- InputError       the input is wrong and the message says how to mend it (exit code 2)
++-- RunError         the input is fine but the run failed: disk, memory, engine (exit code 1)
 """
 
 from collections.abc import Iterable

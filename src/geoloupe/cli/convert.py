@@ -1,0 +1,49 @@
+"""`geoloupe convert`: published weights become a folder of weights that says what it is."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def convert(
+    checkpoint: Annotated[Path, typer.Argument(help="A published .pt, .pth or .safetensors file.")],
+    *,
+    network: Annotated[str, typer.Option(help="Whose weights they are; see geoloupe networks.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")],
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting that weights do not tell, such as scale=8."),
+    ] = None,
+    bands: Annotated[
+        str | None, typer.Option(help="What the bands are, in order: red,green,blue.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What to call the model; else the folder's name.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="The licence of the weights.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace existing weights.")
+    ] = False,
+) -> None:
+    """Convert published weights, checked name by name, into a folder that geoloupe loads."""
+    from geoloupe.inference.conversion import Label, convert_checkpoint, parameter_count
+    from geoloupe.inference.model import refuse_target, save
+    from geoloupe.networks.published import as_text
+    from geoloupe.settings import parse_assignments
+
+    refuse_target(output, overwrite=overwrite)
+    label = Label(
+        name=name or output.resolve().name or network,
+        bands=None if bands is None else [band.strip() for band in bands.split(",")],
+        licence=licence,
+    )
+    model = convert_checkpoint(
+        checkpoint, network, parse_assignments(assignments or ()), label=label
+    )
+    save(model, output, overwrite=overwrite)
+    typer.echo(f"{model.network.REFERENCE.title}, {parameter_count(model):,} parameters:")
+    for key, value in model.card.settings.items():
+        typer.echo(f"  {key} = {as_text(value)}")
+    guide = " --guide GUIDE" if model.network.signature.guide_bands else ""
+    typer.echo(f"written to {output}; next: geoloupe upscale IMAGE --model {output}{guide}")

@@ -1,0 +1,69 @@
+"""Files that are whole or absent: written beside their place, made durable, then renamed."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from geoloupe.errors import InputError, RunError
+
+
+@contextmanager
+def publish(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a new name in the folder of `path` to write to; when all went well it becomes `path`.
+
+    Nothing remains of a failure, and a file that appeared meanwhile is replaced only if allowed.
+    """
+    check_target(path, overwrite=overwrite)
+    part = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}.part{path.suffix}")
+    try:
+        yield part
+        try:
+            _sync(part)
+            _move(part, path, overwrite=overwrite)
+            _sync(path.parent)
+        except OSError as error:
+            raise RunError(f"{path}: could not be written ({error.strerror or error})") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Refuse a path that cannot become a new file, before any work is done for it."""
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be a file's name ({error.strerror})") from None
+    if is_folder:
+        raise InputError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists already; choose another name or allow --overwrite")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: the folder {path.parent} cannot be written to")
+
+
+def _sync(path: Path) -> None:
+    """Make a file's bytes, or a folder's names, outlive a power cut."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows offers no handle of a folder
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _move(part: Path, path: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        part.replace(path)
+        return
+    try:
+        path.hardlink_to(part)  # unlike a rename, it cannot replace what another program just wrote
+    except FileExistsError:
+        message = f"{path}: was made meanwhile; choose another name or allow --overwrite"
+        raise InputError(message) from None
+    except OSError:  # a file system without hard links
+        part.rename(path)

@@ -1,0 +1,142 @@
+"""Weights that carry their own contract: tensors in one safetensors file, the card in its header.
+
+A folder of weights holds `model.safetensors` and `card.json`, a copy of the card for people.
+"""
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from safetensors import SafetensorError, numpy
+
+from geoloupe.errors import InputError
+
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "card.json"
+CARD_KEY = "geoloupe"
+FORMAT = 1
+MAX_HEADER = 16 * 2**20  # bytes; ten thousand tensors take one megabyte
+
+Array = NDArray[np.generic]
+
+
+class Part(BaseModel):
+    """What cards are made of: frozen, strict about names, without NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Origin(Part):
+    """What the weights were made from."""
+
+    file: str
+    sha256: str
+
+
+class Score(Part):
+    """One row of measured quality, with bicubic interpolation beside it."""
+
+    protocol: str
+    data: str
+    scale: int
+    values: dict[str, float]
+    bicubic: dict[str, float] = {}
+
+
+class Card(Part):
+    """Everything about a model that is not a tensor."""
+
+    format: Literal[1] = 1
+    name: str = Field(min_length=1)
+    network: str
+    settings: dict[str, JsonValue]
+    bands: tuple[str, ...] | None = None  # None: any
+    tile: int | None = Field(default=None, ge=1)  # in LR pixels; None: what the network prefers
+    margin: int | None = Field(default=None, ge=0)
+    value_range: str | tuple[float, float] = (0.0, 1.0)
+    licence: str | None = None
+    origin: Origin | None = None
+    trained_on: str | None = None
+    scores: tuple[Score, ...] = ()
+    notes: str | None = None
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.bands is not None and (
+            not all(self.bands) or len(set(self.bands)) < len(self.bands)
+        ):
+            raise ValueError(f"bands must have different names, not {', '.join(self.bands)}")
+        if self.tile and self.margin and 2 * self.margin >= self.tile:
+            raise ValueError(f"margin {self.margin} leaves nothing of tile {self.tile}")
+        return self
+
+
+def read_weights(path: Path) -> tuple[Card, dict[str, Array]]:
+    """Read a weights file or a folder of weights; anything doubtful is an InputError."""
+    file = path / WEIGHTS_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(f"{file}: no such weights file")
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
+    card = parse_card(_card_text(data, file), file)
+    try:
+        return card, numpy.load(data)
+    except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
+        why = ascii(str(error))[1:-1][:200]  # quotes the file, which may hold terminal escapes
+        raise InputError(f"{file}: corrupt weights ({why})") from None
+
+
+def weights_bytes(card: Card, tensors: Mapping[str, Array]) -> bytes:
+    """Make the bytes of a weights file."""
+    return numpy.save(dict(tensors), {CARD_KEY: card.model_dump_json()})
+
+
+def card_bytes(card: Card) -> bytes:
+    """Make the bytes of the card for people."""
+    return (json.dumps(card.model_dump(mode="json"), indent=2) + "\n").encode()
+
+
+def parse_card(text: str, file: Path) -> Card:
+    """Read a card from its JSON; `file` is whose card it is, for messages."""
+    try:
+        values = json.loads(text)
+        version = values.get("format") if isinstance(values, dict) else None
+        if isinstance(version, int) and version > FORMAT:
+            raise InputError(f"{file}: its card has format {version}; a newer geoloupe made it")
+        return Card.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"])[:80]
+        raise InputError(f"{file}: corrupt card ({where}: {first['msg']})") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{file}: corrupt card (not JSON)") from None
+
+
+def _card_text(data: bytes, file: Path) -> str:
+    """Find the card in the header of a safetensors file."""
+    if len(data) < 9 or data[8:9] != b"{":
+        raise InputError(
+            f"{file}: not a safetensors file; geoloupe convert makes one of a checkpoint"
+        )
+    (length,) = struct.unpack("<Q", data[:8])
+    if length + 8 > len(data):
+        raise InputError(f"{file}: truncated; its header alone needs {length + 8:,} bytes")
+    if length > MAX_HEADER:
+        raise InputError(f"{file}: its header of {length:,} bytes is no weights file's")
+    try:
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+        text = metadata.get(CARD_KEY)
+    except (ValueError, AttributeError, RecursionError):
+        raise InputError(f"{file}: corrupt safetensors header") from None
+    if not isinstance(text, str):
+        raise InputError(
+            f"{file}: has no geoloupe card; weights from elsewhere need geoloupe convert"
+        )
+    return text

@@ -1,0 +1,163 @@
+"""A network with its weights and its card: what every command that runs a network is given."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from pydantic import JsonValue
+from torch import Tensor, nn
+
+from geoloupe import catalog
+from geoloupe.errors import InputError, RunError
+from geoloupe.files.publish import publish
+from geoloupe.files.weights import (
+    CARD_FILE,
+    WEIGHTS_FILE,
+    Array,
+    Card,
+    card_bytes,
+    read_weights,
+    weights_bytes,
+)
+from geoloupe.networks import build, network_class
+from geoloupe.networks.name_table import shown
+from geoloupe.networks.published import agree, expected_state
+from geoloupe.networks.signature import Network
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network in evaluation mode and what is known about it."""
+
+    network: Network
+    card: Card
+
+    @property
+    def tile(self) -> int:
+        """The side of a tile in LR pixels: part of the answer of a network that sees globally."""
+        return self.card.tile or self.network.signature.tile
+
+    @property
+    def margin(self) -> int:
+        """The context in LR pixels that a tile throws away on each side."""
+        margin = self.card.margin
+        return self.network.signature.margin if margin is None else margin
+
+
+def load(name_or_path: str | Path, **settings: Any) -> Model:
+    """Load weights from a file or a folder, or build a network that has none, by its name."""
+    name = str(name_or_path)
+    if name in catalog.names("network"):
+        return _without_weights(name, settings)
+    path = Path(name_or_path)
+    if path.exists():
+        return _with_weights(path, settings)
+    if path.suffix or len(path.parts) > 1:
+        raise InputError(f"{path}: no such file or folder of weights")
+    raise InputError.unknown("model or weights folder", name, catalog.names("network"))
+
+
+def save(model: Model, folder: Path, *, overwrite: bool = False) -> None:
+    """Write a model as a folder of weights, each file whole or absent."""
+    refuse_target(folder, overwrite=overwrite)
+    state = cast("nn.Module", model.network).state_dict()
+    tensors = {name: tensor.cpu().contiguous().numpy() for name, tensor in state.items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot make this folder ({error.strerror})") from None
+    try:
+        with publish(folder / WEIGHTS_FILE, overwrite=overwrite) as part:
+            part.write_bytes(weights_bytes(model.card, tensors))
+        with publish(folder / CARD_FILE, overwrite=overwrite) as part:
+            part.write_bytes(card_bytes(model.card))
+    except OSError as error:
+        raise RunError(f"{folder}: could not be written ({error.strerror})") from None
+
+
+def refuse_target(folder: Path, *, overwrite: bool = False) -> None:
+    """Refuse a folder that cannot be written, before the work whose result it is to hold."""
+    for place in (folder, *folder.parents):
+        if place.exists() or place.is_symlink():
+            if not place.is_dir():
+                raise InputError(f"{folder}: {place} is a file; name a folder for the weights")
+            break
+    taken = [name for name in (WEIGHTS_FILE, CARD_FILE) if (folder / name).exists()]
+    if taken and not overwrite:
+        raise InputError(
+            f"{folder}: has a {taken[0]} already; add --overwrite, or name another folder"
+        )
+
+
+def assemble(network: Network, state: Mapping[str, Tensor], card: Card) -> Model:
+    """Load a state strictly into a fresh network and make it ready to run."""
+    module = cast("nn.Module", network)
+    module.load_state_dict(dict(state), strict=True)
+    module.requires_grad_(False).eval()
+    return Model(network, card)
+
+
+def plain_settings(network: Network) -> dict[str, JsonValue]:
+    """List all settings of a network as a card holds them."""
+    return cast("dict[str, JsonValue]", json.loads(json.dumps(asdict(network.settings))))
+
+
+def _without_weights(name: str, settings: Mapping[str, Any]) -> Model:
+    network = build(name, **settings)
+    if cast("nn.Module", network).state_dict():
+        title = network.REFERENCE.title
+        raise InputError(
+            f"{title} needs weights: name their file or folder instead; geoloupe convert makes "
+            f"them of published ones, as in: "
+            f"geoloupe convert published.pt --network {name} -o weights/my-{name}"
+        )
+    return assemble(network, {}, Card(name=name, network=name, settings=plain_settings(network)))
+
+
+def _with_weights(path: Path, settings: Mapping[str, Any]) -> Model:
+    card, arrays = read_weights(path)
+    try:
+        agree(settings, card.settings, ("you asked for", "these weights have"))
+        _refuse_strangers(card, arrays)
+        state = {name: torch.tensor(array) for name, array in arrays.items()}
+        return assemble(build(card.network, **card.settings), state, card)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _refuse_strangers(card: Card, arrays: Mapping[str, Array]) -> None:
+    """Refuse tensors that are not exactly those of the card's network, before it is built."""
+    network = network_class(card.network)
+    shapes = {name: array.shape for name, array in arrays.items()}
+    try:
+        told = network.infer(shapes)
+    except (LookupError, ArithmeticError, ValueError, TypeError):
+        told = {}  # what is wrong with the names or shapes is said below
+    counts = {key: value for key, value in told.items() if isinstance(value, int)}
+    # Before anything is built: a card must not ask for a network without end.
+    agree(card.settings, counts, ("its card says", "its tensors have"))
+    expected = expected_state(network, card.settings)
+    title = network.REFERENCE.title
+    if missing := sorted(expected.keys() - shapes.keys()):
+        raise InputError(f"lacks {len(missing)} tensors of {title}: {shown(missing)}")
+    if extra := sorted(shapes.keys() - expected.keys()):
+        raise InputError(f"holds {len(extra)} tensors too many for {title}: {shown(extra)}")
+    for name, wanted in expected.items():
+        _refuse_other_kind(name, arrays[name], wanted)
+
+
+def _refuse_other_kind(name: str, array: Array, wanted: Tensor) -> None:
+    """Refuse one tensor of another shape or type, or that no working network holds."""
+    if array.shape != tuple(wanted.shape):
+        raise InputError(
+            f"{shown([name])} has shape {array.shape}, but the card's settings make "
+            f"{tuple(wanted.shape)}"
+        )
+    if str(array.dtype) != str(wanted.dtype).removeprefix("torch."):
+        raise InputError(f"{shown([name])} holds {array.dtype}, not {wanted.dtype}")
+    if not np.isfinite(array).all():
+        raise InputError(f"{shown([name])} holds NaN or infinity")
