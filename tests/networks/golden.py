@@ -44,7 +44,9 @@ class Golden:
 
     def given(self) -> dict[str, Any]:
         """Answer what the weights do not tell."""
-        return {key: self.config.get(CONFIG_KEYS[key]) for key in network_class(self.network).ASK}
+        asked = {key: CONFIG_KEYS[key] for key in network_class(self.network).ASK}
+        answers = {key: self.config.get(theirs, 0.0) for key, theirs in asked.items()}
+        return {key: tuple(a) if isinstance(a, list) else a for key, a in answers.items()}
 
 
 def cases() -> list[str]:

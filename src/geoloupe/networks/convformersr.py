@@ -38,7 +38,7 @@ class ConvFormerSRSettings:
     window: int = 8
     mlp_ratio: float = 4.0
     drop_path: float = 0.1
-    mean: tuple[float, ...] | None = None  # None: zero
+    mean: tuple[float, ...] | float = 0.0  # one number stands for every band
     value_range: float = 1.0
     shifted: bool = True  # False where the training input was no larger than a window
     branches: Literal["both", "cnn", "transformer"] = "both"
@@ -208,7 +208,7 @@ class ConvFormerSR(nn.Module):
     }
     ASK: ClassVar[Mapping[str, str]] = {
         "mean": "the published files do not hold the mean their input was centred on; "
-        "one value a band, 0 for the published default",
+        "one number, or one for each band; the published default is 0",
     }
 
     def __init__(self, settings: ConvFormerSRSettings) -> None:
@@ -222,7 +222,9 @@ class ConvFormerSR(nn.Module):
             margin=8,
         )
         embed, stages = settings.embed, len(settings.depths)
-        self.shift = MeanShift(settings.mean or (0.0,) * settings.bands, settings.value_range)
+        mean = settings.mean
+        means = mean if isinstance(mean, tuple) else (mean,) * settings.bands
+        self.shift = MeanShift(means, settings.value_range)
         self.shallow = conv(3, settings.bands, embed)
         self.after_body = conv(3, embed, embed)
         self.before_upsample = conv(3, embed, UP_FEATURES)

@@ -16,7 +16,7 @@ def check_ranges(settings: Any, *, zero: tuple[str, ...] = ()) -> None:
                 raise ValueError(f"{field.name} must be a finite number, not {part}")
         if field.name == "value_range" and value <= 0:
             raise ValueError(f"value_range must be above 0, not {value}")
-        if field.name == "mean" and value is not None and len(value) != settings.bands:
+        if field.name == "mean" and isinstance(value, tuple) and len(value) != settings.bands:
             raise ValueError(f"mean has {len(value)} values for {settings.bands} bands")
 
 
