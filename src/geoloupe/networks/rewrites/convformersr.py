@@ -15,6 +15,7 @@ from geoloupe.networks.convformersr import (
     to_map,
 )
 from geoloupe.networks.rewrites.folding import scale_output
+from geoloupe.networks.rewrites.residual import add_onto
 from geoloupe.networks.windows import WindowAttention
 
 
@@ -67,7 +68,7 @@ class FusedBlock(nn.Module):
         t = torch.baddbmm(t.flatten(1, 2), tokens, mix.mT, alpha=GLOBAL_PATH_SCALE).view(t.shape)
         t += self.windows(n)
         hidden = F.gelu(self.mlp[0](self.norm2(t)))
-        return t + self.mlp[2](hidden)
+        return add_onto(t, self.mlp[2](hidden))
 
 
 class FoldedResidual(nn.Module):
@@ -78,7 +79,7 @@ class FoldedResidual(nn.Module):
         self.conv1, self.conv2 = plain.conv1, scale_output(plain.conv2, RESIDUAL_SCALE)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(F.leaky_relu_(self.conv1(x), 0.2))
+        return add_onto(x, self.conv2(F.leaky_relu_(self.conv1(x), 0.2)))
 
 
 @lru_cache(maxsize=8)

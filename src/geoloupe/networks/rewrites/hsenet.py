@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from geoloupe.networks.hsenet import NonLocal, attend
+from geoloupe.networks.hsenet import BasicModule, NonLocal, SingleScale, attend
+from geoloupe.networks.rewrites.residual import add_onto
 
 ROWS, COLUMNS = 64, 4096  # a block of float32 scores is 1 MiB, half of a common L2 cache
 SMALLEST_SUM = 1e-30  # far above where float32 loses digits
@@ -19,7 +20,42 @@ class BlockedNonLocal(nn.Module):
 
     def forward(self, x: Tensor, query_map: Tensor | None = None) -> Tensor:
         query = self.query(x if query_map is None else query_map)
-        return x + self.out(attend_in_blocks(query, self.key(x), self.value(x)))
+        return add_onto(x, self.out(attend_in_blocks(query, self.key(x), self.value(x))))
+
+
+class LeanSingleScale(nn.Module):
+    """`SingleScale` that writes over its own intermediate maps (N,F,H,W)."""
+
+    def __init__(self, plain: SingleScale) -> None:
+        super().__init__()
+        self.head, self.main, self.tail = plain.head, plain.main, plain.tail
+        self.similar, self.gate = plain.similar, plain.gate
+
+    def forward(self, x: Tensor) -> Tensor:
+        head = self.head(x).relu_()
+        main = head
+        for layer in self.main:
+            main = layer(main).relu_()
+        if self.similar is not None and self.gate is not None:
+            main = main.mul_(torch.sigmoid(self.gate(self.similar(head))))
+        return add_onto(x, self.tail(main).relu_())
+
+
+class LeanBasicModule(nn.Module):
+    """`BasicModule` that writes over its own intermediate maps (N,F,H,W)."""
+
+    def __init__(self, plain: BasicModule) -> None:
+        super().__init__()
+        self.before, self.hybrid, self.after = plain.before, plain.hybrid, plain.after
+
+    def forward(self, x: Tensor) -> Tensor:
+        deep = x
+        for layer in self.before:
+            deep = layer(deep).relu_()
+        deep = self.hybrid(deep)
+        for layer in self.after:
+            deep = layer(deep).relu_()
+        return add_onto(x, deep)
 
 
 def attend_in_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

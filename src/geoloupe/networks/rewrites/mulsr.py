@@ -4,9 +4,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from geoloupe.networks.mulsr import DEPTH, CrossFusion, MulSR
+from geoloupe.networks.mulsr import DEPTH, CrossFusion, MulSR, Unit
 from geoloupe.networks.rewrites.folding import scale_output
+from geoloupe.networks.rewrites.residual import add_onto
 from geoloupe.networks.rewrites.tail import MergedTail
+
+
+class LeanUnit(nn.Module):
+    """`Unit` that writes over its own intermediate maps (N,F,H,W)."""
+
+    def __init__(self, plain: Unit) -> None:
+        super().__init__()
+        self.first, self.second = plain.first, plain.second
+
+    def forward(self, x: Tensor) -> Tensor:
+        return add_onto(x, self.second(self.first(x).relu_()))
 
 
 class FlatFusion(nn.Module):

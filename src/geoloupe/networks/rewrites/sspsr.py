@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from geoloupe.networks.rewrites.folding import scale_output
+from geoloupe.networks.rewrites.residual import add_onto
 from geoloupe.networks.sspsr import RESIDUAL_SCALE, SpatialSpectralBlock
 
 
@@ -17,7 +18,7 @@ class FusedBlock(nn.Module):
         self.squeeze, self.expand = plain.gate.squeeze, plain.gate.expand
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.space2(self.space1(x).relu_())
+        x = add_onto(x, self.space2(self.space1(x).relu_()))
         y = self.spectrum2(self.spectrum1(x).relu_())
         gate = torch.sigmoid(self.expand(self.squeeze(y.mean((2, 3), keepdim=True)).relu_()))
         return torch.addcmul(x, y, gate * RESIDUAL_SCALE)
