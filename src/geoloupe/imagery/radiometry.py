@@ -1,0 +1,170 @@
+"""What stored numbers mean: which of them are 0 and 1 to a network, and which mean "no data"."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+_REFLECTANCE = 10000.0  # surface reflectance 1.0 in Sentinel-2, Landsat and most uint16 products
+_BRIGHTEST = (
+    2.0  # clouds and glint exceed reflectance 1; a scene that exceeds this is something else
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Radiometry:
+    """A linear map from stored values to [0, 1]: `low` becomes 0 and `high` becomes 1.
+
+    Nothing is clipped on the way in, and only to the data type on the way out, so values outside
+    [low, high] survive and a network that changes nothing gives back exactly what was stored.
+    Missing values are NaN in unit values. `low` and `high` hold one number, or one per band.
+    """
+
+    dtype: str
+    low: tuple[float, ...] = (0.0,)
+    high: tuple[float, ...] = (1.0,)
+    nodata: float | None = None
+
+    def missing(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Tell which stored values of any shape mean "no data"; NaN and infinity always do."""
+        nodata = self._stored_nodata()
+        absent = np.zeros(values.shape, bool) if nodata is None else values == nodata
+        return absent if values.dtype.kind != "f" else absent | ~np.isfinite(values)
+
+    def to_unit(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Map stored values (B,H,W) to unit values (B,H,W), with NaN where data are missing."""
+        low, span = self._line(values.dtype)
+        unit = values.astype(low.dtype)
+        unit -= low
+        unit /= span
+        result = unit.astype(np.float32, copy=False)
+        result[self.missing(values)] = np.nan
+        return result
+
+    def from_unit(self, unit: NDArray[np.float32]) -> NDArray[Any]:
+        """Map unit values (B,H,W) to stored values, rounded and clipped; NaN becomes nodata."""
+        stored = np.dtype(self.dtype)
+        low, span = self._line(stored)
+        absent = np.isnan(unit)
+        values = unit * span
+        values += low
+        values[absent] = 0
+        result = values.astype(stored) if stored.kind == "f" else _rounded(values, stored)
+        nodata = self._stored_nodata()
+        if nodata is not None:
+            struck = (result == nodata) & ~absent
+            if struck.any():
+                exact = (unit * span + low)[struck]
+                result[struck] = np.where(exact < nodata, *_neighbours(nodata))
+            result[absent] = nodata
+        elif stored.kind == "f":
+            result[absent] = np.nan
+        return result
+
+    def select(self, indexes: Sequence[int]) -> Self:
+        """Keep the bands at these positions (from 0), in this order."""
+        low, high = (
+            limits if len(limits) == 1 else tuple(limits[index] for index in indexes)
+            for limits in (self.low, self.high)
+        )
+        return replace(self, low=low, high=high)
+
+    def _stored_nodata(self) -> Any:
+        """The nodata value in the data type, or None where no stored value can equal it."""
+        if self.nodata is None or math.isnan(self.nodata):
+            return None
+        kind = np.dtype(self.dtype)
+        if kind.kind == "f":
+            return kind.type(self.nodata)
+        limits = np.iinfo(kind)
+        whole = float(self.nodata).is_integer() and limits.min <= self.nodata <= limits.max
+        return kind.type(int(self.nodata)) if whole else None
+
+    def _line(self, dtype: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The offset and the span, (B or 1,1,1), in the precision that loses no stored value."""
+        # float32 holds 16-bit integers with room for the two roundings; wider types need more.
+        work = np.float32 if dtype.itemsize <= 2 or dtype == np.float32 else np.float64
+        low = np.asarray(self.low, np.float64)[:, None, None]
+        high = np.asarray(self.high, np.float64)[:, None, None]
+        return low.astype(work), (high - low).astype(work)
+
+
+UNIT = Radiometry(dtype="float32", nodata=math.nan)
+"""The radiometry of unit values themselves."""
+
+
+def infer(
+    dtype: str,
+    nodata: float | None,
+    *,
+    sample: NDArray[Any],
+    tags: Sequence[tuple[float, float]] = (),
+) -> Radiometry:
+    """Choose [low, high] from the type, a (B,H,W) sample of the whole scene, and scale/offset tags.
+
+    In this order: tags that turn the sample into reflectance; 8 bits, the type's whole positive
+    range; integers that look like reflectance x 10000; floats that are already near [0, 1]; else a
+    stretch from the darkest to the brightest of the sample, one for all bands to keep colours.
+    """
+    plain = Radiometry(dtype=dtype, nodata=nodata)
+    bottom, top = _extremes(plain, sample)
+    stored = np.dtype(dtype)
+    if any(tag != (1.0, 0.0) for tag in tags):
+        tagged = replace(
+            plain,
+            low=tuple(-offset / scale for scale, offset in tags),
+            high=tuple((1 - offset) / scale for scale, offset in tags),
+        )
+        darkest, brightest = _extremes(UNIT, tagged.to_unit(sample))
+        if darkest >= -1 and brightest <= _BRIGHTEST:
+            return tagged
+    if stored.kind != "f":
+        if stored.itemsize == 1:
+            return replace(plain, high=(float(np.iinfo(stored).max),))
+        if bottom >= -_REFLECTANCE and top <= _BRIGHTEST * _REFLECTANCE:
+            return replace(plain, high=(_REFLECTANCE,))
+        return replace(plain, low=(bottom,), high=(max(top, bottom + 1),))
+    if bottom >= -1 and top <= _BRIGHTEST:
+        return plain
+    low = 0.0 if bottom >= -0.01 * top else bottom
+    # A power of two: dividing by it loses no bit of a float, so what goes in comes out.
+    return replace(
+        plain, low=(low,), high=(low + 2.0 ** math.ceil(math.log2(max(top - low, 1.0))),)
+    )
+
+
+def _extremes(radiometry: Radiometry, sample: NDArray[Any]) -> tuple[float, float]:
+    """The darkest and brightest present values but for one in a thousand; zeros if there are none.
+
+    A few saturated pixels must not darken a scene, and nothing is lost by leaving them outside.
+    """
+    present = sample[~radiometry.missing(sample)]
+    if not present.size:
+        return 0.0, 0.0
+    bottom, top = np.quantile(present, (0.001, 0.999))
+    return float(bottom), float(top)
+
+
+def _rounded(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    limits = np.iinfo(dtype)
+    # The largest float that is not above the type's maximum: 2**32 - 1 has no float32.
+    top = values.dtype.type(limits.max)
+    if int(top) > limits.max:
+        top = np.nextafter(top, values.dtype.type(0))
+    np.rint(values, out=values)
+    np.clip(values, values.dtype.type(limits.min), top, out=values)
+    return values.astype(dtype)
+
+
+def _neighbours(nodata: Any) -> tuple[Any, Any]:
+    """The stored values next below and next above nodata, or twice the one that exists."""
+    if np.issubdtype(type(nodata), np.floating):
+        below, above = (np.nextafter(nodata, nodata.dtype.type(end)) for end in (-np.inf, np.inf))
+        return (below if np.isfinite(below) else above), (above if np.isfinite(above) else below)
+    limits, whole = np.iinfo(nodata.dtype), int(nodata)
+    below = whole - 1 if whole > limits.min else whole + 1
+    above = whole + 1 if whole < limits.max else whole - 1
+    return nodata.dtype.type(below), nodata.dtype.type(above)
