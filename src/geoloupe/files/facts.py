@@ -1,0 +1,143 @@
+"""What a raster says besides its pixels, read from one file and repeated in its product."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
+
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.rpc import RPC
+
+from geoloupe.imagery.spectra import Band
+
+# Tags that describe the old pixels or the old file, and would lie about a product.
+_STALE = ("STATISTICS_", "OVR_RESAMPLING_ALG", "INTERLEAVE", "TIFFTAG_SOFTWARE")
+_MICROMETRES = ("micrometers", "micrometres", "um", "µm", "microns")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandFacts:
+    """What a raster says of one band."""
+
+    description: str | None = None
+    colour: str = "undefined"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    imagery: Mapping[str, str] = field(default_factory=dict)  # GDAL's domain of wavelengths
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str | None = None
+
+    @property
+    def band(self) -> Band:
+        """Give the band's name, by colour if it has no description, and its wavelength."""
+        coloured = self.colour not in ("undefined", "gray", "palette")
+        return Band(self.description or (self.colour if coloured else ""), self._wavelength())
+
+    def _wavelength(self) -> float | None:
+        tags = {key.lower(): text for key, text in self.tags.items()}
+        unit = tags.get("wavelength_units", "").lower()
+        try:
+            if "CENTRAL_WAVELENGTH_UM" in self.imagery:
+                return 1000 * float(self.imagery["CENTRAL_WAVELENGTH_UM"])
+            length = float(tags["wavelength"])
+        except (KeyError, ValueError):
+            return None
+        # Without a unit: no imager works at 100 nm, and none of ours at 100 micrometres.
+        return 1000 * length if unit in _MICROMETRES or (not unit and length < 100) else length
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a raster says of itself and of its bands, alpha not among them."""
+
+    bands: tuple[BandFacts, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    mask: Literal["none", "mask", "alpha"] = "none"  # how it marks pixels besides nodata
+    gcps: tuple[tuple[float, float, float, float, float], ...] = ()  # row, column, x, y, z
+    gcp_crs: str | None = None
+    rpcs: RPC | None = None
+
+    def select(self, indexes: Sequence[int]) -> Self:
+        """Keep the bands at these positions (from 0), in this order."""
+        return replace(self, bands=tuple(self.bands[index] for index in indexes))
+
+    def tagged(self, tags: Mapping[str, str]) -> Self:
+        """Add tags; a new one replaces an old one."""
+        return replace(self, tags={**self.tags, **tags})
+
+    def finer(self, scale: int) -> Self:
+        """Say the same of an image with `scale` times the rows and columns."""
+        gcps = tuple((row * scale, column * scale, x, y, z) for row, column, x, y, z in self.gcps)
+        return replace(self, gcps=gcps, rpcs=self.rpcs and _finer_rpcs(self.rpcs, scale))
+
+
+def read_facts(dataset: Any, indexes: Sequence[int]) -> Facts:
+    """Read what an open dataset says; `indexes` (from 1) are its bands without alpha."""
+    gcps, gcp_crs = dataset.gcps
+    return Facts(
+        bands=tuple(_read_band(dataset, index) for index in indexes),
+        tags=_lasting(dataset.tags()),
+        mask=_mask_kind(dataset),
+        gcps=tuple((point.row, point.col, point.x, point.y, point.z or 0.0) for point in gcps),
+        gcp_crs=gcp_crs.to_wkt() if gcps and gcp_crs else None,
+        rpcs=dataset.rpcs,
+    )
+
+
+def write_facts(dataset: Any, facts: Facts) -> None:
+    """Say all of it of a dataset open for writing, whose last band is alpha if facts.mask is."""
+    colours = [ColorInterp[band.colour] for band in facts.bands]
+    dataset.colorinterp = colours + [ColorInterp.alpha] * (facts.mask == "alpha")
+    dataset.update_tags(**facts.tags)
+    spare = dataset.count - len(facts.bands)
+    dataset.scales = [band.scale for band in facts.bands] + [1.0] * spare
+    dataset.offsets = [band.offset for band in facts.bands] + [0.0] * spare
+    for index, band in enumerate(facts.bands, start=1):
+        if band.description:
+            dataset.set_band_description(index, band.description)
+        if band.unit:
+            dataset.set_band_unit(index, band.unit)
+        dataset.update_tags(index, **band.tags)
+        dataset.update_tags(index, ns="IMAGERY", **band.imagery)
+    if facts.gcps:
+        points = [
+            GroundControlPoint(row=row, col=column, x=x, y=y, z=z)
+            for row, column, x, y, z in facts.gcps
+        ]
+        dataset.gcps = (points, CRS.from_wkt(facts.gcp_crs) if facts.gcp_crs else None)
+    if facts.rpcs:
+        dataset.rpcs = facts.rpcs
+
+
+def _read_band(dataset: Any, index: int) -> BandFacts:
+    return BandFacts(
+        description=dataset.descriptions[index - 1],
+        colour=dataset.colorinterp[index - 1].name,
+        tags=_lasting(dataset.tags(index)),
+        imagery=dataset.tags(index, ns="IMAGERY"),
+        scale=dataset.scales[index - 1],
+        offset=dataset.offsets[index - 1],
+        unit=dataset.units[index - 1],
+    )
+
+
+def _lasting(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: text for key, text in tags.items() if not key.startswith(_STALE)}
+
+
+def _mask_kind(dataset: Any) -> Literal["none", "mask", "alpha"]:
+    if ColorInterp.alpha in dataset.colorinterp:
+        return "alpha"
+    flags = dataset.mask_flag_enums[0]
+    # No flag at all: every band has a mask of its own.
+    return "mask" if not flags or MaskFlags.per_dataset in flags else "none"
+
+
+def _finer_rpcs(rpcs: RPC, scale: int) -> RPC:
+    """Scale the pixel side of a camera model, which counts from the centre of the first pixel."""
+    values = dict(rpcs.to_dict())
+    for side in ("line", "samp"):
+        values[f"{side}_off"] = (values[f"{side}_off"] + 0.5) * scale - 0.5
+        values[f"{side}_scale"] = values[f"{side}_scale"] * scale
+    return RPC(**values)

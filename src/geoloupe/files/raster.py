@@ -1,0 +1,261 @@
+"""Every raster that GDAL reads, as a Source."""
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+from rasterio.transform import Affine
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform_bounds
+from rasterio.windows import Window as RasterioWindow
+
+from geoloupe.errors import InputError
+from geoloupe.files.facts import Facts, read_facts
+from geoloupe.imagery.grid import Grid, Window
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import Radiometry, infer
+from geoloupe.imagery.spectra import Band
+
+_SAMPLE = 4_000_000  # values that the range of a scene is measured on, spread over all of it
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RasterSource:
+    """An open GDAL dataset without its alpha band; see `Source` for what each part means."""
+
+    name: str
+    grid: Grid
+    radiometry: Radiometry
+    facts: Facts
+    indexes: tuple[int, ...]  # of the dataset, from 1
+    dataset: Any
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The bands that `read` gives."""
+        return tuple(facts.band for facts in self.facts.bands)
+
+    def read(self, window: Window | None = None) -> Image:
+        """Read a window that lies inside, or all; where nodata is set, what is masked holds it."""
+        part = window or Window(top=0, left=0, height=self.grid.height, width=self.grid.width)
+        place = RasterioWindow(part.left, part.top, part.width, part.height)
+        with _failing(self.name):
+            values = self.dataset.read(list(self.indexes), window=place)
+            valid = _read_valid(self.dataset, self.facts, values, window=place)
+        stored = self.radiometry.nodata
+        if not valid.all() and stored is not None:
+            values[:, ~valid] = stored
+        return Image(
+            values=values,
+            valid=valid & np.any(~self.radiometry.missing(values), axis=0),
+            bands=self.bands,
+            grid=self.grid.window(part),
+            radiometry=self.radiometry,
+        )
+
+    def select(self, indexes: Sequence[int]) -> Self:
+        """Give the same scene with these bands (from 0) in this order; both close together."""
+        return replace(
+            self,
+            facts=self.facts.select(indexes),
+            radiometry=self.radiometry.select(indexes),
+            indexes=tuple(self.indexes[index] for index in indexes),
+        )
+
+    def ranging(self, low: float, high: float) -> Self:
+        """Give the same scene with the stored values low and high as a network's 0 and 1."""
+        return replace(self, radiometry=replace(self.radiometry, low=(low,), high=(high,)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.dataset.close()
+
+
+def open_raster(name: str) -> RasterSource:
+    """Open anything that GDAL reads; what no network can use is an InputError."""
+    with _failing(name):
+        dataset = rasterio.open(name)
+        try:
+            return _source(name, dataset)
+        except BaseException:
+            dataset.close()
+            raise
+
+
+def open_aligned(name: str, grid: Grid) -> RasterSource:
+    """Open a raster resampled to `grid`, which it must cover; smooth where finer, else averaged."""
+    with open_raster(name) as source:
+        if not (grid.georeferenced and source.grid.georeferenced):
+            return _open_same_size(source, grid)
+        _check_cover(source, grid)
+        finer = min(grid.pixel_size) < 1.5 * min(_size_in(source.grid, grid))
+        resampling = Resampling.cubic if finer else Resampling.average
+    with _failing(name):
+        vrt = WarpedVRT(
+            rasterio.open(name),
+            crs=grid.crs,
+            transform=Affine(*grid.transform),
+            height=grid.height,
+            width=grid.width,
+            resampling=resampling,
+        )
+    return replace(source, dataset=vrt, grid=grid)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep from the person that an image has no georeference: many have none and need none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+@contextmanager
+def _failing(name: str) -> Iterator[None]:
+    """Turn what GDAL says into one sentence."""
+    try:
+        with quiet():
+            yield
+    except (RasterioError, CRSError) as error:
+        cause = str(error.__cause__ or error).replace(f"{name}: ", "").strip().rstrip(".")
+        if "not recognized" in cause:
+            raise InputError(f"{name}: is no raster file that GDAL can read") from None
+        raise InputError(f"{name}: cannot be read; damaged or incomplete? ({cause})") from None
+
+
+def _source(name: str, dataset: Any) -> RasterSource:
+    indexes = [
+        index
+        for index, colour in enumerate(dataset.colorinterp, start=1)
+        if colour is not ColorInterp.alpha
+    ]
+    _refuse_unusable(name, dataset, indexes)
+    facts = read_facts(dataset, indexes)
+    dtype = dataset.dtypes[indexes[0] - 1]
+    nodata = _nodata(dataset.nodatavals[indexes[0] - 1], dtype)
+    crs = dataset.crs
+    return RasterSource(
+        name=name,
+        grid=Grid(
+            crs=crs.to_wkt() if crs else None,
+            transform=tuple(dataset.transform)[:6],
+            height=dataset.height,
+            width=dataset.width,
+        ),
+        radiometry=_radiometry(dataset, facts, indexes, dtype, nodata),
+        facts=facts,
+        indexes=tuple(indexes),
+        dataset=dataset,
+    )
+
+
+def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
+    if not indexes:
+        inside = "; ".join(dataset.subdatasets[:5])
+        several = f"holds several images; name one of {inside}" if inside else "holds no image"
+        raise InputError(f"{name}: {several}")
+    kinds = sorted({dataset.dtypes[index - 1] for index in indexes})
+    if len(kinds) > 1:
+        raise InputError(f"{name}: mixes bands of {' and '.join(kinds)}; convert them to one type")
+    if "complex" in kinds[0]:
+        raise InputError(f"{name}: holds complex numbers; convert it to amplitude first")
+    fillers = {str(dataset.nodatavals[index - 1]) for index in indexes}
+    if len(fillers) > 1:
+        raise InputError(
+            f"{name}: its bands mark missing data by {' and '.join(sorted(fillers))}; give them "
+            "one value, as in gdalwarp -dstnodata"
+        )
+    if ColorInterp.palette in dataset.colorinterp:
+        raise InputError(
+            f"{name}: its numbers are entries of a palette; expand them first, as in "
+            "gdal_translate -expand rgb"
+        )
+
+
+def _nodata(nodata: float | None, dtype: str) -> float | None:
+    """Drop a nodata value that no pixel of this type can hold."""
+    if nodata is None or "float" in dtype:
+        return nodata
+    limits = np.iinfo(dtype)
+    return nodata if math.isfinite(nodata) and limits.min <= nodata <= limits.max else None
+
+
+def _radiometry(
+    dataset: Any, facts: Facts, indexes: Sequence[int], dtype: str, nodata: float | None
+) -> Radiometry:
+    """Measure the scene as a whole, so that no tile differs from its neighbour by a stretch."""
+    tags = [(band.scale, band.offset) for band in facts.bands]
+    sample = np.zeros((len(indexes), 0, 0), dtype)
+    if dtype != "uint8" or any(tag != (1.0, 0.0) for tag in tags):
+        step = max(1, math.ceil((dataset.height * dataset.width * len(indexes) / _SAMPLE) ** 0.5))
+        shape = (max(1, dataset.height // step), max(1, dataset.width // step))
+        sample = dataset.read(list(indexes), out_shape=(len(indexes), *shape))
+        valid = _read_valid(dataset, facts, sample, out_shape=shape)
+        sample = sample[:, valid][..., None]
+    return infer(dtype, nodata, sample=sample, tags=tags)
+
+
+def _read_valid(dataset: Any, facts: Facts, values: NDArray[Any], **part: Any) -> NDArray[np.bool_]:
+    """Read the mask (H,W) that is not nodata; a pixel that is at all transparent still counts."""
+    if facts.mask == "none":
+        return np.ones(values.shape[1:], bool)
+    if facts.mask == "alpha":
+        alpha = dataset.colorinterp.index(ColorInterp.alpha) + 1
+        return np.asarray(dataset.read(alpha, **part) > 0)
+    return np.asarray(dataset.read_masks(1, **part) > 0)
+
+
+def _open_same_size(source: RasterSource, grid: Grid) -> RasterSource:
+    if (source.grid.height, source.grid.width) != (grid.height, grid.width):
+        raise InputError(
+            f"{source.name}: {source.grid.width} x {source.grid.height} pixels, but without "
+            f"georeference a guide must have {grid.width} x {grid.height}"
+        )
+    with _failing(source.name):
+        return replace(source, dataset=rasterio.open(source.name), grid=grid)
+
+
+def _size_in(grid: Grid, other: Grid) -> tuple[float, float]:
+    """Give the pixel size of a grid in the units of another's CRS, roughly."""
+    left, bottom, right, top = _bounds_in(grid, other)
+    return (right - left) / grid.width, (top - bottom) / grid.height
+
+
+def _bounds_in(grid: Grid, other: Grid) -> tuple[float, float, float, float]:
+    if grid.crs == other.crs or not (grid.crs and other.crs):
+        return grid.bounds
+    bounds = transform_bounds(CRS.from_wkt(grid.crs), CRS.from_wkt(other.crs), *grid.bounds)
+    left, bottom, right, top = (float(value) for value in bounds)
+    return left, bottom, right, top
+
+
+def _check_cover(source: RasterSource, grid: Grid) -> None:
+    """Refuse a guide that leaves part of the scene without one; four of its pixels are forgiven."""
+    with _failing(source.name):
+        left, bottom, right, top = _bounds_in(source.grid, grid)
+    scene_left, scene_bottom, scene_right, scene_top = grid.bounds
+    if left >= scene_right or right <= scene_left or bottom >= scene_top or top <= scene_bottom:
+        raise InputError(f"{source.name}: shows another place than the scene; they do not overlap")
+    slack = 4 * max(grid.pixel_size)
+    gap = max(left - scene_left, bottom - scene_bottom, scene_right - right, scene_top - top)
+    if gap > slack:
+        raise InputError(
+            f"{source.name}: ends {gap:g} map units inside the scene; crop the scene to the guide"
+        )

@@ -1,0 +1,84 @@
+"""Where images are read from: any file, told by its content, behind one small interface."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from geoloupe.errors import InputError
+from geoloupe.files.facts import Facts
+from geoloupe.files.raster import open_raster
+from geoloupe.imagery.grid import Grid, Window
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import Radiometry
+from geoloupe.imagery.spectra import Band
+
+
+class Source(Protocol):
+    """An open scene: facts at once, pixels window by window. Not for several threads."""
+
+    @property
+    def name(self) -> str:
+        """The file as the person named it, for messages."""
+        ...
+
+    @property
+    def grid(self) -> Grid:
+        """The place and the size of all of it."""
+        ...
+
+    @property
+    def radiometry(self) -> Radiometry:
+        """What its numbers mean, the same in every window."""
+        ...
+
+    @property
+    def facts(self) -> Facts:
+        """What else it says of itself."""
+        ...
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The bands that `read` gives."""
+        ...
+
+    def read(self, window: Window | None = None) -> Image:
+        """Read a window that lies inside, or all."""
+        ...
+
+    def select(self, indexes: Sequence[int]) -> Self:
+        """Give the same scene with these bands (from 0) in this order; both close together."""
+        ...
+
+    def ranging(self, low: float, high: float) -> Self:
+        """Give the same scene with the stored values low and high as a network's 0 and 1."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def open_source(path: str | Path) -> Source:
+    """Open a scene for reading, whatever its suffix says; use it in a `with` statement."""
+    name = str(path)
+    if "://" not in name and not name.startswith("/vsi"):
+        _refuse_plainly_wrong(Path(path))
+    return open_raster(name)
+
+
+def _refuse_plainly_wrong(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; name a raster file in it")
+        if not path.exists():
+            raise InputError(f"{path}: no such file")
+        if path.is_file() and path.stat().st_size == 0:
+            raise InputError(f"{path}: is empty; was its download or copy cut short?")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror})") from None
