@@ -1,0 +1,109 @@
+"""How a scene is cut into tiles: plain integers, decided before any pixel is read.
+
+All numbers are LR pixels. Neighbouring tiles overlap; each throws away `margin` pixels on its side
+of the overlap, and across a ramp in the middle of it one fades into the other.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from geoloupe.errors import InputError
+from geoloupe.imagery.grid import Window
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of an axis: read [start, stop), fade in over [enter, full), out over [leave, end).
+
+    The first has enter == full == 0 and the last leave == end == length.
+    """
+
+    start: int
+    stop: int
+    enter: int
+    full: int
+    leave: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One call of the network: where it is in the plan and which pixels it reads."""
+
+    row: int
+    column: int
+    window: Window
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The tiles of a scene: every row of tiles times every column of tiles."""
+
+    height: int
+    width: int
+    tile: int
+    margin: int
+    rows: tuple[Span, ...]
+    columns: tuple[Span, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of tiles."""
+        return len(self.rows) * len(self.columns)
+
+    @cached_property
+    def digest(self) -> str:
+        """A name for exactly these tiles, equal for equal plans on every machine."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def strip(self, row: int) -> Iterator[Tile]:
+        """List the tiles of one row from left to right."""
+        down = self.rows[row]
+        for column, across in enumerate(self.columns):
+            window = Window(
+                top=down.start,
+                left=across.start,
+                height=down.stop - down.start,
+                width=across.stop - across.start,
+            )
+            yield Tile(row, column, window)
+
+
+def make_plan(height: int, width: int, *, tile: int, margin: int) -> Plan:
+    """Cut a scene into tiles of `tile` x `tile`; a side no longer than that is not cut."""
+    if tile <= 2 * margin and (height > tile or width > tile):
+        raise InputError(
+            f"a tile of {tile} pixels leaves nothing when {margin} are thrown away on each side; "
+            f"choose --tile {4 * margin} or so"
+        )
+    return Plan(
+        height=height,
+        width=width,
+        tile=tile,
+        margin=margin,
+        rows=spans(height, tile=tile, margin=margin),
+        columns=spans(width, tile=tile, margin=margin),
+    )
+
+
+def spans(length: int, *, tile: int, margin: int) -> tuple[Span, ...]:
+    """Cut an axis into stretches of `tile` pixels that are spread evenly, or into a single one."""
+    if length <= tile:
+        return (Span(0, length, 0, 0, length, length),)
+    # Half of the margin hides a seam and costs little; two ramps of a tile must not touch.
+    ramp = min((margin + 1) // 2, (tile - 2 * margin + 1) // 3)
+    steps = -(-(length - tile) // (tile - 2 * margin - ramp))
+    starts = [index * (length - tile) // steps for index in range(steps + 1)]
+    # Every ramp lies in the middle of its overlap, at least `margin` from both tiles' ends.
+    seams = [after + (before + tile - after - ramp) // 2 for before, after in pairwise(starts)]
+    entries = [(0, 0), *((seam, seam + ramp) for seam in seams)]
+    exits = [*((seam, seam + ramp) for seam in seams), (length, length)]
+    return tuple(
+        Span(start, start + tile, *entry, *exit_)
+        for start, entry, exit_ in zip(starts, entries, exits, strict=True)
+    )

@@ -1,0 +1,133 @@
+"""The one place where an image goes through a network: Image -> tensor -> network -> Image."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from geoloupe.errors import InputError, RunError
+from geoloupe.imagery.fill import fill_missing
+from geoloupe.imagery.image import Image
+from geoloupe.inference.model import Model
+from geoloupe.networks.signature import Signature
+
+Precision = Literal["fp32", "bf16"]
+Engine = Literal["torch", "compile", "openvino", "onnxruntime"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictor:
+    """A model made ready for one device, precision and engine."""
+
+    network: Any  # (lr, guide) -> sr
+    signature: Signature
+    name: str
+    rings: int  # how far missing pixels are filled from their neighbours, in LR pixels
+    device: torch.device
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        *,
+        device: str = "cpu",
+        precision: Precision = "fp32",
+        engine: Engine = "torch",
+    ) -> Self:
+        """Make a model ready; engines differ by rounding only."""
+        from geoloupe.networks.inference import prepare_for_inference
+
+        place = _device(device)
+        cast("nn.Module", model.network).to(place)
+        return cls(
+            network=prepare_for_inference(model.network, precision=precision, engine=engine),
+            signature=model.network.signature,
+            name=model.card.name,
+            rings=max(model.margin, 4),
+            device=place,
+        )
+
+    def predict(self, image: Image, guide: Image | None = None) -> Image:
+        """Enlarge an image; the result has unit values, NaN exactly where a band has no data."""
+        self._check(image, guide)
+        scale = self.signature.scale
+        unit = image.in_unit()
+        grid = unit.grid.finer(scale)
+        lr = self._tensor(unit, 1)
+        answer = self._run(lr, None if guide is None else self._tensor(guide.in_unit(), scale))
+        values = answer[:, : grid.height, : grid.width].cpu().numpy()
+        valid = unit.valid
+        missing = np.isnan(unit.values)
+        if missing.any():
+            values[missing.repeat(scale, axis=1).repeat(scale, axis=2)] = np.nan
+        valid = valid.repeat(scale, axis=0).repeat(scale, axis=1)
+        return replace(unit, values=values, valid=valid, grid=grid)
+
+    def super_resolve(self, image: Image, guide: Image | None = None) -> Image:
+        """Enlarge an image and store the result as the image is stored."""
+        return self.predict(image, guide).in_radiometry(image.radiometry)
+
+    def _check(self, image: Image, guide: Image | None) -> None:
+        signature = self.signature
+        if signature.bands is not None and len(image.bands) != signature.bands:
+            raise InputError(
+                f"{self.name} needs {signature.bands} bands, but the image has {len(image.bands)}"
+            )
+        check_guide(signature, None if guide is None else len(guide.bands), self.name)
+        if guide is not None:
+            fine = image.grid.finer(signature.scale)
+            size, needed = (guide.grid.height, guide.grid.width), (fine.height, fine.width)
+            if size != needed:
+                raise InputError(f"the guide has {size} pixels, but {needed} are needed")
+
+    def _tensor(self, unit: Image, step: int) -> Tensor:
+        """Fill and pad unit values up to the network's least size: (1,B,H,W); a guide has step."""
+        filled = replace(unit, values=fill_missing(unit.values, rings=self.rings * step))
+        least = self.signature.minimum * step
+        bottom, right = (max(0, least - side) for side in filled.values.shape[1:])
+        if bottom or right:
+            filled = filled.pad(bottom=bottom, right=right)
+        return torch.tensor(filled.values, device=self.device)[None]
+
+    def _run(self, lr: Tensor, guide: Tensor | None) -> Tensor:
+        """Call the network on (1,B,H,W) and give (B,H*scale,W*scale), finite and float32."""
+        try:
+            with torch.inference_mode():
+                answer: Tensor = self.network(lr, guide)[0].float()
+        except torch.OutOfMemoryError:
+            size = f"{lr.shape[-1]} x {lr.shape[-2]}"
+            raise RunError(
+                f"{self.name}: a tile of {size} pixels needs more memory than {self.device} has; "
+                "choose a smaller --tile"
+            ) from None
+        scale = self.signature.scale
+        expected = (lr.shape[1], lr.shape[2] * scale, lr.shape[3] * scale)
+        assert answer.shape == expected, f"{self.name} gave {tuple(answer.shape)}, not {expected}"
+        if not answer.isfinite().all():
+            raise RunError(
+                f"{self.name}: the network gave values that are not numbers; if it runs in bf16, "
+                "try fp32, and else check its weights and the scene's value range"
+            )
+        return answer
+
+
+def check_guide(signature: Signature, given: int | None, name: str) -> None:
+    """Refuse a guide of `given` bands that a network does not take, or the lack of one."""
+    needed = signature.guide_bands
+    if needed and given is None:
+        raise InputError(f"{name} needs a guide image of {needed} bands; name it with --guide")
+    if not needed and given is not None:
+        raise InputError(f"{name} takes no guide image; leave --guide out")
+    if given is not None and given != needed:
+        raise InputError(f"{name} needs a guide image of {needed} bands, but this one has {given}")
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError):
+        raise InputError(f"there is no device {name!r} here; try cpu, cuda or auto") from None
