@@ -1,0 +1,1 @@
+"""The parts of the drawn sample scene: brushes, the countryside, the village."""
