@@ -163,6 +163,8 @@ def _neighbours(nodata: Any) -> tuple[Any, Any]:
     """The stored values next below and next above nodata, or twice the one that exists."""
     if np.issubdtype(type(nodata), np.floating):
         below, above = (np.nextafter(nodata, nodata.dtype.type(end)) for end in (-np.inf, np.inf))
+        if nodata == 0:  # beside it lie denormal numbers, which many programs take for zero
+            below, above = -np.finfo(nodata.dtype).tiny, np.finfo(nodata.dtype).tiny
         return (below if np.isfinite(below) else above), (above if np.isfinite(above) else below)
     limits, whole = np.iinfo(nodata.dtype), int(nodata)
     below = whole - 1 if whole > limits.min else whole + 1

@@ -1,0 +1,39 @@
+"""Where pixels lie after cutting and refining."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geoloupe.imagery.grid import Grid, Window
+
+numbers = st.floats(-1e6, 1e6, allow_subnormal=False)
+sides = st.floats(0.1, 100)
+
+
+transforms = st.tuples(sides, numbers, numbers, numbers, sides, numbers)
+
+
+@given(transform=transforms, scale=st.integers(1, 16))
+def test_a_finer_grid_keeps_its_outline(
+    transform: tuple[float, float, float, float, float, float], scale: int
+) -> None:
+    grid = Grid(crs="x", transform=transform, height=7, width=5)
+    finer = grid.finer(scale)
+    assert (finer.height, finer.width) == (7 * scale, 5 * scale)
+    for corner in ((0, 0), (7, 0), (0, 5), (7, 5)):
+        before = grid.place(*corner)
+        after = finer.place(corner[0] * scale, corner[1] * scale)
+        size = max(map(abs, (*before, *transform)))
+        assert all(abs(x - y) <= 1e-9 * size for x, y in zip(before, after, strict=True))
+
+
+@given(top=st.integers(0, 9), left=st.integers(0, 9), scale=st.integers(1, 8))
+def test_cutting_and_refining_commute(top: int, left: int, scale: int) -> None:
+    grid = Grid(crs="x", transform=(2.0, 0.5, 100.0, 0.25, -2.0, 50.0), height=20, width=20)
+    window = Window(top=top, left=left, height=3, width=4)
+    assert grid.window(window).finer(scale) == grid.finer(scale).window(window.finer(scale))
+
+
+def test_a_picture_lies_nowhere_and_stays_there() -> None:
+    grid = Grid(crs=None, height=4, width=6)
+    assert not grid.georeferenced
+    assert grid.finer(4) == Grid(crs=None, height=16, width=24)
