@@ -1,1 +1,33 @@
+"""Super-resolution for remote-sensing imagery: `geoloupe.upscale("scene.tif", "sharper.tif")`.
+
+Importing this costs nothing; PyTorch and GDAL are loaded by the first call that needs them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from geoloupe.errors import GeoloupeError, InputError, RunError
+
+if TYPE_CHECKING:
+    from geoloupe import networks
+    from geoloupe.inference.model import load
+    from geoloupe.inference.upscale import upscale
+
 __version__ = "0.1.0.dev0"
+
+__all__ = ["GeoloupeError", "InputError", "RunError", "load", "networks", "upscale"]
+
+_LAZY = {"load": "geoloupe.inference.model", "upscale": "geoloupe.inference.upscale"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name == "networks":
+        return import_module("geoloupe.networks")
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

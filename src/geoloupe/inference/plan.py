@@ -79,7 +79,7 @@ def make_plan(height: int, width: int, *, tile: int, margin: int) -> Plan:
     if tile <= 2 * margin and (height > tile or width > tile):
         raise InputError(
             f"a tile of {tile} pixels leaves nothing when {margin} are thrown away on each side; "
-            f"choose --tile {4 * margin} or so"
+            f"choose --set tile={4 * margin} or so"
         )
     return Plan(
         height=height,

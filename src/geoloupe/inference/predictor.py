@@ -100,7 +100,7 @@ class Predictor:
             size = f"{lr.shape[-1]} x {lr.shape[-2]}"
             raise RunError(
                 f"{self.name}: a tile of {size} pixels needs more memory than {self.device} has; "
-                "choose a smaller --tile"
+                "choose a smaller --set tile="
             ) from None
         scale = self.signature.scale
         expected = (lr.shape[1], lr.shape[2] * scale, lr.shape[3] * scale)

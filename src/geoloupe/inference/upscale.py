@@ -121,7 +121,7 @@ def _load(model: str | Path | Model, scale: int | None) -> Model:
         return load(model) if scale is None else load(model, scale=scale)
     has = model.network.signature.scale
     if scale not in (None, has):
-        raise InputError(f"{model.card.name} enlarges {has} times, not {scale}; leave --scale out")
+        raise InputError(f"{model.card.name} enlarges {has} times, not {scale}; leave scale out")
     return model
 
 

@@ -1,0 +1,5 @@
+"""`python -m geoloupe` is `geoloupe`."""
+
+from geoloupe.cli import main
+
+main()

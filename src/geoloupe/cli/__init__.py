@@ -1,0 +1,71 @@
+"""The `geoloupe` program: its commands, and failures as one clean sentence."""
+
+import logging
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from geoloupe import __version__
+from geoloupe.allocator import keep_freed_memory
+from geoloupe.cli.convert import convert
+from geoloupe.cli.demo import demo
+from geoloupe.cli.networks import networks
+from geoloupe.cli.upscale import upscale
+from geoloupe.errors import GeoloupeError
+
+INTERRUPTED = 130  # what shells expect of a program that was stopped with Ctrl+C
+
+app = typer.Typer(
+    name="geoloupe",
+    help="Super-resolution for remote-sensing imagery.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (upscale, demo, networks, convert):
+    app.command()(command)
+
+
+def main() -> NoReturn:
+    """Run the program and leave with its exit code: 2 for wrong input, 1 for a failed run."""
+    # GDAL's own complaints: what matters of them is in our message, the rest confuses.
+    logging.getLogger("rasterio").addHandler(logging.NullHandler())
+    keep_freed_memory()
+    try:
+        app(prog_name="geoloupe")
+    except GeoloupeError as error:
+        _leave(str(error), error.exit_code)
+    except MemoryError:
+        _leave("out of memory; choose a smaller --set tile=", 1)
+    except KeyboardInterrupt:
+        _leave("stopped; nothing half-finished is left behind", INTERRUPTED)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            _leave("stopped; nothing half-finished is left behind", INTERRUPTED)
+        raise
+    sys.exit(0)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Super-resolution for remote-sensing imagery."""
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    typer.echo(f"geoloupe: {message}", err=True)
+    sys.exit(code)
