@@ -1,0 +1,69 @@
+"""Tiles cover a scene, and blending what changes nothing changes nothing."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geoloupe.errors import InputError
+from geoloupe.inference.blend import Blender
+from geoloupe.inference.plan import make_plan, spans
+
+lengths, tiles, margins = st.integers(1, 300), st.integers(1, 64), st.integers(0, 20)
+
+
+@given(length=lengths, tile=tiles, margin=margins)
+def test_spans_cover_an_axis_and_throw_the_margin_away(length: int, tile: int, margin: int) -> None:
+    if tile <= 2 * margin and length > tile:
+        return
+    found = spans(length, tile=tile, margin=margin)
+    assert found[0].enter == found[0].full == found[0].start == 0
+    assert found[-1].leave == found[-1].end == found[-1].stop == length
+    for span in found:
+        assert span.stop - span.start == min(tile, length)
+        assert span.start <= span.enter <= span.full <= span.leave <= span.end <= span.stop
+    for before, after in pairwise(found):
+        assert (before.leave, before.end) == (after.enter, after.full)
+        assert before.end <= before.stop - margin
+        assert after.enter >= after.start + margin
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    height=st.integers(1, 90),
+    width=st.integers(1, 90),
+    tile=st.integers(3, 40),
+    margin=st.integers(0, 12),
+    scale=st.integers(1, 3),
+    skipped=st.integers(0, 3),
+)
+def test_tiles_of_one_image_blend_to_that_image(
+    height: int, width: int, tile: int, margin: int, scale: int, skipped: int
+) -> None:
+    if tile <= 2 * margin:
+        return
+    plan = make_plan(height, width, tile=tile, margin=margin)
+    image = np.random.default_rng(0).random((2, height * scale, width * scale), dtype=np.float32)
+    blender = Blender(plan=plan, scale=scale, band_count=2)
+    result = np.full_like(image, np.nan)
+    for row in range(len(plan.rows)):
+        blender.begin(row)
+        for place in plan.strip(row):
+            rows, columns = place.window.finer(scale).slices
+            blender.paint(row, place.column, image[:, rows, columns])
+        top, values = blender.finish(row)
+        result[:, top : top + values.shape[1]] = values
+    assert np.array_equal(result, image)
+
+
+def test_equal_plans_have_equal_names_and_others_do_not() -> None:
+    one, same = (make_plan(100, 90, tile=32, margin=4) for _ in range(2))
+    assert one.digest == same.digest
+    assert one.digest != make_plan(100, 90, tile=32, margin=5).digest
+
+
+def test_a_tile_that_is_all_margin_is_refused() -> None:
+    with pytest.raises(InputError, match="leaves nothing"):
+        make_plan(100, 100, tile=16, margin=8)
