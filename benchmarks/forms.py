@@ -36,7 +36,7 @@ TEXTBOOK_FORM, PLAIN, PREPARED = Form(kind="textbook"), Form(kind="plain"), Form
 def prepare(form: Form, case: Case, network: Any) -> Run:
     """Bring a network into a form; the returned call computes the last stage of the case's input.
 
-    Preparing makes this thread take denormal numbers for zero, for the other forms as well.
+    Preparing makes this process take denormal numbers for zero; workers keep that apart.
     """
     lr, guide = inputs(case, network.settings.scale)
     if form.kind == "textbook":

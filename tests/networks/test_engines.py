@@ -31,6 +31,15 @@ def test_an_engine_gives_the_same_answer_at_every_size(name: str, engine: Any) -
         assert torch.allclose(plain(lr), other(lr), atol=1e-4)
 
 
+def test_openvino_in_half_precision_is_close() -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed (extra: export)")
+    network = build("sspsr", **TINY["sspsr"])
+    lr = torch.rand(1, 5, 8, 9)
+    rough = prepare_for_inference(network, engine="openvino", precision="bf16")
+    assert torch.allclose(rough(lr), prepare_for_inference(network)(lr), atol=0.05)
+    assert torch.allclose(rough(lr), prepare_for_inference(network)(lr), atol=0.05)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
 @pytest.mark.parametrize("name", TINY)
@@ -53,7 +62,7 @@ def wrong(error: float) -> engines.Run:
     """Make an engine that is off by this much."""
     return engines._Proven(
         lambda *inputs: lambda lr, guide: (lr / 2 + error,),
-        engines.run_torch(Half(), Half(), "fp32"),
+        engines.run_torch(Half, Half(), "fp32"),
         "fp32",
         name="wrong",
     )

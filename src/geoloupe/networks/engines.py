@@ -1,8 +1,8 @@
 """What can run a prepared network: PyTorch itself, its compiler, OpenVINO, ONNX Runtime.
 
-Each engine is a function of the plain network, the prepared one and the precision. All but torch
-are proven at run time: the first image of each size also goes through torch, and an engine whose
-answer differs is refused. Compilers have been seen to miscompile a network silently.
+Each engine is a function of a maker of the plain network, the prepared one and the precision. All
+but torch are proven at run time: the first image of each size also goes through torch, and an
+engine whose answer differs is refused. Compilers have been seen to miscompile a network silently.
 """
 
 import shutil
@@ -18,24 +18,25 @@ from torch import Tensor, nn
 from geoloupe.errors import InputError, RunError
 
 Run = Callable[[Tensor, Tensor | None], tuple[Tensor, ...]]
+Plain = Callable[[], nn.Module]
 TOLERANCE = {"fp32": 1e-4, "bf16": 3e-2}  # of 1 + the standard deviation of the answer
 
 
-def run_torch(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
+def run_torch(plain: Plain, ready: nn.Module, precision: str) -> Run:
     """Run the prepared network as it is."""
-    return _Stages(ready)
+    return _Stages(ready, precision)
 
 
-def run_compiled(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
+def run_compiled(plain: Plain, ready: nn.Module, precision: str) -> Run:
     """Run the prepared network through torch.compile."""
     if shutil.which("g++") is None and shutil.which("clang++") is None:
         raise InputError("--engine compile needs a C++ compiler (g++ or clang++); install one")
-    stages = _Stages(ready)
+    stages = _Stages(ready, precision)
     compiled = torch.compile(stages, dynamic=False)
     return _Proven(lambda *inputs: compiled, stages, precision, name="compile")
 
 
-def run_openvino(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
+def run_openvino(plain: Plain, ready: nn.Module, precision: str) -> Run:
     """Run the plain network through OpenVINO, one model for each size."""
     try:
         import openvino
@@ -45,7 +46,7 @@ def run_openvino(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
     def build(*inputs: Tensor) -> Run:
         core = openvino.Core()
         model = openvino.convert_model(
-            _Stages(plain), example_input=inputs, input=[list(x.shape) for x in inputs]
+            _Stages(plain()), example_input=inputs, input=[list(x.shape) for x in inputs]
         )
         hint = {"INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision]}
         threads = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
@@ -58,10 +59,10 @@ def run_openvino(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
 
         return run
 
-    return _Proven(build, _Stages(ready), precision, name="openvino")
+    return _Proven(build, _Stages(ready, precision), precision, name="openvino")
 
 
-def run_onnxruntime(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
+def run_onnxruntime(plain: Plain, ready: nn.Module, precision: str) -> Run:
     """Run the plain network through ONNX Runtime, one session for each size."""
     if precision != "fp32":
         raise InputError("--engine onnxruntime computes in fp32 only; leave --precision out")
@@ -76,7 +77,7 @@ def run_onnxruntime(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
         options.intra_op_num_threads = torch.get_num_threads()
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "network.onnx"
-            torch.onnx.export(_Stages(plain), inputs, path, opset_version=18, dynamo=False)
+            torch.onnx.export(_Stages(plain()), inputs, path, opset_version=18, dynamo=False)
             session = onnxruntime.InferenceSession(path, options)
         names = [port.name for port in session.get_inputs()]
 
@@ -87,10 +88,10 @@ def run_onnxruntime(plain: nn.Module, ready: nn.Module, precision: str) -> Run:
 
         return run
 
-    return _Proven(build, _Stages(ready), precision, name="onnxruntime")
+    return _Proven(build, _Stages(ready, precision), precision, name="onnxruntime")
 
 
-ENGINES: dict[str, Callable[[nn.Module, nn.Module, str], Run]] = {
+ENGINES: dict[str, Callable[[Plain, nn.Module, str], Run]] = {
     "torch": run_torch,
     "compile": run_compiled,
     "openvino": run_openvino,
@@ -99,14 +100,17 @@ ENGINES: dict[str, Callable[[nn.Module, nn.Module, str], Run]] = {
 
 
 class _Stages(nn.Module):
-    """A network whose forward gives all stages."""
+    """A network whose forward gives all stages, in float32 whatever it computes in."""
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: Any, precision: str = "fp32") -> None:
         super().__init__()
-        self.network = network
+        self.network, self.low = network, precision == "bf16"
 
     def forward(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
-        return self.network.stages(lr, guide)
+        if not self.low:
+            return self.network.stages(lr, guide)
+        with torch.autocast(lr.device.type, torch.bfloat16, cache_enabled=False):
+            return tuple(stage.float() for stage in self.network.stages(lr, guide))
 
 
 class _Proven:

@@ -20,10 +20,9 @@ Engine = Literal["torch", "compile", "openvino", "onnxruntime"]
 class Prepared(nn.Module):
     """A network ready to run: the same answers from the same weights, but for rounding."""
 
-    def __init__(self, network: Network, run: Run, precision: Precision) -> None:
+    def __init__(self, network: Network, run: Run) -> None:
         super().__init__()
         self.settings, self.signature = network.settings, network.signature
-        self.precision = precision
         self.run = run
 
     @torch.inference_mode()
@@ -32,9 +31,7 @@ class Prepared(nn.Module):
         layout = torch.channels_last
         lr = lr.contiguous(memory_format=layout)
         guide = guide if guide is None else guide.contiguous(memory_format=layout)
-        low = self.precision == "bf16"
-        with torch.autocast(lr.device.type, torch.bfloat16, enabled=low, cache_enabled=False):
-            return tuple(stage.float() for stage in self.run(lr, guide))
+        return self.run(lr, guide)
 
     def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
         """Return the last stage."""
@@ -51,14 +48,18 @@ def prepare_for_inference(
     # Softmax leaves numbers below 1e-38 behind, on which a processor is a hundred times slower;
     # from here on this thread takes them for zero.
     torch.set_flush_denormal(True)
-    plain = deepcopy(cast("nn.Module", network)).eval().requires_grad_(False)
-    fold_weight_norm(plain)
-    ready = rewrite(deepcopy(plain))
+    ready = rewrite(_folded(network))
     replace_pointwise(ready)
     ready = ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if precision == "bf16":
         keep_ends_exact(ready)
-    return Prepared(network, ENGINES[engine](plain, ready, precision), precision)
+    return Prepared(network, ENGINES[engine](lambda: _folded(network), ready, precision))
+
+
+def _folded(network: Network) -> nn.Module:
+    copy = deepcopy(cast("nn.Module", network)).eval().requires_grad_(False)
+    fold_weight_norm(copy)
+    return copy
 
 
 def fold_weight_norm(module: nn.Module) -> None:

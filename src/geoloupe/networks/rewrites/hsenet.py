@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from geoloupe.networks.hsenet import BasicModule, NonLocal, SingleScale, attend
 from geoloupe.networks.rewrites.residual import add_onto
 
-ROWS, COLUMNS = 64, 4096  # a block of float32 scores is 1 MiB, half of a common L2 cache
+ROWS, COLUMNS = 256, 1024  # a block of float32 scores is 1 MiB, half of a common L2 cache
 SMALLEST_SUM = 1e-30  # far above where float32 loses digits
 
 
@@ -75,28 +75,34 @@ def _attend_one(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     k = k - k.mean(0)
     bound = torch.linalg.vector_norm(q, dim=1) * torch.linalg.vector_norm(k, dim=1).amax()
     q = torch.cat([q, -bound[:, None]], dim=1)
-    k = F.pad(k, (0, 1), value=1.0).mT.contiguous()
+    k = F.pad(k, (0, 1), value=1.0)
+    # Blocks of their own: rows of a matrix as wide as the image lie so far apart that they push
+    # each other out of the caches.
+    blocks = [
+        (kb.mT.contiguous(), vb) for kb, vb in zip(k.split(COLUMNS), v.split(COLUMNS), strict=True)
+    ]
     out = torch.empty_like(q[:, :-1])
     total = torch.empty(len(q), 1)
     for top in range(0, len(q), ROWS):
         rows = slice(top, top + ROWS)
-        _attend_rows(q[rows], k, v, out[rows], total[rows])
+        _attend_rows(q[rows], blocks, out[rows], total[rows])
     if total.amin() < SMALLEST_SUM:  # the bound was too loose for some row: take the true maximum
         # (also where the input holds NaN: the comparison is then false and NaN stays visible)
-        return _attend_exactly(q[:, :-1], k[:-1].mT, v)
+        return _attend_exactly(q[:, :-1], k[:, :-1], v)
     return out.div_(total)
 
 
-def _attend_rows(q: Tensor, k: Tensor, v: Tensor, out: Tensor, total: Tensor) -> None:
+def _attend_rows(
+    q: Tensor, blocks: list[tuple[Tensor, Tensor]], out: Tensor, total: Tensor
+) -> None:
     """Fill the weighted values (R,D) and the sums of the weights (R,1) of some query rows."""
-    for left in range(0, k.shape[1], COLUMNS):
-        columns = slice(left, left + COLUMNS)
-        weights = torch.mm(q, k[:, columns]).exp_()
-        if left == 0:
-            torch.mm(weights, v[columns], out=out)
+    for place, (k, v) in enumerate(blocks):
+        weights = torch.mm(q, k).exp_()
+        if place == 0:
+            torch.mm(weights, v, out=out)
             torch.sum(weights, 1, keepdim=True, out=total)
         else:
-            out.addmm_(weights, v[columns])
+            out.addmm_(weights, v)
             total.add_(weights.sum(1, keepdim=True))
 
 
