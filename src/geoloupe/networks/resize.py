@@ -1,16 +1,41 @@
-"""MATLAB-compatible bicubic resampling of tensors by whole factors; differentiable."""
+"""MATLAB-compatible resampling of tensors, differentiable, batched, on any device."""
 
+from fractions import Fraction
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from geoloupe.imagery.resize import symmetric_index, up_taps
+from geoloupe.imagery.banded import Banded
+from geoloupe.imagery.resize import banded, ratio, symmetric_index, up_taps
+
+
+def imresize(
+    x: Tensor, scale: float | Fraction, *, method: str = "bicubic", antialias: bool = True
+) -> Tensor:
+    """Resize (...,H,W) floats to (...,ceil(H*scale),ceil(W*scale)), as MATLAB does."""
+    factor = ratio(scale)
+    height, width = x.shape[-2:]
+    down = banded(height, factor, method=method, antialias=antialias)
+    across = banded(width, factor, method=method, antialias=antialias)
+    rows = [block.to(x) @ x[..., run, :] for run, block in _blocks(down)]
+    x = torch.cat(rows, dim=-2)
+    columns = [x[..., run] @ block.to(x).mT for run, block in _blocks(across)]
+    return torch.cat(columns, dim=-1)
+
+
+def _blocks(along: Banded) -> list[tuple[slice, Tensor]]:
+    blocks = along.blocks(np.dtype(np.float64))
+    return [(run, torch.from_numpy(block)) for run, block in blocks]
 
 
 def bicubic_up(x: Tensor, scale: int) -> Tensor:
-    """Enlarge (N,C,H,W) to (N,C,H*scale,W*scale) as MATLAB's imresize does."""
+    """Enlarge (N,C,H,W) to (N,C,H*scale,W*scale): `imresize` as two convolutions.
+
+    Networks use this form: engines that trace them know convolutions.
+    """
     x = _enlarge_rows(x, scale).transpose(-2, -1)
     return _enlarge_rows(x, scale).transpose(-2, -1)
 
