@@ -11,6 +11,18 @@ from importlib.metadata import entry_points
 from geoloupe.errors import InputError
 
 CATALOG: dict[str, dict[str, str]] = {
+    "degradation": {
+        "bd": "geoloupe.degradations.recipes:BD",
+        "bi": "geoloupe.degradations.recipes:BI",
+        "dn": "geoloupe.degradations.recipes:DN",
+        "mtf": "geoloupe.degradations.recipes:MTF",
+        "mtf-quickbird": "geoloupe.degradations.recipes:MTF_QUICKBIRD",
+        "mtf-worldview-2": "geoloupe.degradations.recipes:MTF_WORLDVIEW_2",
+        "mtf-worldview-3": "geoloupe.degradations.recipes:MTF_WORLDVIEW_3",
+        "mulsr-test": "geoloupe.degradations.recipes:MULSR_TEST",
+        "mulsr-test-paper": "geoloupe.degradations.recipes:MULSR_TEST_PAPER",
+        "mulsr-train": "geoloupe.degradations.recipes:MULSR_TRAIN",
+    },
     "network": {
         "bicubic": "geoloupe.networks.bicubic:Bicubic",
         "convformersr": "geoloupe.networks.convformersr:ConvFormerSR",

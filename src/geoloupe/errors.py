@@ -5,7 +5,8 @@ GeoloupeError        never raised itself
 +-- RunError         the input is fine but the run failed: disk, memory, engine (exit code 1)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import ClassVar, Self
 
@@ -32,3 +33,14 @@ class InputError(GeoloupeError):
 
 class RunError(GeoloupeError):
     """The run failed for a reason outside the input, such as a full disk."""
+
+
+@contextmanager
+def naming(source: object) -> Iterator[None]:
+    """Put the name of a file before what is found wrong with it."""
+    try:
+        yield
+    except InputError as error:
+        if str(error).startswith(f"{source}: "):
+            raise
+        raise InputError(f"{source}: {error}") from None

@@ -11,6 +11,9 @@ from geoloupe.errors import InputError
 
 SettingsT = TypeVar("SettingsT")
 
+STRICT = ConfigDict(extra="forbid")
+"""The `__pydantic_config__` of a dataclass that is part of another's settings."""
+
 
 def build(settings_class: type[SettingsT], values: Mapping[str, Any], owner: str) -> SettingsT:
     """Make the settings of `owner`; an unknown key or a wrong type is an InputError naming it."""
@@ -24,6 +27,12 @@ def build(settings_class: type[SettingsT], values: Mapping[str, Any], owner: str
         raise InputError(f"{owner}: {_sentence(error)}") from None
     except ValueError as error:  # a rule of the settings themselves, such as "scale must be 2"
         raise InputError(f"{owner}: {error}") from None
+
+
+def dump(settings: object) -> dict[str, Any]:
+    """Give settings as plain values, as JSON holds them; `build` makes them again."""
+    values: dict[str, Any] = TypeAdapter(type(settings)).dump_python(settings, mode="json")
+    return values
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
@@ -53,6 +62,3 @@ def _sentence(error: ValidationError) -> str:
         message = problem["msg"].removeprefix("Value error, ")
         parts.append(f"{where}: {message}" if where else message)
     return "; ".join(parts)
-
-
-STRICT = ConfigDict(extra="forbid", frozen=True)

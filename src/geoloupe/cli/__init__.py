@@ -9,6 +9,7 @@ import typer
 from geoloupe import __version__
 from geoloupe.allocator import keep_freed_memory
 from geoloupe.cli.convert import convert
+from geoloupe.cli.degrade import degrade
 from geoloupe.cli.demo import demo
 from geoloupe.cli.networks import networks
 from geoloupe.cli.upscale import upscale
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (upscale, demo, networks, convert):
+for command in (upscale, degrade, demo, networks, convert):
     app.command()(command)
 
 

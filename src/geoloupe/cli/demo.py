@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geoloupe.cli.upscale import progress_bar, report
+from geoloupe.cli.progress import progress_bar
+from geoloupe.cli.upscale import report
 from geoloupe.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def demo(
         tags={MARK: "drawn by geoloupe demo"},
     )
     write_image(scene, image, facts=facts, overwrite=True)
-    with progress_bar() as progress:
+    with progress_bar("tiles") as progress:
         made = upscale(scene, result, model=MODEL, scale=SCALE, overwrite=True, progress=progress)
     limits = _brightness(image)
     _write_picture(small, image, limits)

@@ -1,16 +1,14 @@
 """`geoloupe upscale`: a scene becomes a finer one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geoloupe.cli.progress import progress_bar
 from geoloupe.settings import parse_assignments
 
 if TYPE_CHECKING:
-    from geoloupe.inference.scene import Progress
     from geoloupe.inference.upscale import Upscaled
 
 
@@ -48,24 +46,9 @@ def upscale(
     named = {"bands": bands, "guide": guide, "precision": precision, "engine": engine}
     options = parse_assignments(assignments or ())
     options |= {name: value for name, value in named.items() if value is not None}
-    with progress_bar() as progress:
+    with progress_bar("tiles") as progress:
         result = run(scene, output, model=model, overwrite=overwrite, progress=progress, **options)
     report(result)
-
-
-@contextmanager
-def progress_bar() -> "Iterator[Progress]":
-    """Show finished tiles on a terminal; say nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), "tiles", TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("")
-        yield lambda done, count: bar.update(task, completed=done, total=count)
 
 
 def report(result: "Upscaled") -> None:

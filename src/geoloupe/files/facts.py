@@ -66,8 +66,8 @@ class Facts:
         """Add tags; a new one replaces an old one."""
         return replace(self, tags={**self.tags, **tags})
 
-    def finer(self, scale: int) -> Self:
-        """Say the same of an image with `scale` times the rows and columns."""
+    def finer(self, scale: float) -> Self:
+        """Say the same of an image with `scale` times the rows; 1/4 makes it coarser."""
         gcps = tuple((row * scale, column * scale, x, y, z) for row, column, x, y, z in self.gcps)
         return replace(self, gcps=gcps, rpcs=self.rpcs and _finer_rpcs(self.rpcs, scale))
 
@@ -134,7 +134,7 @@ def _mask_kind(dataset: Any) -> Literal["none", "mask", "alpha"]:
     return "mask" if not flags or MaskFlags.per_dataset in flags else "none"
 
 
-def _finer_rpcs(rpcs: RPC, scale: int) -> RPC:
+def _finer_rpcs(rpcs: RPC, scale: float) -> RPC:
     """Scale the pixel side of a camera model, which counts from the centre of the first pixel."""
     values = dict(rpcs.to_dict())
     for side in ("line", "samp"):

@@ -45,6 +45,13 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         raise InputError(f"{path}: the folder {path.parent} cannot be written to")
 
 
+def refuse_inputs(target: Path, *inputs: str | Path | None) -> None:
+    """Refuse to write over what is read, even where overwriting is allowed."""
+    for name in inputs:
+        if name is not None and target.exists() and os.path.exists(name) and target.samefile(name):
+            raise InputError(f"{target}: is an input of this very run; choose another name")
+
+
 def _sync(path: Path) -> None:
     """Make a file's bytes, or a folder's names, outlive a power cut."""
     if os.name == "nt" and path.is_dir():

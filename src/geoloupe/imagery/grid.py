@@ -73,6 +73,12 @@ class Grid:
         finer = (a / scale, b / scale, c, d / scale, e / scale, f)
         return self._resized(finer, self.height * scale, self.width * scale)
 
+    def coarser(self, scale: int) -> Self:
+        """Join every scale x scale pixels; rows and columns left over at the end are dropped."""
+        a, b, c, d, e, f = self.transform
+        coarser = (a * scale, b * scale, c, d * scale, e * scale, f)
+        return self._resized(coarser, self.height // scale, self.width // scale)
+
     def window(self, window: Window) -> Self:
         """Give the grid of a part; it may reach outside, which is how an image is padded."""
         a, b, _, d, e, _ = self.transform

@@ -1,6 +1,5 @@
 """The main job: a scene, a model and a few choices become a new file."""
 
-import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from geoloupe import __version__, settings
 from geoloupe.errors import InputError
 from geoloupe.files.product import Layout, check_output, create
+from geoloupe.files.publish import refuse_inputs
 from geoloupe.files.raster import open_aligned
 from geoloupe.files.source import Source, open_source
 from geoloupe.imagery.grid import Grid
@@ -89,7 +89,7 @@ def upscale(
         )
         layout = _layout(source, loaded, plan, chosen)
         target = Path(output) if output is not None else _beside(Path(path), scale, source.grid)
-        _refuse_inputs(target, path, chosen.guide)
+        refuse_inputs(target, path, chosen.guide)
         check_output(target, layout, overwrite=overwrite)
         scene = Scene(
             source=source,
@@ -163,13 +163,6 @@ def _beside(path: Path, scale: int, grid: Grid) -> Path:
     """Name a result after its scene: a GeoTIFF, or a PNG for a picture that lies nowhere."""
     picture = not grid.georeferenced and path.suffix.lower() in (".png", ".jpg", ".jpeg")
     return path.with_name(f"{path.stem}_x{scale}{'.png' if picture else '.tif'}")
-
-
-def _refuse_inputs(target: Path, *inputs: str | Path | None) -> None:
-    """Refuse to write over what is read, even where overwriting is allowed."""
-    for name in inputs:
-        if name is not None and target.exists() and os.path.exists(name) and target.samefile(name):
-            raise InputError(f"{target}: is an input of this very run; choose another name")
 
 
 def _open_guide(stack: ExitStack, path: Path | None, model: Model, grid: Grid) -> Source | None:

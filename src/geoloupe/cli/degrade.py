@@ -1,0 +1,41 @@
+"""`geoloupe degrade`: a scene as a coarser sensor would have seen it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def degrade(
+    scene: Annotated[Path, typer.Argument(help="Any raster that GDAL reads: GeoTIFF, PNG, ...")],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The new file.")],
+    recipe: Annotated[
+        str, typer.Option(help="bi, bd, dn, mtf, mulsr-test, mulsr-train, ... or a .json file.")
+    ] = "bi",
+    scale: Annotated[int, typer.Option(help="How many times coarser; 1 keeps the size.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of what is random: noise and blur.")] = 0,
+    response: Annotated[
+        str | None,
+        typer.Option(help="A sensor that sees a cube first: nikon-d700, sentinel-2, landsat-8."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")] = False,
+) -> None:
+    """Make a scene coarser by a named recipe; its place, nodata and tags are kept."""
+    from geoloupe.cli.progress import progress_bar
+    from geoloupe.datasets.degrade import degrade as run
+
+    with progress_bar("rows") as progress:
+        layout = run(
+            scene,
+            output,
+            overwrite=overwrite,
+            progress=progress,
+            **{"recipe": recipe, "scale": scale, "seed": seed, "response": response},
+        )
+    grid, bands = layout.grid, len(layout.facts.bands)
+    typer.echo(str(output))
+    typer.echo(
+        f"  {grid.width} x {grid.height} pixels, {bands} band{'s' * (bands != 1)} of "
+        f"{layout.radiometry.dtype}; {recipe} x{scale}, seed {seed}"
+    )

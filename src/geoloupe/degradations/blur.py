@@ -1,0 +1,152 @@
+"""Point spread functions: Gaussians of many kinds, as settings that draw a kernel."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import oaconvolve
+
+from geoloupe.errors import InputError
+from geoloupe.imagery.banded import Banded
+from geoloupe.imagery.resize import mirrored
+from geoloupe.settings import STRICT
+
+Weights = NDArray[np.float64]
+Range = tuple[float, float | None]
+"""Drawn evenly between two ends; the upper end None stands for the scale factor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Isotropic:
+    """A round Gaussian; without `sizes` the kernel is cut at three sigmas, as for BD in MATLAB."""
+
+    __pydantic_config__ = STRICT
+    kind: Literal["isotropic"] = "isotropic"
+    sigma: Range
+    sizes: tuple[int, ...] = ()
+    corner: bool = False  # centred on the window's first pixel: a slip of MulSR's published code
+
+    def drawn(self, scale: int, rng: np.random.Generator, *, offset: float) -> Weights:
+        """Draw a kernel (1,k,k) whose centre lies `offset` beyond the middle pixel."""
+        sigma = _draw(self.sigma, scale, rng)
+        size = int(rng.choice(self.sizes)) if self.sizes else _wide_enough(sigma, offset)
+        centre = 0.0 if self.corner else (size - 1) // 2 + offset
+        return gaussian(size, np.eye(2) * sigma**2, centre)[None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anisotropic:
+    """An oval Gaussian: two variances in squared pixels, and the angle of the first in radians."""
+
+    __pydantic_config__ = STRICT
+    kind: Literal["anisotropic"] = "anisotropic"
+    variances: tuple[Range, Range]
+    angle: tuple[float, float] = (0.0, math.pi)
+    sizes: tuple[int, ...]
+    shifted: bool = False  # centred where MulSR's test puts it: at x16 outside the window
+
+    def drawn(self, scale: int, rng: np.random.Generator, *, offset: float) -> Weights:
+        """Draw a kernel (1,k,k) whose centre lies `offset` beyond the middle pixel."""
+        size = int(rng.choice(self.sizes))
+        first, second = (_draw(variance, scale, rng) for variance in self.variances)
+        turn = rng.uniform(*self.angle)
+        along = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+        covariance = along @ np.diag([first, second]) @ along.T  # of x, y
+        published = size // 2 + 0.5 * (scale - size % 2)
+        centre = published if self.shifted else (size - 1) // 2 + offset
+        return gaussian(size, covariance[::-1, ::-1], centre)[None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensorMTF:
+    """The Gaussian that passes a sensor's share of contrast at the LR image's Nyquist frequency."""
+
+    __pydantic_config__ = STRICT
+    kind: Literal["mtf"] = "mtf"
+    gains: tuple[float, ...]  # one for all bands, or one a band
+
+    def __post_init__(self) -> None:
+        if not self.gains or not all(0 < gain < 1 for gain in self.gains):
+            raise ValueError("gains at Nyquist lie between 0 and 1")
+
+    def drawn(self, scale: int, rng: np.random.Generator, *, offset: float) -> Weights:
+        """Give kernels (1 or B,k,k) whose centre lies `offset` beyond the middle pixel."""
+        sigmas = [sensor_sigma(gain, scale) for gain in self.gains]
+        size = max(_wide_enough(sigma, offset, reach=4) for sigma in sigmas)
+        centre = (size - 1) // 2 + offset
+        return np.stack([gaussian(size, np.eye(2) * sigma**2, centre) for sigma in sigmas])
+
+
+Blur = Isotropic | Anisotropic | SensorMTF
+
+
+def gaussian(size: int, covariance: Weights, centre: float) -> Weights:
+    """Sample a Gaussian on (size,size) pixels, rows first, and make it sum to 1."""
+    inverse = np.linalg.inv(covariance)
+    axis = np.arange(size) - centre
+    y, x = axis[:, None], axis[None, :]
+    form = inverse[0, 0] * y * y + (inverse[0, 1] + inverse[1, 0]) * y * x + inverse[1, 1] * x * x
+    # Relative to the peak inside, or a far centre would underflow to a sum of zero.
+    weights = np.exp(-0.5 * (form - form.min()))
+    return weights / weights.sum()
+
+
+def sensor_sigma(gain: float, scale: int) -> float:
+    """The sigma, in HR pixels, of a Gaussian that passes `gain` at half the LR sampling rate."""
+    return scale * math.sqrt(-2 * math.log(gain)) / math.pi
+
+
+def correlate(
+    values: Weights, kernels: Weights, border: Literal["mirror", "repeat"] = "mirror"
+) -> Weights:
+    """Blur (B,H,W) by kernels (1 or B,k,k) anchored at pixel (k - 1) // 2, not flipped."""
+    if len(kernels) not in (1, len(values)):
+        raise InputError(f"{len(kernels)} blur kernels do not fit {len(values)} bands")
+    return np.stack(
+        [
+            _correlate_band(band, kernels[index % len(kernels)], border)
+            for index, band in enumerate(values)
+        ]
+    )
+
+
+def _correlate_band(band: Weights, kernel: Weights, border: str) -> Weights:
+    size = len(kernel)
+    before = (size - 1) // 2
+    rows, columns = (_reach(side, before, size, border) for side in band.shape)
+    u, strength, v = np.linalg.svd(kernel)
+    if strength[1:].max(initial=0.0) < 1e-14 * strength[0]:
+        # Round and upright Gaussians are a product of two short filters.
+        down = Banded(
+            weights=_repeat(u[:, 0] * strength[0], len(rows) - size + 1), index=_runs(rows, size)
+        )
+        across = Banded(weights=_repeat(v[0], len(columns) - size + 1), index=_runs(columns, size))
+        return across.columns(down.rows(band))
+    padded = band[rows[:, None], columns]
+    result: Weights = oaconvolve(padded, kernel[::-1, ::-1], mode="valid")
+    return result
+
+
+def _reach(length: int, before: int, size: int, border: str) -> NDArray[np.int64]:
+    position = np.arange(-before, length + size - 1 - before)
+    return mirrored(position, length) if border == "mirror" else position.clip(0, length - 1)
+
+
+def _runs(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    return np.lib.stride_tricks.sliding_window_view(index, size)
+
+
+def _repeat(taps: Weights, count: int) -> Weights:
+    return np.broadcast_to(taps, (count, len(taps)))
+
+
+def _draw(bounds: Range, scale: int, rng: np.random.Generator) -> float:
+    low, high = bounds
+    return float(rng.uniform(low, scale if high is None else high))
+
+
+def _wide_enough(sigma: float, offset: float, reach: float = 3) -> int:
+    """Give an odd size, or an even one when the centre falls between two pixels."""
+    return math.ceil(sigma * reach) * 2 + (2 if offset else 1)

@@ -1,0 +1,132 @@
+"""A degradation as a value: blur, sampling, noise, clipping and JPEG, in the order of physics."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloupe.degradations.blur import Blur, correlate
+from geoloupe.degradations.jpeg import BLOCK, compress
+from geoloupe.degradations.noise import Noise
+from geoloupe.degradations.sampling import REACH, Sampling, centre_offset, sample
+from geoloupe.errors import InputError
+from geoloupe.imagery.fill import fill_missing
+from geoloupe.imagery.grid import Window
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import UNIT
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How HR becomes LR; where several blurs or samplings stand, an image draws one of them."""
+
+    name: str
+    about: str
+    blurs: tuple[Blur, ...] = ()
+    border: Literal["mirror", "repeat"] = "mirror"  # what the blur sees beyond the image
+    samplings: tuple[Sampling, ...] = ("bicubic",)
+    noises: tuple[Noise, ...] = ()
+    clip: bool = False  # to [0, 1]
+    jpeg: tuple[int, int] | None = None  # qualities between which one is drawn
+
+    def __call__(self, hr: Image, scale: int, rng: np.random.Generator) -> Image:
+        """Degrade a whole image; it is stored as `hr` is, so 8 bits stay 8 bits.
+
+        Rows and columns beyond a whole multiple of `scale` are dropped. An LR pixel holds data
+        where all of its HR pixels do.
+        """
+        height, width = (side // scale * scale for side in (hr.grid.height, hr.grid.width))
+        if not height or not width:
+            size = f"{hr.grid.width} x {hr.grid.height}"
+            raise InputError(f"an image of {size} pixels has no x{scale} coarser one")
+        hr = hr.crop(Window(top=0, left=0, height=height, width=width))
+        return self.drawn(hr, scale, rng).degrade(hr)
+
+    def drawn(self, like: Image, scale: int, rng: np.random.Generator) -> "Drawn":
+        """Draw what is random about one image with the bands and the width of `like`."""
+        band_count, width = len(like.bands), like.grid.width // scale
+        sampling = self.samplings[int(rng.integers(len(self.samplings)))]
+        kernels = None
+        if self.blurs:
+            blur = self.blurs[int(rng.integers(len(self.blurs)))]
+            kernels = blur.drawn(scale, rng, offset=centre_offset(scale, sampling))
+        return Drawn(
+            recipe=self,
+            scale=scale,
+            kernels=kernels,
+            sampling=sampling,
+            quality=None if self.jpeg is None else int(rng.integers(*self.jpeg, endpoint=True)),
+            noises=tuple(noise.drawn(band_count, width, rng) for noise in self.noises),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drawn:
+    """A recipe with its dice thrown, for one image; windows of it may be done from the top down."""
+
+    recipe: Recipe
+    scale: int
+    kernels: Values | None
+    sampling: Sampling
+    quality: int | None
+    noises: tuple[Callable[[Values], Values], ...]
+
+    @property
+    def halo(self) -> int:
+        """How many LR pixels around a window matter to it."""
+        blur = 0 if self.kernels is None else -(-self.kernels.shape[-1] // self.scale)
+        return blur + REACH
+
+    @property
+    def rows(self) -> int:
+        """LR rows go through in whole multiples of this, but for the last."""
+        return 1 if self.quality is None else BLOCK
+
+    def degrade(self, hr: Image) -> Image:
+        """Degrade a whole image, or the part of one that begins at its first row."""
+        _, height, width = hr.values.shape
+        inside = Window(top=0, left=0, height=height // self.scale, width=width // self.scale)
+        return self.degrade_inside(hr, inside)
+
+    def degrade_inside(self, hr: Image, inside: Window) -> Image:
+        """Degrade an image but keep an LR window of it; what surrounds it is context."""
+        unit = hr.in_unit()
+        missing = np.isnan(unit.values)
+        filled = (
+            fill_missing(unit.values, rings=self.halo * self.scale)
+            if missing.any()
+            else unit.values
+        )
+        values = self._sampled(filled.astype(np.float64))[:, *inside.slices]
+        for noise in self.noises:
+            values = noise(values)
+        if self.recipe.clip:
+            values = values.clip(0, 1)
+        if self.quality is not None:
+            values = compress(values, self.quality)
+        lr = values.astype(np.float32)
+        lr[_in_blocks(missing, self.scale)[:, *inside.slices]] = np.nan
+        image = Image(
+            values=lr,
+            valid=np.any(~np.isnan(lr), axis=0),
+            bands=hr.bands,
+            grid=hr.grid.coarser(self.scale).window(inside),
+            radiometry=UNIT,
+        )
+        return image.in_radiometry(hr.radiometry)
+
+    def _sampled(self, values: Values) -> Values:
+        if self.kernels is not None:
+            values = correlate(values, self.kernels, self.recipe.border)
+        return sample(values, self.scale, self.sampling)
+
+
+def _in_blocks(missing: NDArray[np.bool_], scale: int) -> NDArray[np.bool_]:
+    """Tell for (B,H*scale,W*scale) which blocks (B,H,W) miss any pixel."""
+    bands, height, width = missing.shape
+    blocks = missing.reshape(bands, height // scale, scale, width // scale, scale)
+    return np.any(blocks, axis=(2, 4))

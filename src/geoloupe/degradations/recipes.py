@@ -1,0 +1,76 @@
+"""The degradations of the published experiments, by name."""
+
+import math
+
+from geoloupe.degradations.blur import Anisotropic, Isotropic, SensorMTF
+from geoloupe.degradations.noise import GaussianNoise
+from geoloupe.degradations.recipe import Recipe
+
+BI = Recipe(
+    name="bi",
+    about="MATLAB's antialiased bicubic; HSENet, TSFNet and SSPSR are trained and tested on it",
+)
+BD = Recipe(
+    name="bd",
+    about="a Gaussian of sigma 1.6, then the middle of each block",
+    blurs=(Isotropic(sigma=(1.6, 1.6)),),
+    border="repeat",
+    samplings=("strided",),
+)
+DN = Recipe(
+    name="dn",
+    about="MATLAB's bicubic, then Gaussian noise of strength 30 in 255",
+    noises=(GaussianNoise(std=(30.0, 30.0)),),
+    clip=True,
+)
+
+
+def _sensor(name: str, sensor: str, *gains: float) -> Recipe:
+    return Recipe(
+        name=name,
+        about=f"a Gaussian that passes as much contrast at Nyquist as {sensor} (Wald's protocol)",
+        blurs=(SensorMTF(gains=gains),),
+        samplings=("strided",),
+    )
+
+
+# Gains at Nyquist as the pansharpening literature gives them, band by band.
+MTF = _sensor("mtf", "most sensors", 0.29)
+MTF_QUICKBIRD = _sensor("mtf-quickbird", "QuickBird's bands", 0.34, 0.32, 0.30, 0.22)
+MTF_WORLDVIEW_2 = _sensor("mtf-worldview-2", "WorldView-2's bands", *(0.35,) * 7, 0.27)
+MTF_WORLDVIEW_3 = _sensor(
+    *("mtf-worldview-3", "WorldView-3's bands"),
+    *(0.325, 0.355, 0.360, 0.350, 0.365, 0.360, 0.335, 0.315),
+)
+
+_OVAL = Anisotropic(
+    variances=((10.0, 10.0), (2.0, 2.0)), angle=(0.0, 0.0), sizes=(13,), shifted=True
+)
+MULSR_TEST = Recipe(
+    name="mulsr-test",
+    about="MulSR's test: a fixed off-centre oval, PyTorch's bicubic, noise 3 in 255 as in its code",
+    blurs=(_OVAL,),
+    samplings=("bicubic-torch",),
+    noises=(GaussianNoise(std=(3.0, 3.0)),),
+    clip=True,
+)
+MULSR_TEST_PAPER = Recipe(
+    name="mulsr-test-paper",
+    about="as mulsr-test, with the noise that its text states: variance 0.001",
+    blurs=(_OVAL,),
+    samplings=("bicubic-torch",),
+    noises=(GaussianNoise(std=(255 * math.sqrt(0.001),) * 2),),
+    clip=True,
+)
+_SIZES = (7, 9, 13, 15, 21)
+MULSR_TRAIN = Recipe(
+    name="mulsr-train",
+    about="MulSR's training: a random Gaussian blur, a random sampling, noise 1 to 4 in 255",
+    blurs=(
+        Isotropic(sigma=(0.2, None), sizes=_SIZES),
+        Anisotropic(variances=((0.2, None), (0.2, None)), sizes=_SIZES),
+    ),
+    samplings=("bicubic-torch", "bilinear", "strided"),
+    noises=(GaussianNoise(std=(1.0, 4.0), chance=0.8),),
+    clip=True,
+)
