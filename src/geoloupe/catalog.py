@@ -11,6 +11,9 @@ from importlib.metadata import entry_points
 from geoloupe.errors import InputError
 
 CATALOG: dict[str, dict[str, str]] = {
+    "dataset": {
+        "ucmerced": "geoloupe.datasets.ucmerced:UCMERCED",
+    },
     "degradation": {
         "bd": "geoloupe.degradations.recipes:BD",
         "bi": "geoloupe.degradations.recipes:BI",

@@ -12,6 +12,7 @@ from geoloupe.cli.convert import convert
 from geoloupe.cli.degrade import degrade
 from geoloupe.cli.demo import demo
 from geoloupe.cli.networks import networks
+from geoloupe.cli.prepare import prepare
 from geoloupe.cli.upscale import upscale
 from geoloupe.errors import GeoloupeError
 
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (upscale, degrade, demo, networks, convert):
+for command in (upscale, degrade, prepare, demo, networks, convert):
     app.command()(command)
 
 

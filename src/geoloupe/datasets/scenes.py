@@ -1,0 +1,65 @@
+"""What a data set is: facts about it, and scenes that know how to read themselves."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from geoloupe.datasets.splits import Rule
+from geoloupe.files.tree import Tree
+from geoloupe.imagery.grid import Grid
+from geoloupe.imagery.radiometry import Radiometry
+from geoloupe.imagery.spectra import Band
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataCard:
+    """What a person must know of a data set before and after getting it."""
+
+    name: str
+    about: str
+    source: str  # where to get it
+    terms: str
+    cite: str
+    layout: str  # what its folder holds, for the message when it does not
+    rules: Mapping[str, Rule]  # how it is split; the first is used unless another is asked for
+    sha256: Mapping[str, str] = field(default_factory=dict)  # of published archives, by file name
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """One array of a scene, read from the top down."""
+
+    height: int
+    width: int
+    bands: tuple[Band, ...]
+    radiometry: Radiometry
+    blocks: Callable[[], Iterator[NDArray[Any]]]  # (B,h,W) each, all rows in all
+    grid: Grid | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """One image of a data set, or one pair: "hr" always, "lr" and "guide" where they are real."""
+
+    id: str
+    label: str = ""
+    split: str | None = None  # where the archive itself says so
+    file: str = ""  # what to name when it is wrong
+    parts: Mapping[str, Callable[[], Part]]
+
+
+class Dataset(Protocol):
+    """Facts first, then two functions."""
+
+    card: DataCard
+
+    def scenes(self, tree: Tree) -> Sequence[Scene]:
+        """List the scenes of an archive; what is missing is an InputError that says what."""
+        ...
+
+    def fake(self, root: Path) -> None:
+        """Write a small archive of the same layout, for tests."""
+        ...

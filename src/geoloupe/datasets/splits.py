@@ -1,0 +1,169 @@
+"""Which scenes train, which validate and which test: decided by a rule and a written-down seed.
+
+The order in which scenes are drawn is that of a hash of seed and name, so that it is the same for
+ever, on every machine, and does not change when other scenes come or go.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from geoloupe.errors import InputError
+
+SPLITS = ("train", "val", "test")
+Labels = Mapping[str, str]
+"""The label of each scene by its id; "" where there are no classes."""
+
+
+class Rule(Protocol):
+    """Gives scenes to splits; who is given to none is left out."""
+
+    @property
+    def about(self) -> str:
+        """One phrase that says what it does."""
+        ...
+
+    def assign(self, labels: Labels, seed: int) -> dict[str, str]:
+        """Give the split of each scene that has one."""
+        ...
+
+
+@dataclass(frozen=True)
+class PerClass:
+    """A fixed number of scenes of every class, drawn by seed."""
+
+    train: int
+    val: int
+    test: int
+
+    @property
+    def about(self) -> str:
+        """One phrase that says what it does."""
+        return f"{self.train}/{self.val}/{self.test} scenes of every class"
+
+    def assign(self, labels: Labels, seed: int) -> dict[str, str]:
+        """Give the first of every class to train, the next to val and test."""
+        splits: dict[str, str] = {}
+        for ids in _by_class(labels).values():
+            splits |= _deal(_shuffled(ids, seed), (self.train, self.val, self.test))
+        return splits
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares of all scenes that add up to 1, each class in proportion, drawn by seed."""
+
+    train: float
+    val: float
+    test: float
+
+    @property
+    def about(self) -> str:
+        """One phrase that says what it does."""
+        return f"{100 * self.train:g}/{100 * self.val:g}/{100 * self.test:g} % of the scenes"
+
+    def assign(self, labels: Labels, seed: int) -> dict[str, str]:
+        """Spread the classes evenly over the order of all, then cut it at the shares."""
+        # The k-th of n scenes of a class stands at (k + 1/2)/n; ties go by name.
+        place = {
+            name: ((rank + 0.5) / len(ids), name)
+            for ids in _by_class(labels).values()
+            for rank, name in enumerate(_shuffled(ids, seed))
+        }
+        ordered = sorted(place, key=lambda name: place[name])
+        train, val = (round(share * len(ordered)) for share in (self.train, self.val))
+        return _deal(ordered, (train, val, len(ordered) - train - val))
+
+
+@dataclass(frozen=True)
+class InOrder:
+    """The first scenes by name train, the next validate, the rest tests."""
+
+    train: int
+    val: int = 0
+
+    @property
+    def about(self) -> str:
+        """One phrase that says what it does."""
+        return f"the first {self.train} train, the next {self.val} validate, the rest tests"
+
+    def assign(self, labels: Labels, seed: int) -> dict[str, str]:
+        """Deal the scenes in the order of their names."""
+        ordered = sorted(labels)
+        return _deal(ordered, (self.train, self.val, len(ordered)))
+
+
+@dataclass(frozen=True)
+class Archived:
+    """As the archive's own folders or the publication's coordinates say."""
+
+    @property
+    def about(self) -> str:
+        """One phrase that says what it does."""
+        return "as the archive is split"
+
+    def assign(self, labels: Labels, seed: int) -> dict[str, str]:
+        """Give nothing: the scenes say it themselves."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A person's own list: lines of a split and a scene's id."""
+
+    path: Path
+
+    @property
+    def about(self) -> str:
+        """One phrase that says what it does."""
+        return f"the list {self.path.name}"
+
+    def assign(self, labels: Labels, seed: int) -> dict[str, str]:
+        """Read the list; a scene that does not exist is an InputError."""
+        splits: dict[str, str] = {}
+        for number, line in enumerate(_lines(self.path), start=1):
+            split, _, name = line.strip().partition(" ")
+            name = name.strip()
+            if not line.strip():
+                continue
+            where = f"{self.path}, line {number}"
+            if split not in SPLITS or not name:
+                raise InputError(f"{where}: write a split and an id, such as: test beach07")
+            if name not in labels:
+                raise InputError(f"{where}: {InputError.unknown('scene', name, labels)}"[:500])
+            if splits.setdefault(name, split) != split:
+                raise InputError(f"{where}: {name} is in {splits[name]} already")
+        return splits
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as a list ({error})") from None
+
+
+def _by_class(labels: Labels) -> dict[str, list[str]]:
+    classes = defaultdict(list)
+    for name, label in labels.items():
+        classes[label].append(name)
+    return classes
+
+
+def _shuffled(ids: Iterable[str], seed: int) -> list[str]:
+    def place(name: str) -> tuple[bytes, str]:
+        return hashlib.sha256(f"{seed}:{name}".encode()).digest(), name
+
+    return sorted(ids, key=place)
+
+
+def _deal(ordered: list[str], counts: tuple[int, int, int]) -> dict[str, str]:
+    splits: dict[str, str] = {}
+    first = 0
+    for split, count in zip(SPLITS, counts, strict=True):
+        splits |= dict.fromkeys(ordered[first : first + count], split)
+        first += count
+    return splits

@@ -1,0 +1,121 @@
+"""Cubes in .mat files, up to version 7 and of version 7.3, read alike."""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, BinaryIO
+
+import h5py
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+from scipy.io.matlab import MatReadError
+
+from geoloupe.errors import InputError
+
+_BLOCK = 2**27  # bytes that are read at once, roughly
+_NUMBERS = ("double", "single", "logical", "int", "uint")
+# What SciPy and h5py raise on files that are cut short or no .mat files at all.
+_DAMAGE = (MatReadError, OSError, ValueError, TypeError, KeyError, IndexError, EOFError, zlib.error)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MatFile:
+    """The numeric arrays of an open .mat file, with sizes as MATLAB shows them."""
+
+    name: str
+    shapes: Mapping[str, tuple[int, ...]]
+    file: Any  # an open h5py.File, or the stream that SciPy reads
+
+    def cube(self, *keys: str) -> str:
+        """Name the array of three dimensions: one of `keys` if it is there, else the only one."""
+        found = [key for key, shape in self.shapes.items() if len(shape) == 3 and 0 not in shape]
+        for key in keys:
+            if key in found:
+                return key
+        if len(found) == 1:
+            return found[0]
+        wanted = f", and none is called {' or '.join(keys)}" if keys else ""
+        arrays = ", ".join(f"{key} {'x'.join(map(str, s))}" for key, s in self.shapes.items())
+        raise InputError(
+            f"{self.name}: holds {len(found) or 'no'} cubes (rows x columns x bands){wanted}; "
+            f"its arrays are: {arrays or 'none'}"
+        )
+
+    def read(self, key: str, top: int = 0, bottom: int | None = None) -> NDArray[Any]:
+        """Read rows [top, bottom) of an array (H,W,B) or (H,W) as (B,h,W)."""
+        with _failing(self.name):
+            if isinstance(self.file, h5py.File):
+                # Version 7.3 stores the axes the other way round.
+                values = np.asarray(self.file[key][..., top:bottom])
+                return values.swapaxes(-1, -2).reshape((-1, *values.shape[:-3:-1]))
+            self.file.seek(0)
+            values = scipy.io.loadmat(self.file, variable_names=[key])[key][top:bottom]
+            return np.atleast_3d(values).transpose(2, 0, 1)
+
+    def blocks(self, key: str, top: int = 0, bottom: int | None = None) -> Iterator[NDArray[Any]]:
+        """Read rows [top, bottom) of an array from the top down, as much at once as is quick."""
+        height, width = self.shapes[key][:2]
+        bottom = height if bottom is None else bottom
+        if not isinstance(self.file, h5py.File):
+            yield self.read(key, top, bottom)
+            return
+        # A compressed chunk is unpacked whole, so it should be asked for once.
+        chunks = self.file[key].chunks
+        step = chunks[-1] if chunks else 1
+        row = width * int(np.prod(self.shapes[key][2:])) * self.file[key].dtype.itemsize
+        rows = max(_BLOCK // (row * step), 1) * step
+        edges = [top, *range(top - top % rows + rows, bottom, rows), bottom]
+        yield from (self.read(key, first, last) for first, last in pairwise(edges))
+
+    def number(self, key: str) -> float | None:
+        """Read a single number, or None where there is none of this name."""
+        if self.shapes.get(key) != (1, 1):
+            return None
+        return float(self.read(key).item())
+
+
+@contextmanager
+def open_mat(stream: BinaryIO, name: str) -> Iterator[MatFile]:
+    """Open a .mat file of any version; `name` is what messages call it."""
+    with stream:
+        with _failing(name):
+            if _is_hdf5(stream):
+                file = h5py.File(stream, "r")
+                shapes = {
+                    key: item.shape[::-1]
+                    for key, item in file.items()
+                    if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub"
+                }
+            else:
+                stream.seek(0)
+                file = stream
+                shapes = {
+                    key: tuple(map(int, shape))
+                    for key, shape, kind in scipy.io.whosmat(stream)
+                    if kind.startswith(_NUMBERS)
+                }
+        yield MatFile(name=name, shapes=shapes, file=file)
+
+
+def _is_hdf5(stream: BinaryIO) -> bool:
+    """Tell version 7.3 by the HDF5 signature, which follows MATLAB's 512-byte header."""
+    stream.seek(0)
+    head = stream.read(520)
+    return b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:520])
+
+
+@contextmanager
+def _failing(name: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except NotImplementedError:
+        raise InputError(f"{name}: is a .mat file of an unknown version") from None
+    except _DAMAGE as error:
+        raise InputError(
+            f"{name}: is no .mat file that can be read; damaged or incomplete? ({error})"
+        ) from None
