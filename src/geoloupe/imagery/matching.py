@@ -1,0 +1,84 @@
+"""Giving one image the brightness of another, band by band, by moments or by quantiles.
+
+Values are (B,H,W) and masks (H,W), True where a pixel counts; NaN and infinity never count. The
+two images need one number of bands, not one size. What does not count is returned as it came.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloupe.errors import InputError
+
+_FAINT = 1e-12  # contrast, against the greatest value, that is rounding and not contrast
+
+Mask = NDArray[np.bool_]
+Pixels = NDArray[Any]
+
+
+def match_moments(
+    values: Pixels,
+    reference: Pixels,
+    *,
+    valid: Mask | None = None,
+    reference_valid: Mask | None = None,
+) -> Pixels:
+    """Give every band the mean and the standard deviation of the reference's band.
+
+    A band without contrast takes the mean alone.
+    """
+    return _by_band(values, reference, valid, reference_valid, _moments)
+
+
+def match_histogram(
+    values: Pixels,
+    reference: Pixels,
+    *,
+    valid: Mask | None = None,
+    reference_valid: Mask | None = None,
+) -> Pixels:
+    """Give every band the distribution of the reference's band: quantile for quantile.
+
+    A value's quantile is the share of pixels that do not exceed it. Where as many pixels count in
+    both and no value repeats, the result holds exactly the reference's values.
+    """
+    return _by_band(values, reference, valid, reference_valid, _quantiles)
+
+
+def _by_band(
+    values: Pixels,
+    reference: Pixels,
+    valid: Mask | None,
+    reference_valid: Mask | None,
+    match: Callable[[Pixels, Pixels], Pixels],
+) -> Pixels:
+    if len(values) != len(reference):
+        raise InputError(
+            f"an image of {len(values)} bands cannot be matched to one of {len(reference)}"
+        )
+    matched = values.astype(np.result_type(values.dtype, np.float32))
+    for band, target, result in zip(values, reference, matched, strict=True):
+        counts = np.isfinite(band) if valid is None else np.isfinite(band) & valid
+        known = np.isfinite(target) if reference_valid is None else reference_valid
+        sought = target[known & np.isfinite(target)]
+        if counts.any() and sought.size:
+            result[counts] = match(band[counts].astype(np.float64), sought.astype(np.float64))
+    return matched
+
+
+def _moments(band: Pixels, sought: Pixels) -> Pixels:
+    """Map pixels (N,) linearly to the mean and standard deviation of (M,)."""
+    spread = band.std()
+    contrast = sought.std() / spread if spread > _FAINT * np.abs(band).max() else 0.0
+    return (band - band.mean()) * contrast + sought.mean()
+
+
+def _quantiles(band: Pixels, sought: Pixels) -> Pixels:
+    """Map pixels (N,) to the values of (M,) that stand at the same quantiles."""
+    _, place, counts = np.unique(band, return_inverse=True, return_counts=True)
+    known, known_counts = np.unique(sought, return_counts=True)
+    shares = np.cumsum(counts) / band.size
+    known_shares = np.cumsum(known_counts) / sought.size
+    return np.interp(shares, known_shares, known)[place]
