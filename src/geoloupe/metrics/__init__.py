@@ -1,0 +1,1 @@
+"""Comparing images: with a truth, without one, and what can be believed."""
