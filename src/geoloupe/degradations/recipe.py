@@ -46,9 +46,12 @@ class Recipe:
         hr = hr.crop(Window(top=0, left=0, height=height, width=width))
         return self.drawn(hr, scale, rng).degrade(hr)
 
-    def drawn(self, like: Image, scale: int, rng: np.random.Generator) -> "Drawn":
-        """Draw what is random about one image with the bands and the width of `like`."""
-        band_count, width = len(like.bands), like.grid.width // scale
+    def drawn(
+        self, like: Image, scale: int, rng: np.random.Generator, *, width: int | None = None
+    ) -> "Drawn":
+        """Draw what is random about one image with the bands of `like` and its width (in LR)."""
+        band_count = len(like.bands)
+        width = like.grid.width // scale if width is None else width
         sampling = self.samplings[int(rng.integers(len(self.samplings)))]
         kernels = None
         if self.blurs:
@@ -94,14 +97,12 @@ class Drawn:
 
     def degrade_inside(self, hr: Image, inside: Window) -> Image:
         """Degrade an image but keep an LR window of it; what surrounds it is context."""
-        unit = hr.in_unit()
-        missing = np.isnan(unit.values)
-        filled = (
-            fill_missing(unit.values, rings=self.halo * self.scale)
-            if missing.any()
-            else unit.values
-        )
-        values = self._sampled(filled.astype(np.float64))[:, *inside.slices]
+        values = hr.in_unit().values
+        missing = np.isnan(values)
+        holes = bool(missing.any())
+        if holes:
+            values = fill_missing(values, rings=self.halo * self.scale)
+        values = self._sampled(values.astype(np.float64))[:, *inside.slices]
         for noise in self.noises:
             values = noise(values)
         if self.recipe.clip:
@@ -109,7 +110,8 @@ class Drawn:
         if self.quality is not None:
             values = compress(values, self.quality)
         lr = values.astype(np.float32)
-        lr[_in_blocks(missing, self.scale)[:, *inside.slices]] = np.nan
+        if holes:
+            lr[_in_blocks(missing, self.scale)[:, *inside.slices]] = np.nan
         image = Image(
             values=lr,
             valid=np.any(~np.isnan(lr), axis=0),

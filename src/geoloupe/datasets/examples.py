@@ -1,0 +1,108 @@
+"""What a network is shown: an LR image with its HR truth and, for some, a guide."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from geoloupe.datasets.prepared import Entry, Prepared
+from geoloupe.degradations.recipe import Recipe
+from geoloupe.degradations.recipes import BI
+from geoloupe.errors import InputError
+from geoloupe.imagery.grid import Window
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.response import SpectralResponse
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Example:
+    """An LR image, its truth of `scale` times the size, and a guide of the truth's size or none."""
+
+    id: str
+    label: str
+    lr: Image
+    hr: Image
+    guide: Image | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples(Sequence[Example]):
+    """The scenes of a split, degraded when they are read; real LR images are taken as they are."""
+
+    prepared: Prepared
+    entries: tuple[Entry, ...]
+    scale: int
+    recipe: Recipe = BI
+    seed: int = 0
+    guide: SpectralResponse | None = None  # makes a guide where the data set has none
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> Example:  # type: ignore[override]
+        """Give a whole scene; its noise depends on the seed and its name alone."""
+        entry = self.entries[index]
+        height, width = self.lr_size(entry)
+        whole = Window(top=0, left=0, height=height, width=width)
+        return self.crop(entry, whole, self.rng(entry))
+
+    def rng(self, entry: Entry) -> np.random.Generator:
+        """Give the dice of one scene."""
+        return np.random.default_rng([self.seed, zlib.crc32(entry.id.encode())])
+
+    def lr_size(self, entry: Entry) -> tuple[int, int]:
+        """Give height and width of a scene's LR image."""
+        height, width, _ = entry.parts["hr"].shape
+        real = entry.parts.get("lr")
+        if real is None:
+            return height // self.scale, width // self.scale
+        if (real.shape[0] * self.scale, real.shape[1] * self.scale) != (height, width):
+            raise InputError(
+                f"{self.prepared.name}: {entry.id} is a real pair of factor "
+                f"{height / real.shape[0]:g}, not {self.scale}"
+            )
+        return real.shape[0], real.shape[1]
+
+    def crop(self, entry: Entry, window: Window, rng: np.random.Generator) -> Example:
+        """Give an LR window with its truth, exactly as cut from the whole scene's LR image."""
+        fine = window.finer(self.scale)
+        if "lr" in entry.parts:
+            lr = self.prepared.image(entry, "lr", window)
+            hr = self.prepared.image(entry, "hr", fine)
+        else:
+            lr, hr = self._degraded(entry, window, rng)
+        return Example(
+            id=entry.id, label=entry.label, lr=lr, hr=hr, guide=self._guide(entry, fine, hr)
+        )
+
+    def _degraded(
+        self, entry: Entry, window: Window, rng: np.random.Generator
+    ) -> tuple[Image, Image]:
+        """Read a window with what surrounds it, degrade it, and cut both."""
+        height, width = self.lr_size(entry)
+        if not height or not width:
+            raise InputError(f"{entry.id} is too small for x{self.scale}")
+        band = self.prepared.image(entry, "hr", Window(top=0, left=0, height=1, width=1))
+        drawn = self.recipe.drawn(band, self.scale, rng, width=window.width)
+        top, left = max(window.top - drawn.halo, 0), max(window.left - drawn.halo, 0)
+        bottom = min(window.top + window.height + drawn.halo, height)
+        right = min(window.left + window.width + drawn.halo, width)
+        wide = Window(top=top, left=left, height=bottom - top, width=right - left)
+        inside = Window(
+            top=window.top - top,
+            left=window.left - left,
+            height=window.height,
+            width=window.width,
+        )
+        image = self.prepared.image(entry, "hr", wide.finer(self.scale))
+        return drawn.degrade_inside(image, inside), image.crop(inside.finer(self.scale))
+
+    def _guide(self, entry: Entry, fine: Window, hr: Image) -> Image | None:
+        """Give the data set's own guide at the truth's size, else one made of the truth."""
+        real = entry.parts.get("guide")
+        if real is None:
+            return None if self.guide is None else self.guide.seen(hr)
+        finer = real.shape[0] // entry.parts["hr"].shape[0]
+        image = self.prepared.image(entry, "guide", fine.finer(finer))
+        return image if finer == 1 else BI(image, finer, np.random.default_rng(0))

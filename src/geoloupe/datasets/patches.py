@@ -1,0 +1,131 @@
+"""The torch side of data: random crops of examples, augmented, each decided by its number alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from geoloupe.datasets.examples import Example, Examples
+from geoloupe.errors import InputError
+from geoloupe.imagery.clouds import cloud_fraction
+from geoloupe.imagery.grid import Window
+from geoloupe.imagery.image import Image
+
+_TRIES = 50  # crops that are looked at before a data set is called too full of holes
+
+Values = NDArray[np.float32]
+Change = Callable[[Values], Values]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchSettings:
+    """How crops are cut and changed."""
+
+    size: int = 48  # in LR pixels
+    per_scene: int = 1  # crops of each scene in an epoch
+    flips: bool = True
+    transposes: bool = True
+    rolls: bool = False  # by half the height, as MulSR does
+    least_valid: float = 1.0  # share of LR pixels that must hold data
+    most_cloud: float = 1.0  # share of LR pixels that may look like cloud
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.per_scene < 1:
+            raise ValueError("size and per_scene are 1 or more")
+        if not (0 <= self.least_valid <= 1 and 0 <= self.most_cloud <= 1):
+            raise ValueError("least_valid and most_cloud are shares between 0 and 1")
+
+
+class Patches(Dataset[dict[str, Tensor]]):
+    """Training samples: "lr" (B,h,w), "hr" (B,h*s,w*s) and perhaps "guide", unit values, float32.
+
+    Sample n is always the same, whoever asks and in whatever order: n says the epoch, the scene and
+    all dice. So any number of workers, a restart in the middle, and several machines agree.
+    """
+
+    def __init__(self, examples: Examples, settings: PatchSettings, seed: int) -> None:
+        self.examples = examples
+        self.settings = settings
+        self.seed = seed
+        for entry in examples.entries:
+            height, width = examples.lr_size(entry)
+            if min(height, width) < settings.size:
+                raise InputError(
+                    f"{examples.prepared.name}: {entry.id} has {width} x {height} LR pixels, too "
+                    f"few for patches of {settings.size}; choose a smaller size"
+                )
+
+    def __len__(self) -> int:
+        """The number of samples in an epoch; higher numbers are those of later epochs."""
+        return len(self.examples) * self.settings.per_scene
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        epoch, position = divmod(number, len(self))
+        entry = self.examples.entries[self._order(epoch)[position] % len(self.examples)]
+        rng = np.random.default_rng([self.seed, 1, number])
+        height, width = self.examples.lr_size(entry)
+        size = self.settings.size
+        for _ in range(_TRIES):
+            top = int(rng.integers(height - size + 1))
+            left = int(rng.integers(width - size + 1))
+            window = Window(top=top, left=left, height=size, width=size)
+            example = self.examples.crop(entry, window, rng)
+            if self._good(example.lr):
+                return self._sample(example, rng)
+        raise InputError(
+            f"{self.examples.prepared.name}: {entry.id} has no crop of {size} LR pixels with as "
+            "much data and as little cloud as asked for"
+        )
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        return _permutation(self.seed, epoch, len(self))
+
+    def _good(self, lr: Image) -> bool:
+        settings = self.settings
+        return bool(lr.valid.mean() >= settings.least_valid) and (
+            settings.most_cloud == 1 or cloud_fraction(lr) <= settings.most_cloud
+        )
+
+    def _sample(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
+        change = _augmentation(self.settings, rng)
+        images = {"lr": example.lr, "hr": example.hr, "guide": example.guide}
+        return {
+            name: torch.from_numpy(change(_filled(image)).copy())
+            for name, image in images.items()
+            if image is not None
+        }
+
+
+@lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, 0, epoch]).permutation(length)
+
+
+def _filled(image: Image) -> Values:
+    """Give unit values (B,H,W) with zeros where data are missing."""
+    unit: Any = image.in_unit().values
+    return unit if image.valid.all() and not np.isnan(unit).any() else np.nan_to_num(unit, nan=0.0)
+
+
+def _augmentation(settings: PatchSettings, rng: np.random.Generator) -> Change:
+    """Draw one change that is applied to all images of a sample alike."""
+    up, left, turn, roll = (bool(coin) for coin in rng.integers(0, 2, 4))
+
+    def change(values: Values) -> Values:
+        if settings.flips and up:
+            values = values[:, ::-1]
+        if settings.flips and left:
+            values = values[:, :, ::-1]
+        if settings.transposes and turn:
+            values = values.transpose(0, 2, 1)
+        if settings.rolls and roll:
+            values = np.roll(values, values.shape[1] // 2, axis=1)
+        return values
+
+    return change
