@@ -19,8 +19,9 @@ from scipy import ndimage
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.resize import imresize
+from geoloupe.metrics.windows import Windows
 
-_FAINT = 1e-12  # variance, against the mean square, that is rounding and not contrast
+_LEAST = 2  # pixels a side of the smallest window
 _GAIN = 0.3  # what most sensors pass of the finest detail of their own grid
 
 Pixels = NDArray[Any]
@@ -64,8 +65,8 @@ def d_lambda(fused: Pixels, ms: Pixels, *, valid: Mask | None = None, window: in
     Windows cover one piece of ground at both scales, `window` pixels of the fused image.
     """
     pair = _Pair.of(fused, ms, valid=valid)
-    fine = _Windows.over(pair.fused, pair.valid, window)
-    coarse = _Windows.over(pair.ms, pair.ms_valid, window // pair.scale)
+    fine = Windows.over(pair.fused, pair.valid, window)
+    coarse = Windows.over(pair.ms, pair.ms_valid, max(window // pair.scale, _LEAST))
     bands = combinations(range(len(pair.ms)), 2)
     changes = [abs(fine.likeness(i, j) - coarse.likeness(i, j)) for i, j in bands]
     return min(float(np.mean(changes)), 1.0) if changes else 0.0
@@ -88,11 +89,11 @@ def d_s(
     pair = _Pair.of(fused, ms, valid=valid, pan=pan)
     seen = _degraded(pan, pair.valid, pair.scale) if pan_lr is None else pan_lr
     seen = seen.reshape(1, *pair.ms_valid.shape)
-    fine = _Windows.over(np.concatenate([pair.fused, pan]), pair.valid, window)
-    coarse = _Windows.over(
+    fine = Windows.over(np.concatenate([pair.fused, pan]), pair.valid, window)
+    coarse = Windows.over(
         np.concatenate([pair.ms, seen]),
         pair.ms_valid & np.isfinite(seen[0]),
-        window // pair.scale,
+        max(window // pair.scale, _LEAST),
     )
     last = len(pair.ms)
     changes = [abs(fine.likeness(i, last) - coarse.likeness(i, last)) for i in range(last)]
@@ -109,7 +110,7 @@ def d_lambda_khan(
     """
     pair = _Pair.of(fused, ms, valid=valid)
     seen = _degraded(pair.fused, pair.valid, pair.scale)
-    windows = _Windows.over(np.concatenate([seen, pair.ms]), pair.ms_valid, window)
+    windows = Windows.over(np.concatenate([seen, pair.ms]), pair.ms_valid, window)
     last = len(pair.ms)
     likeness = np.mean([windows.likeness(i, last + i) for i in range(last)])
     return float(np.clip(1 - likeness, 0, 1))
@@ -152,72 +153,6 @@ class _Pair:
             ms_valid=ms_valid,
             scale=scale,
         )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Windows:
-    """Means and variances (B,h,w) of every band in every window that holds enough pixels."""
-
-    centred: Cube
-    centre: Cube
-    means: Cube
-    variances: Cube
-    share: Cube
-    size: tuple[int, int]
-
-    @classmethod
-    def over(cls, values: Cube, valid: Mask, window: int) -> Self:
-        """Slide a window of at most `window` pixels a side, and at least 2, over (B,H,W) values.
-
-        Bands are centred first, so that a small contrast on a bright band keeps its digits.
-        """
-        height, width = valid.shape
-        size = (min(max(window, 2), height), min(max(window, 2), width))
-        share = _sliding(valid.astype(np.float64), size)
-        centre = values[:, valid].mean(axis=1)[:, None, None]
-        centred = np.where(valid, values - centre, 0.0)
-        share = np.where(share > 1e-9, share, np.inf)  # an empty window has mean 0
-        means = _sliding(centred, size) / share
-        variances = _sliding(centred**2, size) / share - means**2
-        floor = _FAINT * ((means + centre) ** 2 + centre**2)
-        return cls(
-            centred=centred,
-            centre=centre,
-            means=means,
-            variances=np.where(variances > floor, variances, 0.0),
-            share=share,
-            size=size,
-        )
-
-    def likeness(self, i: int, j: int) -> float:
-        """Average the universal image quality index (Wang and Bovik, 2002) of two bands.
-
-        Half of a window must count, or as much as the fullest window has.
-        """
-        covariance = _sliding(self.centred[i] * self.centred[j], self.size) / self.share
-        covariance -= self.means[i] * self.means[j]
-        one, two = self.means[i] + self.centre[i], self.means[j] + self.centre[j]
-        brightness = _ratio(2 * one * two, one**2 + two**2)
-        contrast = _ratio(2 * covariance, self.variances[i] + self.variances[j])
-        share = np.where(np.isfinite(self.share), self.share, 0.0)
-        enough = share >= min(0.5, share.max()) - 1e-9
-        return float((brightness * contrast)[enough].mean())
-
-
-def _ratio(above: Cube, below: Cube) -> Cube:
-    """Divide; two bands that are both black, or both flat, are alike."""
-    zero = below <= 0
-    return np.where(zero, 1.0, above / np.where(zero, 1.0, below))
-
-
-def _sliding(values: Cube, size: tuple[int, int]) -> Cube:
-    """Average (...,H,W) over every window of `size` that lies inside."""
-    for axis, side in zip((-2, -1), size, strict=True):
-        length = values.shape[axis]
-        means = ndimage.uniform_filter1d(values, side, axis=axis, mode="nearest")
-        inside = np.arange(side // 2, length - side + side // 2 + 1)
-        values = means.take(inside, axis=axis)
-    return values
 
 
 def _degraded(values: Pixels, valid: Mask, scale: int) -> Cube:
