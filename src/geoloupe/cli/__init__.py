@@ -11,6 +11,7 @@ from geoloupe.allocator import keep_freed_memory
 from geoloupe.cli.convert import convert
 from geoloupe.cli.degrade import degrade
 from geoloupe.cli.demo import demo
+from geoloupe.cli.evaluate import evaluate
 from geoloupe.cli.networks import networks
 from geoloupe.cli.prepare import prepare
 from geoloupe.cli.upscale import upscale
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (upscale, degrade, prepare, demo, networks, convert):
+for command in (upscale, degrade, prepare, evaluate, demo, networks, convert):
     app.command()(command)
 
 

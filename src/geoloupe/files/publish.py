@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,6 +43,36 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         raise InputError(f"{path}: the folder {path.parent} does not exist; create it first")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise InputError(f"{path}: the folder {path.parent} cannot be written to")
+
+
+def check_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
+    """Refuse a folder that cannot hold these new files, before any work is done for them."""
+    for place in (folder, *folder.parents):
+        if place.exists() or place.is_symlink():
+            if not place.is_dir():
+                raise InputError(f"{folder}: {place} is a file; name a folder")
+            break
+    taken = [name for name in names if (folder / name).exists()]
+    if taken and not overwrite:
+        raise InputError(
+            f"{folder}: has a {taken[0]} already; add --overwrite, or name another folder"
+        )
+
+
+def publish_texts(folder: Path, texts: Mapping[str, str], *, overwrite: bool = False) -> None:
+    """Write texts by file name into a folder, which is made; each file is whole or absent."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot make this folder ({error.strerror})") from None
+    for name, text in texts.items():
+        with publish(folder / name, overwrite=overwrite) as part:
+            try:
+                part.write_text(text, encoding="utf-8", newline="\n")
+            except OSError as error:
+                raise RunError(
+                    f"{folder / name}: could not be written ({error.strerror})"
+                ) from None
 
 
 def refuse_inputs(target: Path, *inputs: str | Path | None) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from geoloupe import catalog
 from geoloupe.errors import InputError, RunError
-from geoloupe.files.publish import publish
+from geoloupe.files.publish import check_folder, publish
 from geoloupe.files.weights import (
     CARD_FILE,
     WEIGHTS_FILE,
@@ -40,6 +40,11 @@ class Model:
     def tile(self) -> int:
         """The side of a tile in LR pixels: part of the answer of a network that sees globally."""
         return self.card.tile or self.network.signature.tile
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the network was learned; interpolation was not."""
+        return next(cast("nn.Module", self.network).parameters(), None) is not None
 
     @property
     def margin(self) -> int:
@@ -80,17 +85,8 @@ def save(model: Model, folder: Path, *, overwrite: bool = False) -> None:
 
 
 def refuse_target(folder: Path, *, overwrite: bool = False) -> None:
-    """Refuse a folder that cannot be written, before the work whose result it is to hold."""
-    for place in (folder, *folder.parents):
-        if place.exists() or place.is_symlink():
-            if not place.is_dir():
-                raise InputError(f"{folder}: {place} is a file; name a folder for the weights")
-            break
-    taken = [name for name in (WEIGHTS_FILE, CARD_FILE) if (folder / name).exists()]
-    if taken and not overwrite:
-        raise InputError(
-            f"{folder}: has a {taken[0]} already; add --overwrite, or name another folder"
-        )
+    """Refuse a folder that cannot hold weights, before the work whose result it is to hold."""
+    check_folder(folder, (WEIGHTS_FILE, CARD_FILE), overwrite=overwrite)
 
 
 def assemble(network: Network, state: Mapping[str, Tensor], card: Card) -> Model:

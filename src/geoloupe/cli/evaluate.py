@@ -1,0 +1,86 @@
+"""`geoloupe evaluate`: models measured on a prepared data set under a published protocol."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geoloupe.cli.tables import print_table
+from geoloupe.settings import parse_assignments
+
+if TYPE_CHECKING:
+    from geoloupe.evaluation.rows import Result
+
+WIDEST = 10  # columns; with more, models stand side by side instead
+
+
+def evaluate(
+    *,
+    networks: Annotated[
+        list[str],
+        typer.Option("--network", help="A weights file or folder, or bicubic; several: a,b,c."),
+    ],
+    data: Annotated[str, typer.Option(help="A prepared data set and its split: ucmerced:test.")],
+    protocol: Annotated[
+        str, typer.Option(help="hsenet, tsfnet, mulsr, sspsr or y-channel.")
+    ] = "hsenet",
+    scale: Annotated[
+        int | None, typer.Option(help="The factor, for bicubic; weights have their own.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="A folder for the tables; else evaluation/."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace old tables.")] = False,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="More: metrics=sam,trust, recipe=bd, limit=10, seed=1, device=cuda."
+        ),
+    ] = None,
+) -> None:
+    """Measure models image by image; write tables and print the means."""
+    from geoloupe.cli.progress import progress_bar
+    from geoloupe.evaluation.evaluate import evaluate as run
+    from geoloupe.evaluation.tables import FILES, write_tables
+    from geoloupe.files.publish import check_folder
+
+    folder = output or Path("evaluation")
+    models = tuple(name for names in networks for name in names.split(",") if name)
+    options = parse_assignments(assignments or ()) | {"protocol": protocol}
+    if scale is not None:
+        options["scale"] = scale
+    check_folder(folder, FILES, overwrite=overwrite)
+    with progress_bar("images") as progress:
+        result = run(models, data, progress=progress, **options)
+    write_tables(result, folder, overwrite=overwrite)
+    _print(result)
+    typer.echo(f"\nEvery number: {folder}/images.csv, classes.csv, summary.csv, summary.json")
+
+
+def _print(result: "Result") -> None:
+    facts, summaries = result.facts, result.summaries()
+    where = facts["data"]
+    typer.echo(f"{where['name']}:{where['split']}, {summaries[0].count} images")
+    typer.echo(f"{facts['protocol']['name']}: {facts['protocol']['conventions']}")
+    typer.echo(f"LR by {facts['recipe']['name']}, seed {facts['settings']['seed']}\n")
+    columns = {
+        "model": [summary.model for summary in summaries],
+        "factor": [f"x{summary.scale}" for summary in summaries],
+        **{
+            name: [_score(summary.mean.get(name)) for summary in summaries]
+            for name in result.metrics
+        },
+        "s an image": [f"{summary.seconds:.3f}" for summary in summaries],
+        "peak MB": [f"{result.peaks[summary.model] / 1e6:.0f}" for summary in summaries],
+    }
+    if len(columns) <= WIDEST:
+        rows = [list(row) for row in zip(*columns.values(), strict=True)]
+        print_table(list(columns), rows, numbers=set(columns) - {"model", "factor"})
+    else:
+        rows = [[name, *cells] for name, cells in columns.items() if name != "model"]
+        print_table(["", *columns["model"]], rows, numbers=set(columns["model"]))
+
+
+def _score(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

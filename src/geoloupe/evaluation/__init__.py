@@ -1,0 +1,1 @@
+"""Models on data under protocols: rows, tables and what they mean."""

@@ -1,0 +1,173 @@
+"""Models x a split x a protocol -> one row for each model and image."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geoloupe import catalog, settings
+from geoloupe.datasets.degrade import load_recipe
+from geoloupe.datasets.examples import Examples
+from geoloupe.datasets.prepared import Prepared, find
+from geoloupe.degradations.recipe import Recipe
+from geoloupe.errors import InputError, RunError
+from geoloupe.evaluation.memory import PeakMemory
+from geoloupe.evaluation.rows import Result, Row
+from geoloupe.evaluation.scoring import Scoring
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.response import SpectralResponse
+from geoloupe.inference.bands import choose_bands
+from geoloupe.inference.model import Model, load
+from geoloupe.inference.predictor import Precision, Predictor
+from geoloupe.metrics.protocols import Protocol
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSettings:
+    """What can be chosen besides the models and the data."""
+
+    scale: int | None = None  # for models without weights; others have theirs
+    protocol: str = "hsenet"
+    metrics: str = ""  # more than the protocol's, with commas between; "trust" is several
+    recipe: str | None = None  # None: the protocol's own
+    guide: str = "nikon-d700"  # for models with a guide, on data without one
+    seed: int = 0
+    limit: int | None = None  # only the first images
+    precision: Precision = "fp32"
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit must be 1 or more, not {self.limit}")
+
+
+def evaluate(
+    models: tuple[str | Path | Model, ...],
+    data: str | Prepared,
+    *,
+    split: str = "test",
+    progress: Progress | None = None,
+    **options: Any,
+) -> Result:
+    """Measure every model on every image of a split; `options` are those of EvaluateSettings.
+
+    `data` is a prepared data set, its folder, or its name, perhaps with ":split" behind it.
+    """
+    chosen = settings.build(EvaluateSettings, options, "evaluate")
+    scoring = Scoring.of(chosen.protocol, chosen.metrics)
+    recipe = load_recipe(chosen.recipe or scoring.protocol.recipe)
+    prepared, split = _data(data, split)
+    entries = prepared.split(split)[: chosen.limit]
+    loaded = [_load(model, chosen) for model in models]
+    if not loaded:
+        raise InputError("name at least one model to evaluate")
+    rows: list[Row] = []
+    peaks: dict[str, int] = {}
+    for model in _differently_named(loaded):
+        examples = Examples(
+            prepared=prepared,
+            entries=entries,
+            scale=model.network.signature.scale,
+            recipe=recipe,
+            seed=chosen.seed,
+            guide=_guide(model, chosen.guide),
+        )
+        predictor = Predictor.of(model, device=chosen.device, precision=chosen.precision)
+        with PeakMemory(predictor.device) as memory:
+            for row in _rows(model, predictor, examples, scoring):
+                rows.append(row)
+                if progress is not None:
+                    progress(len(rows), len(loaded) * len(entries))
+        peaks[model.card.name] = memory.peak
+    return Result(
+        rows=tuple(rows),
+        peaks=peaks,
+        facts=_facts(prepared, split, scoring.protocol, recipe, chosen),
+    )
+
+
+def _rows(
+    model: Model, predictor: Predictor, examples: Examples, scoring: Scoring
+) -> Iterator[Row]:
+    # Published rows of interpolation are of images stored as the LR is stored, so rounded, as
+    # MATLAB's imresize gives them; a network's floats go to the protocol as they are.
+    enlarge = predictor.predict if model.has_weights else predictor.super_resolve
+    for example in examples:
+        lr, guide = _chosen_bands(example.lr, model), example.guide
+        try:
+            if guide is not None and len(guide.bands) != predictor.signature.guide_bands:
+                raise InputError(f"{len(guide.bands)} bands in the guide do not fit the model")
+            started = time.perf_counter()
+            sr = enlarge(lr, guide)
+            seconds = time.perf_counter() - started
+            scores = scoring.score(lr, sr, _chosen_bands(example.hr, model), examples.scale)
+        except InputError as error:
+            raise InputError(f"{examples.prepared.name}, {example.id}: {error}") from None
+        except RunError as error:
+            raise RunError(f"{examples.prepared.name}, {example.id}: {error}") from None
+        yield Row(
+            model=model.card.name,
+            scale=examples.scale,
+            image=example.id,
+            label=example.label,
+            scores=scores,
+            seconds=seconds,
+        )
+
+
+def _chosen_bands(image: Image, model: Model) -> Image:
+    count = model.network.signature.bands
+    indexes = choose_bands(image.bands, None, wanted=model.card.bands, count=count)
+    return image if indexes == list(range(len(image.bands))) else image.select(indexes)
+
+
+def _data(data: str | Prepared, split: str) -> tuple[Prepared, str]:
+    if isinstance(data, Prepared):
+        return data, split
+    name, colon, wanted = data.rpartition(":")
+    if not colon or Path(data).exists():
+        return find(data), split
+    return find(name), wanted
+
+
+def _load(model: str | Path | Model, chosen: EvaluateSettings) -> Model:
+    if isinstance(model, Model):
+        return model
+    known = str(model) in catalog.names("network")
+    loaded = load(model, **({"scale": chosen.scale} if known and chosen.scale else {}))
+    scale = loaded.network.signature.scale
+    if chosen.scale not in (None, scale):
+        raise InputError(f"{model}: is a x{scale} model, but --scale asks for {chosen.scale}")
+    return loaded
+
+
+def _differently_named(models: list[Model]) -> list[Model]:
+    names = [model.card.name for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two models are called {name!r}; rename one in its card")
+    return models
+
+
+def _guide(model: Model, response: str) -> SpectralResponse | None:
+    """Give what makes a guide where the data set has none and the model needs one."""
+    return SpectralResponse.named(response) if model.network.signature.guide_bands else None
+
+
+def _facts(
+    prepared: Prepared, split: str, protocol: Protocol, recipe: Recipe, chosen: EvaluateSettings
+) -> dict[str, Any]:
+    return {
+        "data": {
+            "name": prepared.name,
+            "split": split,
+            "rule": prepared.facts["split"],
+            "index_sha256": prepared.facts["index_sha256"],
+        },
+        "protocol": {"name": protocol.name, "conventions": protocol.describe()},
+        "recipe": settings.dump(recipe),
+        "settings": settings.dump(chosen),
+    }

@@ -1,0 +1,93 @@
+"""What was measured, and its means."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median, stdev
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One model on one image."""
+
+    model: str
+    scale: int
+    image: str
+    label: str
+    scores: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """One model over several images: mean and standard deviation of each score."""
+
+    model: str
+    scale: int
+    label: str  # "" for all classes together
+    count: int
+    mean: Mapping[str, float]
+    std: Mapping[str, float]
+    seconds: float  # the median of an image
+    total_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """All rows of one evaluation and what must be known to read or repeat them."""
+
+    rows: tuple[Row, ...]
+    peaks: Mapping[str, int]  # bytes of memory that each model took at most
+    facts: Mapping[str, Any]
+
+    @property
+    def models(self) -> list[str]:
+        """The models in the order in which they were asked for."""
+        return list(dict.fromkeys(row.model for row in self.rows))
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the scores, in the protocol's order."""
+        return list(dict.fromkeys(name for row in self.rows for name in row.scores))
+
+    def summaries(self) -> list[Summary]:
+        """Give one summary of all images for each model."""
+        return [
+            summarise([row for row in self.rows if row.model == model], "") for model in self.models
+        ]
+
+    def by_class(self) -> list[Summary]:
+        """Give one summary for each model and class, the classes in order."""
+        labels = sorted({row.label for row in self.rows})
+        return [
+            summarise([row for row in self.rows if (row.model, row.label) == (model, label)], label)
+            for model in self.models
+            for label in labels
+        ]
+
+
+def summarise(rows: Sequence[Row], label: str) -> Summary:
+    """Take means over the images that have a score; the deviation is that of a sample."""
+    columns: dict[str, list[float]] = {}
+    for row in rows:
+        for name, score in row.scores.items():
+            columns.setdefault(name, []).append(score)
+    seconds = [row.seconds for row in rows]
+    return Summary(
+        model=rows[0].model,
+        scale=rows[0].scale,
+        label=label,
+        count=len(rows),
+        mean={name: fmean(column) for name, column in columns.items()},
+        std={name: _deviation(column) for name, column in columns.items()},
+        seconds=median(seconds),
+        total_seconds=sum(seconds),
+    )
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """Give the sample's deviation; 0 where it has none, as of one image or of perfect ones."""
+    if len(values) < 2 or not all(map(math.isfinite, values)):
+        return 0.0
+    return stdev(values)

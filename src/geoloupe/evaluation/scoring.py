@@ -1,0 +1,54 @@
+"""All scores of one image: the protocol's, and the metrics that a person adds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self, cast
+
+from geoloupe import catalog
+from geoloupe.errors import InputError
+from geoloupe.imagery.image import Image
+from geoloupe.metrics.metric import Metric
+from geoloupe.metrics.protocols import Protocol
+from geoloupe.metrics.trust import trust
+
+TRUST = "trust"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """A protocol, and metrics of images as they are: no quantisation, no border cropped."""
+
+    protocol: Protocol
+    added: Mapping[str, Metric]
+    trust: bool
+
+    @classmethod
+    def of(cls, protocol: str, added: str) -> Self:
+        """Find a protocol by name, and metrics by their names with commas between."""
+        words = [word.strip() for word in added.split(",") if word.strip()]
+        known = [*catalog.names("metric"), TRUST]
+        for word in words:
+            if word not in known:
+                raise InputError.unknown("metric", word, known)
+        chosen = cast("Protocol", catalog.resolve("protocol", protocol))
+        return cls(
+            protocol=chosen,
+            # A score of the same name as one of the protocol's is another score: name it apart.
+            added={
+                f"{word} (plain)" if word in chosen.metrics else word: cast(
+                    "Metric", catalog.resolve("metric", word)
+                )
+                for word in words
+                if word != TRUST
+            },
+            trust=TRUST in words,
+        )
+
+    def score(self, lr: Image, sr: Image, hr: Image, scale: int) -> dict[str, float]:
+        """Score one image; what cannot be told of it is absent."""
+        scores = self.protocol.score(sr, hr, scale)
+        scores |= {name: metric.score(sr, hr, scale) for name, metric in self.added.items()}
+        if self.trust:
+            measures = trust(lr, sr, hr, scale).to_dict().items()
+            scores |= {name: value for name, value in measures if value is not None}
+        return scores

@@ -1,0 +1,79 @@
+"""Rows as files: images.csv, classes.csv, summary.csv and summary.json in a folder of results."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from geoloupe.evaluation.rows import Result, Summary
+from geoloupe.files.publish import publish_texts
+
+FILES = ("images.csv", "classes.csv", "summary.csv", "summary.json")
+
+
+def write_tables(result: Result, folder: Path, *, overwrite: bool = False) -> None:
+    """Write every number; each file is whole or absent."""
+    summaries = result.summaries()
+    texts = {
+        "images.csv": _csv(_image_lines(result)),
+        "classes.csv": _csv(_summary_lines(result, result.by_class())),
+        "summary.csv": _csv(_summary_lines(result, summaries)),
+        "summary.json": _json(result, summaries),
+    }
+    publish_texts(folder, texts, overwrite=overwrite)
+
+
+def _image_lines(result: Result) -> Iterable[Sequence[object]]:
+    yield ["model", "scale", "image", "class", *result.metrics, "seconds"]
+    for row in result.rows:
+        scores = [_number(row.scores.get(name)) for name in result.metrics]
+        yield [row.model, row.scale, row.image, row.label, *scores, f"{row.seconds:.4f}"]
+
+
+def _summary_lines(result: Result, summaries: Iterable[Summary]) -> Iterable[Sequence[object]]:
+    columns = [f"{name} {kind}" for name in result.metrics for kind in ("mean", "std")]
+    yield ["model", "scale", "class", "images", *columns, "seconds median", "peak MB"]
+    for summary in summaries:
+        scores = [
+            _number(values.get(name))
+            for name in result.metrics
+            for values in (summary.mean, summary.std)
+        ]
+        peak = f"{result.peaks[summary.model] / 1e6:.0f}"
+        head = [summary.model, summary.scale, summary.label or "all", summary.count]
+        yield [*head, *scores, f"{summary.seconds:.4f}", peak]
+
+
+def _json(result: Result, summaries: Sequence[Summary]) -> str:
+    models = [
+        {
+            "model": summary.model,
+            "scale": summary.scale,
+            "images": summary.count,
+            "mean": {name: _finite(value) for name, value in summary.mean.items()},
+            "std": {name: _finite(value) for name, value in summary.std.items()},
+            "seconds_median": summary.seconds,
+            "seconds_total": summary.total_seconds,
+            "peak_bytes": result.peaks[summary.model],
+        }
+        for summary in summaries
+    ]
+    return json.dumps(dict(result.facts) | {"models": models}, indent=2, allow_nan=False) + "\n"
+
+
+def _finite(value: float) -> float | str:
+    """JSON knows no infinity, and a perfect image has an infinite PSNR."""
+    return value if abs(value) != float("inf") else ("inf" if value > 0 else "-inf")
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if abs(value) < 1e-3 else f"{value:.6f}"
+
+
+def _csv(lines: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
