@@ -1,6 +1,5 @@
 """Whole scenes: geometry, nodata, types, tiles and crash safety of the product."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 from rio_cogeo.cogeo import cog_validate
+from tests.real_data import DATA
 
 import geoloupe
 from geoloupe.errors import InputError, RunError
@@ -16,8 +16,6 @@ from geoloupe.files.weights import Card
 from geoloupe.inference.model import Model
 from geoloupe.networks import build
 
-ROOT = Path(__file__).parent.parent.parent
-DATA = Path(os.environ.get("GEOLOUPE_DATA", ROOT.parent / "shared" / "data"))
 PLACE = Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
 TURNED = Affine(9.0, 3.0, 500_000.0, 3.0, -9.0, 4_000_000.0)
 

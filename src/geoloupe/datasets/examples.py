@@ -71,20 +71,26 @@ class Examples(Sequence[Example]):
             lr = self.prepared.image(entry, "lr", window)
             hr = self.prepared.image(entry, "hr", fine)
         else:
-            lr, hr = self._degraded(entry, window, rng)
+            lr, hr = self._degraded(entry, "hr", self.recipe, self.scale, window, rng)
         return Example(
             id=entry.id, label=entry.label, lr=lr, hr=hr, guide=self._guide(entry, fine, hr)
         )
 
     def _degraded(
-        self, entry: Entry, window: Window, rng: np.random.Generator
+        self,
+        entry: Entry,
+        part: str,
+        recipe: Recipe,
+        scale: int,
+        window: Window,
+        rng: np.random.Generator,
     ) -> tuple[Image, Image]:
         """Read a window with what surrounds it, degrade it, and cut both."""
-        height, width = self.lr_size(entry)
+        height, width = (side // scale for side in entry.parts[part].shape[:2])
         if not height or not width:
-            raise InputError(f"{entry.id} is too small for x{self.scale}")
-        band = self.prepared.image(entry, "hr", Window(top=0, left=0, height=1, width=1))
-        drawn = self.recipe.drawn(band, self.scale, rng, width=window.width)
+            raise InputError(f"{entry.id} is too small for x{scale}")
+        band = self.prepared.image(entry, part, Window(top=0, left=0, height=1, width=1))
+        drawn = recipe.drawn(band, scale, rng, width=window.width)
         top, left = max(window.top - drawn.halo, 0), max(window.left - drawn.halo, 0)
         bottom = min(window.top + window.height + drawn.halo, height)
         right = min(window.left + window.width + drawn.halo, width)
@@ -95,14 +101,21 @@ class Examples(Sequence[Example]):
             height=window.height,
             width=window.width,
         )
-        image = self.prepared.image(entry, "hr", wide.finer(self.scale))
-        return drawn.degrade_inside(image, inside), image.crop(inside.finer(self.scale))
+        image = self.prepared.image(entry, part, wide.finer(scale))
+        return drawn.degrade_inside(image, inside), image.crop(inside.finer(scale))
 
     def _guide(self, entry: Entry, fine: Window, hr: Image) -> Image | None:
         """Give the data set's own guide at the truth's size, else one made of the truth."""
         real = entry.parts.get("guide")
         if real is None:
             return None if self.guide is None else self.guide.seen(hr)
-        finer = real.shape[0] // entry.parts["hr"].shape[0]
-        image = self.prepared.image(entry, "guide", fine.finer(finer))
-        return image if finer == 1 else BI(image, finer, np.random.default_rng(0))
+        height, width, _ = entry.parts["hr"].shape
+        finer = real.shape[0] // height
+        if not finer or real.shape[:2] != (height * finer, width * finer):
+            raise InputError(
+                f"{self.prepared.name}: the guide of {entry.id} has {real.shape[1]} x "
+                f"{real.shape[0]} pixels where a whole multiple of {width} x {height} is expected"
+            )
+        if finer == 1:
+            return self.prepared.image(entry, "guide", fine)
+        return self._degraded(entry, "guide", BI, finer, fine, np.random.default_rng(0))[0]

@@ -93,13 +93,6 @@ class Journal:
         """Give the size of every raw file as far as the lines tell."""
         return _ends(self.lines)
 
-    def remove(self) -> None:
-        """Delete the journal itself: the data set is complete."""
-        for left in self.folder.glob(".*.part.*"):  # of a run that was killed while it published
-            left.unlink()
-        (self.folder / _LINES).unlink()
-        (self.folder / _HEADER).unlink()
-
     def _add_part(self, name: str, part: Part) -> dict[str, Any]:
         file = self._file(name)
         offset = file.tell()
@@ -138,6 +131,14 @@ class Journal:
             file.truncate(end)
             file.seek(end)
         return self._files[name]
+
+
+def remove_journal(folder: Path) -> None:
+    """Delete the journal of a data set that is complete; it may be gone already, or in part."""
+    for left in folder.glob(".*.part.*"):  # of a run that was killed while it published
+        left.unlink(missing_ok=True)
+    for name in (_LINES, _HEADER):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -206,9 +207,17 @@ def _locked(folder: Path) -> Iterator[None]:
     except ImportError:  # Windows
         yield
         return
-    with (folder / _HEADER).open("rb") as header:
+    finished = InputError(f"{folder}: another process has just prepared it")
+    try:
+        header = (folder / _HEADER).open("rb")
+    except FileNotFoundError:
+        raise finished from None
+    with header:
         try:
             fcntl.flock(header, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise InputError(f"{folder}: another process is preparing it right now") from None
+        # Whoever held the lock before may have finished, and deleted the file that is locked.
+        if not (folder / _HEADER).exists():
+            raise finished
         yield

@@ -31,7 +31,7 @@ class PatchSettings:
     per_scene: int = 1  # crops of each scene in an epoch
     flips: bool = True
     transposes: bool = True
-    rolls: bool = False  # by half the height, as MulSR does
+    rolls: bool = False  # by half the height (in whole LR pixels), as MulSR does
     least_valid: float = 1.0  # share of LR pixels that must hold data
     most_cloud: float = 1.0  # share of LR pixels that may look like cloud
 
@@ -125,7 +125,8 @@ def _augmentation(settings: PatchSettings, rng: np.random.Generator) -> Change:
         if settings.transposes and turn:
             values = values.transpose(0, 2, 1)
         if settings.rolls and roll:
-            values = np.roll(values, values.shape[1] // 2, axis=1)
+            scale = values.shape[1] // settings.size
+            values = np.roll(values, settings.size // 2 * scale, axis=1)
         return values
 
     return change

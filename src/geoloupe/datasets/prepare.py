@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from geoloupe import catalog
-from geoloupe.datasets.journal import Journal
+from geoloupe.datasets.journal import Journal, remove_journal
 from geoloupe.datasets.prepared import FACTS, FORMAT, INDEX, Prepared
 from geoloupe.datasets.scenes import DataCard, Dataset, Scene
-from geoloupe.datasets.splits import SPLITS, Listed, Rule
-from geoloupe.errors import InputError, RunError
-from geoloupe.files.publish import publish
+from geoloupe.datasets.splits import SPLITS, Archived, Listed, Rule
+from geoloupe.errors import InputError
+from geoloupe.files.publish import publish_texts
 from geoloupe.files.tree import Tree, open_tree
 
 LIST = "split.txt"
@@ -63,6 +63,7 @@ def prepare(
                 f"{target}: holds {done.name} prepared in another way; choose another folder, "
                 "or delete this one"
             )
+        remove_journal(target)  # of a run that was killed at its very last step
         return Outcome(done, (*notes, "was prepared already; nothing was done"))
     with Journal.open(target, header) as journal:
         _write(journal, chosen, progress)
@@ -93,7 +94,7 @@ def _assigned(
     given = {scene.id: scene.split for scene in scenes if scene.split}
     labels = {scene.id: scene.label for scene in scenes}
     assert len(labels) == len(scenes), f"{card.name}: scenes share an id"
-    splits = rule.assign(labels, seed) or given
+    splits = given if isinstance(rule, Archived) else rule.assign(labels, seed)
     if not splits:
         raise InputError(f"{card.name}: the rule '{rule.about}' gives no scene to any split")
     used = [(scene, splits[scene.id]) for scene in scenes if scene.id in splits]
@@ -136,19 +137,13 @@ def _finish(journal: Journal, card: DataCard, header: dict[str, Any]) -> None:
         "kinds": kinds,
         "index_sha256": _digest(index),
     }
-    folder = journal.folder
-    _publish_text(folder / INDEX, index)
-    _publish_text(folder / LIST, listed + "\n")
-    _publish_text(folder / FACTS, json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    journal.remove()
-
-
-def _publish_text(path: Path, text: str) -> None:
-    with publish(path, overwrite=True) as part:
-        try:
-            part.write_text(text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise RunError(f"{path}: could not be written ({error.strerror})") from None
+    texts = {
+        INDEX: index,
+        LIST: listed + "\n",
+        FACTS: json.dumps(facts, indent=2, sort_keys=True) + "\n",
+    }
+    publish_texts(journal.folder, texts, overwrite=True)
+    remove_journal(journal.folder)
 
 
 def _digest(text: str) -> str:

@@ -1,5 +1,6 @@
 """A prepared data set: raw pixels in a few large files that are mapped, and an index of scenes."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -74,8 +75,10 @@ class Prepared:
             facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
             if facts["format"] != FORMAT:
                 raise InputError(f"{folder}: was prepared by another version; prepare it again")
-            lines = (folder / INDEX).read_text(encoding="utf-8").splitlines()
-            entries = tuple(read_entry(line) for line in lines)
+            index = (folder / INDEX).read_bytes()
+            if hashlib.sha256(index).hexdigest() != facts["index_sha256"]:
+                raise InputError(f"{folder}: {INDEX} is damaged; prepare the data set again")
+            entries = tuple(read_entry(line) for line in index.decode().splitlines())
             kinds = tuple(_read_kind(kind) for kind in facts["kinds"])
             for name, size in facts["sizes"].items():
                 if (folder / name).stat().st_size != size:

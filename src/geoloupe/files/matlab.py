@@ -18,7 +18,10 @@ from geoloupe.errors import InputError
 _BLOCK = 2**27  # bytes that are read at once, roughly
 _NUMBERS = ("double", "single", "logical", "int", "uint")
 # What SciPy and h5py raise on files that are cut short or no .mat files at all.
-_DAMAGE = (MatReadError, OSError, ValueError, TypeError, KeyError, IndexError, EOFError, zlib.error)
+_DAMAGE = (
+    *(MatReadError, OSError, EOFError, zlib.error, RuntimeError, MemoryError, OverflowError),
+    *(ValueError, TypeError, KeyError, IndexError),
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,6 +1,7 @@
 """An archive as its users have it, unpacked or zipped, as one tree of files."""
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,8 @@ from geoloupe.errors import InputError
 # What operating systems leave in folders and archives.
 _LITTER = ("thumbs.db", "desktop.ini")
 _PACKED = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".001")
+# What reading a file of a damaged, encrypted or unusual zip raises.
+_DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,17 +25,18 @@ class Tree:
     root: Path
     names: tuple[str, ...]  # sorted
     zipped: bool = False
+    single: bool = False  # the root is the file
     _members: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def place(self, name: str) -> str:
         """Give what a person calls the file, for messages."""
-        return f"{self.root}/{name}" if self.names != (self.root.name,) else str(self.root)
+        return str(self.root) if self.single else f"{self.root}/{name}"
 
     def raster(self, name: str) -> str:
         """Give what GDAL opens the file by."""
         if not self.zipped:
             return self.place(name)
-        return f"/vsizip/{self.root.resolve().as_posix()}/{self._members[name]}"
+        return f"/vsizip/{self.root.resolve().as_posix()}/{name}"
 
     def open(self, name: str) -> BinaryIO:
         """Open the file for reading bytes anywhere in it."""
@@ -41,7 +45,7 @@ class Tree:
                 return open(self.place(name), "rb")
             with zipfile.ZipFile(self.root) as archive:
                 return BytesIO(archive.read(self._members[name]))
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        except _DAMAGE as error:
             raise InputError(f"{self.place(name)}: cannot be read ({error})") from None
 
     @cached_property
@@ -66,7 +70,9 @@ def open_tree(path: Path) -> Tree:
         raise InputError(f"{path}: no such file or folder")
     if path.suffix.lower() in _PACKED:
         raise InputError(f"{path}: unpack this archive first and name its folder")
-    return _open_zip(path) if path.suffix.lower() == ".zip" else Tree(root=path, names=(path.name,))
+    if path.suffix.lower() == ".zip":
+        return _open_zip(path)
+    return Tree(root=path, names=(path.name,), single=True)
 
 
 def _open_zip(path: Path) -> Tree:
