@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import numpy as np
 import torch
+from torch import nn
 
 from geoloupe.datasets.examples import Examples
 from geoloupe.datasets.patches import Patches, PatchSettings
@@ -60,7 +62,7 @@ def samples_a_second(patches: Patches) -> float:
 
 def trained_a_second(scale: int, batch: int = 4) -> float:
     """Measure forward and backward passes of HSENet on crops of 48 x 48."""
-    network = build("hsenet", scale=scale, bands=3)
+    network = cast("nn.Module", build("hsenet", scale=scale, bands=3))
     lr, hr = torch.rand(batch, 3, SIZE, SIZE), torch.rand(batch, 3, SIZE * scale, SIZE * scale)
     seconds = []
     for _ in range(3):
@@ -82,9 +84,7 @@ def main() -> None:
             height, width, _ = entries[0].parts["hr"].shape
             size = min(SIZE, height // scale, width // scale)
             for recipe in (BI, BD, MULSR_TRAIN):
-                examples = Examples(
-                    prepared=prepared, entries=entries, scale=scale, recipe=recipe
-                )
+                examples = Examples(prepared=prepared, entries=entries, scale=scale, recipe=recipe)
                 usable = _large_enough(examples, size)
                 speed = samples_a_second(Patches(usable, PatchSettings(size=size), seed=0))
                 sys.stdout.write(

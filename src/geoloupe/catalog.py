@@ -12,6 +12,17 @@ from geoloupe.errors import InputError
 
 CATALOG: dict[str, dict[str, str]] = {
     "dataset": {
+        "aid": "geoloupe.datasets.aid:AID",
+        "cave": "geoloupe.datasets.cave:CAVE",
+        "chikusei": "geoloupe.datasets.airborne:CHIKUSEI",
+        "colosseum": "geoloupe.datasets.colosseum:COLOSSEUM",
+        "cubes": "geoloupe.datasets.mat_folder:CUBES",
+        "folder": "geoloupe.datasets.raster_folder:FOLDER",
+        "harvard": "geoloupe.datasets.harvard:HARVARD",
+        "landsat7": "geoloupe.datasets.landsat7:LANDSAT7",
+        "nwpu": "geoloupe.datasets.nwpu:NWPU",
+        "pairs": "geoloupe.datasets.raster_pairs:PAIRS",
+        "pavia": "geoloupe.datasets.airborne:PAVIA",
         "ucmerced": "geoloupe.datasets.ucmerced:UCMERCED",
     },
     "degradation": {

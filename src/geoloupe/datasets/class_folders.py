@@ -3,14 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 import numpy as np
 
 from geoloupe.datasets.rasters import raster_part
 from geoloupe.datasets.scenes import DataCard, Scene
-from geoloupe.datasets.splits import SPLITS
+from geoloupe.datasets.splits import SPLITS, PerClass
 from geoloupe.errors import InputError
 from geoloupe.files.product import write_image
 from geoloupe.files.tree import Tree
@@ -26,6 +27,15 @@ class ClassFolders:
     classes: Mapping[str, int]  # number of pictures of each class, by its name in lower case
     suffixes: tuple[str, ...]  # the first is that of the published archive
     sides: tuple[int, int]  # the smallest and the usual
+
+    def tiny(self) -> Self:
+        """Ask for two classes of twelve pictures of 30 x 30."""
+        rule = next(iter(self.card.rules.values()))
+        if isinstance(rule, PerClass):
+            rule = PerClass(train=6, val=2, test=4)
+        card = replace(self.card, rules=dict(self.card.rules) | {next(iter(self.card.rules)): rule})
+        classes = dict.fromkeys(list(self.classes)[:2], 12)
+        return replace(self, card=card, classes=classes, sides=(30, 30))
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:
         """List the pictures; a class that is not whole is an InputError, unless split already."""

@@ -16,6 +16,7 @@ from typing import Any, cast
 from geoloupe import catalog
 from geoloupe.datasets.journal import Journal, remove_journal
 from geoloupe.datasets.prepared import FACTS, FORMAT, INDEX, Prepared
+from geoloupe.datasets.registration import registration_notes
 from geoloupe.datasets.scenes import DataCard, Dataset, Scene
 from geoloupe.datasets.splits import SPLITS, Archived, Listed, Rule
 from geoloupe.errors import InputError
@@ -35,7 +36,7 @@ class Outcome:
 
 
 def prepare(
-    name: str,
+    name: str | Dataset,
     source: Path,
     target: Path,
     *,
@@ -43,15 +44,17 @@ def prepare(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Prepare the data set `name` from a folder, .zip or file, split by a named rule or a list."""
-    dataset = cast("Dataset", catalog.resolve("dataset", name))
+    """Prepare a data set from a folder, .zip or file, split by a named rule or a list."""
+    dataset = name
+    if isinstance(dataset, str):
+        dataset = cast("Dataset", catalog.resolve("dataset", dataset))
     tree = open_tree(source)
     scenes = dataset.scenes(tree)
     rule_name, rule = _rule(dataset.card, scenes, split)
     chosen = _assigned(dataset.card, scenes, rule, seed)
     header = {
         "format": FORMAT,
-        "name": name,
+        "name": dataset.card.name,
         "split": {"rule": rule_name, "about": rule.about, "seed": seed},
         "scenes": _digest("\n".join(f"{split} {scene.id}" for scene, split in chosen)),
     }
@@ -64,7 +67,8 @@ def prepare(
                 "or delete this one"
             )
         remove_journal(target)  # of a run that was killed at its very last step
-        return Outcome(done, (*notes, "was prepared already; nothing was done"))
+        notes.append("was prepared already; nothing was done")
+        return Outcome(done, (*notes, *registration_notes(done)))
     with Journal.open(target, header) as journal:
         _write(journal, chosen, progress)
         _finish(journal, dataset.card, header)
@@ -72,13 +76,14 @@ def prepare(
     left = len(scenes) - len(chosen)
     if left:
         notes.append(f"{left} scenes are in no split and were left out")
-    return Outcome(prepared, (*notes, *_size_notes(prepared)))
+    return Outcome(prepared, (*notes, *_size_notes(prepared), *registration_notes(prepared)))
 
 
 def _rule(card: DataCard, scenes: Sequence[Scene], split: str | None) -> tuple[str, Rule]:
     if split is None:
-        name = "archive" if any(scene.split for scene in scenes) else next(iter(card.rules))
-        return name, card.rules[name]
+        if any(scene.split for scene in scenes):
+            return "archive", Archived()
+        return next(iter(card.rules.items()))
     if split in card.rules:
         return split, card.rules[split]
     path = Path(split)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from numpy.typing import NDArray
 
@@ -52,14 +52,21 @@ class Scene:
 
 
 class Dataset(Protocol):
-    """Facts first, then two functions."""
+    """Facts first, then what finds the scenes."""
 
-    card: DataCard
+    @property
+    def card(self) -> DataCard:
+        """What a person must know."""
+        ...
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:
         """List the scenes of an archive; what is missing is an InputError that says what."""
         ...
 
+    def tiny(self) -> Self:
+        """Give the same data set with fewer and smaller scenes, for tests."""
+        ...
+
     def fake(self, root: Path) -> None:
-        """Write a small archive of the same layout, for tests."""
+        """Write an archive of the same layout, for tests."""
         ...

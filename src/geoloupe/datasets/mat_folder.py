@@ -1,0 +1,87 @@
+"""Any .mat cubes, such as those of the ABU anomaly sets and of unmixing scenes: each is a scene."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+import numpy as np
+import scipy.io
+
+from geoloupe.datasets.cubes import MatCube, array_part
+from geoloupe.datasets.scenes import DataCard, Part, Scene
+from geoloupe.datasets.splits import Archived, Shares
+from geoloupe.errors import InputError, naming
+from geoloupe.files.matlab import open_mat
+from geoloupe.files.tree import Tree
+
+_KEYS = ("data", "ref", "cube", "hsi", "img")
+_MATRIX = ("Y", "V")  # bands x pixels, as unmixing scenes are kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatFolder:
+    """Files with a cube, or with a matrix `Y` of bands x pixels and its `nRow` and `nCol`."""
+
+    card: DataCard
+
+    def tiny(self) -> Self:
+        """Ask for nothing less: any number and size will do."""
+        return self
+
+    def scenes(self, tree: Tree) -> Sequence[Scene]:
+        """List the files; each is divided by its own greatest value."""
+        names = [name for name in tree.names if name.lower().endswith(".mat")]
+        if not names:
+            raise InputError(f"{tree.root}: holds no .mat file; expected {self.card.layout}")
+        return [
+            Scene(
+                id=PurePosixPath(name).with_suffix("").as_posix(),
+                file=tree.place(name),
+                parts={"hr": _part(tree, name)},
+            )
+            for name in names
+        ]
+
+    def fake(self, root: Path) -> None:
+        """Write nine cubes and a matrix of noise."""
+        root.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(0)
+        for number in range(9):
+            cube = rng.integers(0, 5000, (20, 24, 7)).astype(np.int16)
+            scipy.io.savemat(root / f"abu-{number}.mat", {"data": cube, "map": cube[..., 0] > 4999})
+        matrix = rng.integers(0, 5000, (7, 20 * 18)).astype(np.uint16)
+        scipy.io.savemat(root / "unmixing.mat", {"Y": matrix, "nRow": 20, "nCol": 18})
+
+
+def _part(tree: Tree, name: str) -> Callable[[], Part]:
+    def open_part() -> Part:
+        with open_mat(tree.open(name), tree.place(name)) as file, naming(tree.place(name)):
+            rows, columns = file.number("nRow"), file.number("nCol")
+            key = next((key for key in _MATRIX if len(file.shapes.get(key, ())) == 2), None)
+            if key is None or rows is None or columns is None:
+                return MatCube(tree=tree, name=name, keys=_KEYS).part()
+            matrix = file.read(key)[0]
+            if matrix.shape[1] != rows * columns:
+                raise InputError(
+                    f"{key} holds {matrix.shape[1]} pixels where nRow x nCol is "
+                    f"{rows:g} x {columns:g}"
+                )
+            # MATLAB counts down the columns first.
+            values = matrix.reshape(len(matrix), int(columns), int(rows)).transpose(0, 2, 1)
+            return array_part(values, high=float(values.max()) or 1.0)
+
+    return open_part
+
+
+CUBES = MatFolder(
+    card=DataCard(
+        name="cubes",
+        about="any .mat cubes, such as ABU's airports and cities, or Jasper Ridge",
+        source="http://xudongkang.weebly.com/data-sets.html, for ABU",
+        terms="those of your files",
+        cite="Kang et al., Hyperspectral Anomaly Detection, IEEE TGRS 2017, for ABU",
+        layout=".mat files with one cube (rows x columns x bands) each",
+        rules={"shares": Shares(train=0.8, val=0.1, test=0.1), "archive": Archived()},
+    )
+)
