@@ -1,6 +1,7 @@
 """What a network is shown: crops are cut as from the whole; real images are taken as they are."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from geoloupe.degradations.recipes import BD, BI, DN, MTF
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.resize import imresize
 from geoloupe.imagery.response import SpectralResponse
 from tests.datasets import small
 from tests.datasets.small import random
@@ -170,3 +172,25 @@ def test_a_guide_is_made_of_the_truth_where_there_is_none(data: Prepared) -> Non
 def test_a_scene_without_one_lr_pixel_is_refused(data: Prepared) -> None:
     with pytest.raises(InputError, match="speck is too small for x4"):
         only(data, "speck", 4)[0]
+
+
+def test_real_pairs_can_be_given_the_brightness_of_their_truth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.enter(monkeypatch)
+    hr = random(2, 24, 36, dtype="uint16", seed=1)
+    lr = imresize(hr.astype(float), 1 / 2) * np.array([0.5, 2.0])[:, None, None] + 40
+    data = small.prepared(tmp_path, {"pair.tif": hr, "lr/pair.tif": lr.astype(np.float32)})
+    plain, matched = (
+        Examples(prepared=data, entries=data.entries, scale=2, matched=matched)
+        for matched in (False, True)
+    )
+    entry = data.entries[0]
+    truth = plain[0].hr.in_unit().values
+    found = matched[0].lr.in_unit().values
+    for band in range(2):
+        assert found[band].mean() == pytest.approx(truth[band].mean(), rel=1e-4)
+        assert found[band].std() == pytest.approx(truth[band].std(), rel=1e-4)
+    window = Window(top=2, left=3, height=4, width=5)
+    crop = matched.crop(entry, window, np.random.default_rng(0)).lr
+    assert (crop.in_unit().values == found[:, *window.slices]).all()

@@ -75,7 +75,11 @@ def test_shares_use_every_scene(rule: Shares, labels: dict[str, str], seed: int)
     splits = rule.assign(labels, seed)
     assert splits.keys() == labels.keys()
     total = Counter(splits.values())
-    assert all(abs(total[split] - getattr(rule, split) * len(labels)) <= 1 for split in SPLITS)
+    for split in SPLITS:
+        share = getattr(rule, split)
+        # Up to two scenes are taken from the largest split so that the others get one each.
+        assert abs(total[split] - share * len(labels)) <= 2
+        assert (total[split] > 0) == (share > 0) or len(labels) < 3
 
 
 @given(SHARES, st.integers(1, 5), st.integers(1, 20), SEEDS)

@@ -61,7 +61,8 @@ class MatCube:
         """The greatest value of what is used: a pass through all of it."""
         used = self._used
         whole = Window(top=0, left=0, height=used.height, width=used.width)
-        found = max(float(block.max()) for block in self._blocks(whole))
+        # What is not a number is found, and its place named, when it is written.
+        found = max(float(np.nanmax(block, initial=0)) for block in self._blocks(whole))
         if not (np.isfinite(found) and found > 0):
             raise InputError(
                 f"{self.tree.place(self.name)}: its greatest value is {found:g}; a cube of light "

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from geoloupe.degradations.recipes import BI
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.matching import Line
 from geoloupe.imagery.response import SpectralResponse
 
 
@@ -36,6 +37,8 @@ class Examples(Sequence[Example]):
     recipe: Recipe = BI
     seed: int = 0
     guide: SpectralResponse | None = None  # makes a guide where the data set has none
+    matched: bool = False  # real LR images get the mean and contrast of their HR image's bands
+    _lines: dict[str, Line] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -68,13 +71,23 @@ class Examples(Sequence[Example]):
         """Give an LR window with its truth, exactly as cut from the whole scene's LR image."""
         fine = window.finer(self.scale)
         if "lr" in entry.parts:
-            lr = self.prepared.image(entry, "lr", window)
+            lr = self._real(entry, window)
             hr = self.prepared.image(entry, "hr", fine)
         else:
             lr, hr = self._degraded(entry, "hr", self.recipe, self.scale, window, rng)
         return Example(
             id=entry.id, label=entry.label, lr=lr, hr=hr, guide=self._guide(entry, fine, hr)
         )
+
+    def _real(self, entry: Entry, window: Window) -> Image:
+        lr = self.prepared.image(entry, "lr", window)
+        if not self.matched:
+            return lr
+        if entry.id not in self._lines:  # of the whole scene, so that all its crops are alike
+            whole = (self.prepared.image(entry, part).in_unit().values for part in ("lr", "hr"))
+            self._lines[entry.id] = Line.between(*whole)
+        unit = lr.in_unit()
+        return replace(unit, values=self._lines[entry.id](unit.values))
 
     def _degraded(
         self,

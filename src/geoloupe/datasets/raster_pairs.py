@@ -1,7 +1,7 @@
 """Real pairs of two sensors: matching rasters in a folder of LR and a folder of HR images."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Self
@@ -10,7 +10,7 @@ import numpy as np
 
 from geoloupe.datasets.rasters import SUFFIXES, raster_part
 from geoloupe.datasets.sample import UTM_33N
-from geoloupe.datasets.scenes import DataCard, Scene
+from geoloupe.datasets.scenes import DataCard, Part, Scene
 from geoloupe.datasets.splits import Archived, Shares
 from geoloupe.errors import InputError
 from geoloupe.files.product import write_image
@@ -64,7 +64,10 @@ class RasterPairs:
                 id=scene if names.count(scene) == 1 else f"{split}/{scene}",
                 split=split,
                 file=tree.place(files["hr"]),
-                parts={side: raster_part(tree, files[side]) for side in ("hr", "lr")},
+                parts={
+                    "hr": raster_part(tree, files["hr"]),
+                    "lr": _coarser(tree, files["lr"], files["hr"]),
+                },
             )
             for (scene, split), files in found.items()
         ]
@@ -101,6 +104,27 @@ def _place(name: str) -> tuple[str, str | None, str] | None:
     split = next((_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS), None)
     kept = [word for word in re.split(r"[_\-]", path.stem) if word.lower() not in _WORDS]
     return sides.pop(), split, "_".join(kept) or path.stem
+
+
+def _coarser(tree: Tree, lr: str, hr: str) -> Callable[[], Part]:
+    """Promise an LR raster that fits its HR raster by a whole factor."""
+
+    def open_part() -> Part:
+        coarse, fine = raster_part(tree, lr)(), raster_part(tree, hr)()
+        factor = fine.height // coarse.height
+        if (coarse.height * factor, coarse.width * factor) != (fine.height, fine.width):
+            raise InputError(
+                f"{tree.place(lr)}: has {coarse.width} x {coarse.height} pixels, and the HR image "
+                f"has {fine.width} x {fine.height}: no whole factor"
+            )
+        if len(coarse.bands) != len(fine.bands):
+            raise InputError(
+                f"{tree.place(lr)}: has {len(coarse.bands)} bands, and the HR image has "
+                f"{len(fine.bands)}"
+            )
+        return coarse
+
+    return open_part
 
 
 def _words(text: str) -> list[str]:

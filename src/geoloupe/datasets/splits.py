@@ -74,8 +74,7 @@ class Shares:
             for rank, name in enumerate(_shuffled(ids, seed))
         }
         ordered = sorted(place, key=lambda name: place[name])
-        train, val = (round(share * len(ordered)) for share in (self.train, self.val))
-        return _deal(ordered, (train, val, len(ordered) - train - val))
+        return _deal(ordered, _portions(len(ordered), (self.train, self.val, self.test)))
 
 
 @dataclass(frozen=True)
@@ -158,6 +157,20 @@ def _shuffled(ids: Iterable[str], seed: int) -> list[str]:
         return hashlib.sha256(f"{seed}:{name}".encode()).digest(), name
 
     return sorted(ids, key=place)
+
+
+def _portions(total: int, shares: tuple[float, float, float]) -> tuple[int, int, int]:
+    """Round shares of a total so that they add up; of three or more, no share gets nothing."""
+    exact = [total * share / sum(shares) for share in shares]
+    counts = [int(part) for part in exact]
+    by_rest = sorted(range(3), key=lambda place: (counts[place] - exact[place], place))
+    for place in by_rest[: total - sum(counts)]:
+        counts[place] += 1
+    for place, share in enumerate(shares):
+        if share > 0 and counts[place] == 0 and total >= len(shares):
+            counts[counts.index(max(counts))] -= 1
+            counts[place] = 1
+    return counts[0], counts[1], counts[2]
 
 
 def _deal(ordered: list[str], counts: tuple[int, int, int]) -> dict[str, str]:

@@ -34,6 +34,7 @@ class EvaluateSettings:
     metrics: str = ""  # more than the protocol's, with commas between; "trust" is several
     recipe: str | None = None  # None: the protocol's own
     guide: str = "nikon-d700"  # for models with a guide, on data without one
+    matched: bool = False  # real LR images get the brightness of their truth first
     seed: int = 0
     limit: int | None = None  # only the first images
     precision: Precision = "fp32"
@@ -74,6 +75,7 @@ def evaluate(
             recipe=recipe,
             seed=chosen.seed,
             guide=_guide(model, chosen.guide),
+            matched=chosen.matched,
         )
         predictor = Predictor.of(model, device=chosen.device, precision=chosen.precision)
         with PeakMemory(predictor.device) as memory:

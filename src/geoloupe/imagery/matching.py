@@ -5,7 +5,8 @@ two images need one number of bands, not one size. What does not count is return
 """
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,32 @@ def match_moments(
     A band without contrast takes the mean alone.
     """
     return _by_band(values, reference, valid, reference_valid, _moments)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Line:
+    """A gain and an offset (B,1,1) for each band."""
+
+    gain: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+    @classmethod
+    def between(cls, values: Pixels, reference: Pixels) -> Self:
+        """Find the line by which (B,H,W) gets the moments of (B,h,w); NaN does not count."""
+        if len(values) != len(reference):
+            raise InputError(
+                f"an image of {len(values)} bands cannot be matched to one of {len(reference)}"
+            )
+        lines = [
+            _line(band[np.isfinite(band)], target[np.isfinite(target)])
+            for band, target in zip(values, reference, strict=True)
+        ]
+        gain, offset = (np.array(column)[:, None, None] for column in zip(*lines, strict=True))
+        return cls(gain=gain, offset=offset)
+
+    def __call__(self, values: Pixels) -> Pixels:
+        """Apply it to any part of the image (B,h,w), in its precision."""
+        return (values * self.gain + self.offset).astype(values.dtype)
 
 
 def match_histogram(
@@ -70,9 +97,18 @@ def _by_band(
 
 def _moments(band: Pixels, sought: Pixels) -> Pixels:
     """Map pixels (N,) linearly to the mean and standard deviation of (M,)."""
-    spread = band.std()
-    contrast = sought.std() / spread if spread > _FAINT * np.abs(band).max() else 0.0
-    return (band - band.mean()) * contrast + sought.mean()
+    gain, offset = _line(band, sought)
+    return band * gain + offset
+
+
+def _line(band: Pixels, sought: Pixels) -> tuple[float, float]:
+    """Give the gain and offset that bring pixels (N,) to the moments of (M,)."""
+    if not band.size or not sought.size:
+        return 1.0, 0.0
+    spread, mean = band.std(dtype=np.float64), band.mean(dtype=np.float64)
+    flat = spread <= _FAINT * np.abs(band).max()
+    gain = 0.0 if flat else sought.std(dtype=np.float64) / spread
+    return float(gain), float(sought.mean(dtype=np.float64) - mean * gain)
 
 
 def _quantiles(band: Pixels, sought: Pixels) -> Pixels:
