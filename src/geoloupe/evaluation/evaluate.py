@@ -12,12 +12,12 @@ from geoloupe.datasets.examples import Examples
 from geoloupe.datasets.prepared import Prepared, find
 from geoloupe.degradations.recipe import Recipe
 from geoloupe.errors import InputError, RunError
-from geoloupe.evaluation.memory import PeakMemory
 from geoloupe.evaluation.rows import Result, Row
 from geoloupe.evaluation.scoring import Scoring
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.response import SpectralResponse
 from geoloupe.inference.bands import choose_bands
+from geoloupe.inference.memory import PeakMemory
 from geoloupe.inference.model import Model, load
 from geoloupe.inference.predictor import Precision, Predictor
 from geoloupe.metrics.protocols import Protocol
