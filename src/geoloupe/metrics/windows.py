@@ -33,11 +33,13 @@ class Windows:
         Bands are centred first, so that a small contrast on a bright band keeps its digits.
         """
         size = (min(side, valid.shape[0]), min(side, valid.shape[1]))
-        share = sliding(valid.astype(np.float64), size, sigma)
+        whole = np.ones((1, 1))  # spares a sixth of the work
+        share = whole if valid.all() else sliding(valid.astype(np.float64), size, sigma)
         enough = share >= min(0.5, share.max()) - 1e-9
         share = np.where(share > 1e-9, share, np.inf)  # an empty window has mean 0
         centre = values[:, valid].mean(axis=1)[:, None, None]
-        centred = np.where(valid, values - centre, 0.0)
+        centred = values - centre
+        centred[:, ~valid] = 0
         offsets = sliding(centred, size, sigma) / share
         variances = sliding(centred**2, size, sigma) / share - offsets**2
         means = offsets + centre
@@ -45,7 +47,7 @@ class Windows:
         return cls(
             means=means,
             variances=np.where(variances > floor, variances, 0.0),
-            enough=enough,
+            enough=np.broadcast_to(enough, means.shape[1:]),
             _centred=centred,
             _offsets=offsets,
             _share=share,
@@ -91,6 +93,6 @@ def sliding(values: Cube, size: tuple[int, int], sigma: float | None = None) -> 
             means = ndimage.gaussian_filter1d(
                 values, sigma, axis=axis, mode="nearest", radius=side // 2
             )
-        inside = np.arange(side // 2, length - side + side // 2 + 1)
-        values = means.take(inside, axis=axis)
+        inside = slice(side // 2, length - side + side // 2 + 1)
+        values = means[..., inside, :] if axis == -2 else means[..., inside]
     return values

@@ -1,4 +1,4 @@
-"""How the contract is tried."""
+"""How all tests run."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
     """Run on one thread: sharing work this small out costs many times what it brings."""
     before = torch.get_num_threads()
