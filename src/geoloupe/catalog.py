@@ -64,6 +64,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "hsenet": "geoloupe.networks.hsenet:HSENet",
         "lgcnet": "geoloupe.networks.lgcnet:LGCNet",
         "mulsr": "geoloupe.networks.mulsr:MulSR",
+        "nearest": "geoloupe.networks.nearest:Nearest",
         "srcnn": "geoloupe.networks.srcnn:SRCNN",
         "sspsr": "geoloupe.networks.sspsr:SSPSR",
         "tsfnet": "geoloupe.networks.tsfnet:TSFNet",

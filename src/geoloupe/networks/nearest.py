@@ -1,0 +1,62 @@
+"""Pixel repetition as a network without weights: what costs nothing, to measure all else by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from torch import Tensor, nn
+
+from geoloupe.networks.ranges import check_ranges
+from geoloupe.networks.signature import Reference, Signature
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearestSettings:
+    """Only the factor."""
+
+    scale: int = 4
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    @classmethod
+    def tiny(cls) -> Self:
+        """Make the settings that tests use."""
+        return cls(scale=3)
+
+
+class Nearest(nn.Module):
+    """(N,C,H,W) -> (N,C,H*scale,W*scale): every pixel scale x scale times, for any band count."""
+
+    Settings: ClassVar[type] = NearestSettings
+    REFERENCE: ClassVar[Reference] = Reference(
+        title="Nearest",
+        task="pixel repetition, any bands",
+        scales=(2, 3, 4, 8, 16),
+        paper="none: the yardstick of speed",
+    )
+    PUBLISHED: ClassVar[Mapping[str, str | None]] = {}
+    ASK: ClassVar[Mapping[str, str]] = {"scale": "repetition has no weights"}
+
+    def __init__(self, settings: NearestSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.signature = Signature(
+            scale=settings.scale, bands=None, tile=256, margin=0, reach="local"
+        )
+
+    def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Return the enlarged image as the only stage."""
+        count, bands, height, width = lr.shape
+        scale = self.settings.scale
+        wide = lr[..., :, None, :, None].expand(count, bands, height, scale, width, scale)
+        return (wide.reshape(count, bands, height * scale, width * scale),)
+
+    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
+        """Return the last stage."""
+        return self.stages(lr, guide)[-1]
+
+    @classmethod
+    def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Tell nothing: there are no shapes."""
+        return {}
