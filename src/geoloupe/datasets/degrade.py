@@ -12,7 +12,8 @@ from geoloupe import catalog, settings
 from geoloupe.degradations.recipe import Drawn, Recipe
 from geoloupe.errors import InputError, naming
 from geoloupe.files.facts import BandFacts
-from geoloupe.files.product import Layout, Product, check_output, create
+from geoloupe.files.planes import Layout
+from geoloupe.files.product import Product, check_output, create
 from geoloupe.files.publish import refuse_inputs
 from geoloupe.files.source import Source, open_source
 from geoloupe.imagery.grid import Window

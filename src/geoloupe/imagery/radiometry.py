@@ -13,6 +13,8 @@ _BRIGHTEST = (
     2.0  # clouds and glint exceed reflectance 1; a scene that exceeds this is something else
 )
 
+_CACHED = 2**17  # values that the caches of one core hold, with those made of them
+
 
 @dataclass(frozen=True, kw_only=True)
 class Radiometry:
@@ -48,19 +50,38 @@ class Radiometry:
         """Map unit values (B,H,W) to stored values, rounded and clipped; NaN becomes nodata."""
         stored = np.dtype(self.dtype)
         low, span = self._line(stored)
+        result = np.empty(unit.shape, stored)
+        # Rows that fit the caches: each step would else go through all of memory.
+        rows = max(_CACHED // max(unit.shape[2], 1), 1)
+        for band in range(len(unit)):
+            line = (low[band % len(low)], span[band % len(span)])
+            for top in range(0, unit.shape[1], rows):
+                part = slice(top, top + rows)
+                result[band, part] = self._from_unit(unit[band, part], *line)
+        return result
+
+    def _from_unit(
+        self, unit: NDArray[np.float32], low: NDArray[Any], span: NDArray[Any]
+    ) -> NDArray[Any]:
+        """Map rows (h,W) of one band by its line."""
+        stored = np.dtype(self.dtype)
         absent = np.isnan(unit)
+        holes = bool(absent.any())
         values = unit * span
         values += low
-        values[absent] = 0
+        if holes:
+            values[absent] = 0
         result = values.astype(stored) if stored.kind == "f" else _rounded(values, stored)
         nodata = self._stored_nodata()
         if nodata is not None:
-            struck = (result == nodata) & ~absent
+            struck = result == nodata
+            if holes:
+                struck &= ~absent
             if struck.any():
                 exact = (unit * span + low)[struck]
                 result[struck] = np.where(exact < nodata, *_neighbours(nodata))
             result[absent] = nodata
-        elif stored.kind == "f":
+        elif stored.kind == "f" and holes:
             result[absent] = np.nan
         return result
 

@@ -1,0 +1,268 @@
+"""The pixels of a result on their way to a file: raw planes on the disk, any part at any time.
+
+GDAL sees them through a .vrt, overviews included, and copies them into the final format. Averaging
+overviews here is many times faster than leaving it to GDAL.
+"""
+
+import os
+import sys
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.transform import Affine
+
+from geoloupe.files.facts import Facts, write_facts
+from geoloupe.files.raster import quiet
+from geoloupe.imagery.grid import Grid
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import Radiometry
+
+_SMALLEST = 512  # pixels a side that need no coarser overview
+_ROWS = 256  # of an overview that are averaged at once
+_GDAL_TYPES = {
+    **{"uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16"},
+    **{"uint32": "UInt32", "int32": "Int32", "uint64": "UInt64", "int64": "Int64"},
+    **{"float32": "Float32", "float64": "Float64"},
+}
+_ORDER = "LSB" if sys.byteorder == "little" else "MSB"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What a result will be, known before its first pixel."""
+
+    grid: Grid
+    radiometry: Radiometry
+    facts: Facts
+
+    @property
+    def count(self) -> int:
+        """The number of stored bands, alpha included."""
+        return len(self.facts.bands) + (self.facts.mask == "alpha")
+
+    @property
+    def size(self) -> int:
+        """The number of bytes of all pixels."""
+        item = np.dtype(self.radiometry.dtype).itemsize
+        return self.count * self.grid.height * self.grid.width * item
+
+    def stored(self, image: Image) -> NDArray[Any]:
+        """Give the bands (count,h,w) of an image as they are stored, alpha last if there is one."""
+        if self.facts.mask != "alpha":
+            return image.values
+        dtype = image.values.dtype
+        opaque = np.iinfo(dtype).max if dtype.kind in "iu" else 1
+        alpha = (image.valid * dtype.type(opaque)).astype(dtype)
+        return np.concatenate([image.values, alpha[None]])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Planes:
+    """Stored values (count,H,W) and, where the layout has a mask, what is valid (H,W)."""
+
+    folder: Path
+    layout: Layout
+    name: str = "pixels"
+
+    @classmethod
+    def create(cls, folder: Path, layout: Layout, name: str = "pixels") -> Self:
+        """Make the files, all zero; they take up space as they are written."""
+        planes = cls(folder=folder, layout=layout, name=name)
+        height, width = planes._sides
+        with planes._file("").open("wb") as file:
+            file.truncate(layout.size)
+        if planes.masked:
+            with planes._file(".mask").open("wb") as file:
+                file.truncate(height * width)
+        return planes
+
+    @property
+    def masked(self) -> bool:
+        """Whether there is a mask besides nodata and alpha."""
+        return self.layout.facts.mask == "mask"
+
+    def read(self, band: int, rows: slice) -> NDArray[Any]:
+        """Read rows (h,W) of a stored band (from 0)."""
+        return self._read("", band, rows, np.dtype(self.layout.radiometry.dtype))
+
+    def read_mask(self, rows: slice) -> NDArray[np.uint8]:
+        """Read rows (h,W) of the mask: 255 where pixels are valid and 0 elsewhere."""
+        return self._read(".mask", 0, rows, np.dtype(np.uint8))
+
+    def write(self, image: Image, *, top: int, left: int = 0) -> None:
+        """Store an image whose upper left pixel is at (top, left)."""
+        self.put(self.layout.stored(image), image.valid, top=top, left=left)
+
+    def put(
+        self, values: NDArray[Any], valid: NDArray[np.bool_], *, top: int, left: int = 0
+    ) -> None:
+        """Store values (count,h,w) as they are, and what is valid of them (h,w)."""
+        dtype = np.dtype(self.layout.radiometry.dtype)
+        for band, plane in enumerate(values):
+            self._write("", band, top, left, plane.astype(dtype, copy=False))
+        if self.masked:
+            self._write(".mask", 0, top, left, valid * np.uint8(255))
+
+    def checksum(self, *, top: int, left: int, height: int, width: int) -> int:
+        """Give the checksum of what is stored in a rectangle."""
+        checksum = 0
+        for band in range(self.layout.count):
+            part = self.read(band, slice(top, top + height))[:, left : left + width]
+            checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
+        if self.masked:
+            part = self.read_mask(slice(top, top + height))[:, left : left + width]
+            checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
+        return checksum
+
+    def as_vrt(self) -> Path:
+        """Average the overviews, and write what GDAL opens all of it by."""
+        overviews: list[Planes] = []
+        while max((finest := (overviews or [self])[-1])._sides) > _SMALLEST:
+            overviews.append(finest._coarser(f"overview{len(overviews) + 1}"))
+            overviews[-1]._write_vrt(())
+        vrt = self._write_vrt(overviews)
+        grid, layout = self.layout.grid, self.layout
+        with quiet(), rasterio.open(vrt, "r+") as dataset:
+            if grid.georeferenced:
+                dataset.crs = CRS.from_wkt(grid.crs) if grid.crs else None
+                dataset.transform = Affine(*grid.transform)
+            if layout.radiometry.nodata is not None:
+                dataset.nodata = layout.radiometry.nodata
+            write_facts(dataset, layout.facts)
+        return vrt
+
+    @property
+    def _sides(self) -> tuple[int, int]:
+        return self.layout.grid.height, self.layout.grid.width
+
+    def _file(self, suffix: str) -> Path:
+        return self.folder / f"{self.name}{suffix}.raw"
+
+    def _coarser(self, name: str) -> "Planes":
+        """Average 2 x 2 pixels, of those that hold data."""
+        height, width = ((side + 1) // 2 for side in self._sides)
+        layout = replace(self.layout, grid=Grid(crs=None, height=height, width=width))
+        coarse = Planes.create(self.folder, layout, name)
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            jobs = [
+                pool.submit(self._average_rows, coarse, band, slice(top, min(top + _ROWS, height)))
+                for top in range(0, height, _ROWS)
+                for band in range(self.layout.count)
+            ]
+            for job in jobs:
+                job.result()
+        return coarse
+
+    def _average_rows(self, coarse: "Planes", band: int, rows: slice) -> None:
+        """Fill rows of a band of the next overview, and with the first band those of its mask."""
+        finer = slice(2 * rows.start, min(2 * rows.stop, self._sides[0]))
+        values = _paired(self.read(band, finer))
+        nodata = self.layout.radiometry.nodata
+        absent = Radiometry(dtype=values.dtype.name, nodata=nodata).missing(values)
+        if self.masked:
+            mask = _paired(self.read_mask(finer))
+            absent |= mask == 0
+            if band == 0:
+                coarse._write(".mask", 0, rows.start, 0, _greatest(mask))
+        coarse._write("", band, rows.start, 0, _means(values, absent, nodata))
+
+    def _read(self, suffix: str, band: int, rows: slice, dtype: np.dtype[Any]) -> NDArray[Any]:
+        height, width = self._sides
+        count = (rows.stop - rows.start) * width
+        first = (band * height + rows.start) * width * dtype.itemsize
+        values = np.fromfile(self._file(suffix), dtype, count, offset=first)
+        return values.reshape(-1, width)
+
+    def _write(self, suffix: str, band: int, top: int, left: int, values: NDArray[Any]) -> None:
+        """Write a rectangle; the file is mapped only so long, so that memory stays small."""
+        height, width = self._sides
+        first = (band * height + top) * width * values.dtype.itemsize
+        shape = (len(values), width)
+        mapped = np.memmap(self._file(suffix), values.dtype, "r+", offset=first, shape=shape)
+        mapped[:, left : left + values.shape[1]] = values
+
+    def _write_vrt(self, overviews: Sequence["Planes"]) -> Path:
+        """Describe the raw files in GDAL's own words."""
+        height, width = self._sides
+        dtype = np.dtype(self.layout.radiometry.dtype)
+        pixel = (_GDAL_TYPES[dtype.name], dtype.itemsize)
+        bands = [
+            self._band(number, pixel, "", [(f"{o.name}.vrt", f"{number}") for o in overviews])
+            for number in range(1, self.layout.count + 1)
+        ]
+        if self.masked:
+            masks = [(f"{overview.name}.vrt", "mask,1") for overview in overviews]
+            bands.append(f"<MaskBand>{self._band(1, ('Byte', 1), '.mask', masks)}</MaskBand>")
+        vrt = self.folder / f"{self.name}.vrt"
+        size = f'rasterXSize="{width}" rasterYSize="{height}"'
+        vrt.write_text(f"<VRTDataset {size}>{''.join(bands)}</VRTDataset>", encoding="utf-8")
+        return vrt
+
+    def _band(
+        self, number: int, pixel: tuple[str, int], suffix: str, overviews: list[tuple[str, str]]
+    ) -> str:
+        height, width = self._sides
+        kind, item = pixel
+        coarser = "".join(
+            f'<Overview><SourceFilename relativeToVRT="1">{file}</SourceFilename>'
+            f"<SourceBand>{band}</SourceBand></Overview>"
+            for file, band in overviews
+        )
+        return (
+            f'<VRTRasterBand dataType="{kind}" band="{number}" subClass="VRTRawRasterBand">'
+            f'{coarser}<SourceFilename relativeToVRT="1">{self._file(suffix).name}</SourceFilename>'
+            f"<ImageOffset>{(number - 1) * height * width * item}</ImageOffset>"
+            f"<PixelOffset>{item}</PixelOffset><LineOffset>{width * item}</LineOffset>"
+            f"<ByteOrder>{_ORDER}</ByteOrder></VRTRasterBand>"
+        )
+
+
+def _means(values: NDArray[Any], absent: NDArray[np.bool_], nodata: float | None) -> NDArray[Any]:
+    whole = values.dtype.kind in "iu" and values.dtype.itemsize <= 4
+    wide = values.astype(np.int64 if values.dtype.itemsize == 4 else np.int32) if whole else values
+    if not absent.any():
+        total = _sums(wide)
+        return ((total + 2) >> 2 if whole else total / 4).astype(values.dtype)
+    count = _sums((~absent).astype(np.int32))
+    total = _sums(np.where(absent, 0, values).astype(np.float64))
+    means = total / np.maximum(count, 1)
+    means = np.rint(means) if values.dtype.kind in "iu" else means
+    empty = 0 if nodata is None else nodata
+    # A mean can fall on the value that means "no data" by chance: the first pixel does not.
+    if values.dtype.kind in "iu":
+        means = np.where(means == empty, _first(values, absent), means)
+    return np.where(count == 0, empty, means).astype(values.dtype)
+
+
+def _first(values: NDArray[Any], absent: NDArray[np.bool_]) -> NDArray[Any]:
+    """Give one present value of each 2 x 2 pixels: the greatest."""
+    return _greatest(np.where(absent, np.iinfo(values.dtype).min, values))
+
+
+def _paired(values: NDArray[Any]) -> NDArray[Any]:
+    """Repeat the last row and column of (h,w) where their number is odd."""
+    height, width = values.shape
+    return (
+        np.pad(values, ((0, height % 2), (0, width % 2)), "edge")
+        if height % 2 or width % 2
+        else values
+    )
+
+
+def _sums(values: NDArray[Any]) -> NDArray[Any]:
+    rows = values[::2] + values[1::2]
+    total: NDArray[Any] = rows[:, ::2] + rows[:, 1::2]
+    return total
+
+
+def _greatest(values: NDArray[Any]) -> NDArray[Any]:
+    rows = np.maximum(values[::2], values[1::2])
+    return np.maximum(rows[:, ::2], rows[:, 1::2])
