@@ -36,5 +36,5 @@ $(VENV)/core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/core
-	$(PIP) --editable ".[dev,export]"
+	$(PIP) --editable ".[dev,export,cluster]"
 	touch $@

@@ -35,6 +35,10 @@ class RunError(GeoloupeError):
     """The run failed for a reason outside the input, such as a full disk."""
 
 
+class OutOfMemoryError(RunError):
+    """More memory was needed than there was; less at once may do."""
+
+
 @contextmanager
 def naming(source: object) -> Iterator[None]:
     """Put the name of a file before what is found wrong with it."""

@@ -79,7 +79,7 @@ MISTAKES = {
         "geoloupe convert",
     ),
     "no such setting": (["upscale", "picture.png", "--set", "tiel=3"], "did you mean 'tile'"),
-    "no such engine": (["upscale", "picture.png", "--engine", "x"], "engine"),
+    "no such engine": (["upscale", "picture.png", "--set", "engine=x"], "engine"),
     "a folder that is not there": (
         ["upscale", "picture.png", "-o", "no/out.png"],
         "does not exist",

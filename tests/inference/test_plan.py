@@ -37,25 +37,28 @@ def test_spans_cover_an_axis_and_throw_the_margin_away(length: int, tile: int, m
     tile=st.integers(3, 40),
     margin=st.integers(0, 12),
     scale=st.integers(1, 3),
-    skipped=st.integers(0, 3),
+    group=st.integers(1, 4),
 )
 def test_tiles_of_one_image_blend_to_that_image(
-    height: int, width: int, tile: int, margin: int, scale: int, skipped: int
+    height: int, width: int, tile: int, margin: int, scale: int, group: int
 ) -> None:
     if tile <= 2 * margin:
         return
-    plan = make_plan(height, width, tile=tile, margin=margin)
+    plan = make_plan(height, width, tile=tile, margin=margin, group=group)
     image = np.random.default_rng(0).random((2, height * scale, width * scale), dtype=np.float32)
-    blender = Blender(plan=plan, scale=scale, band_count=2)
-    result = np.full_like(image, np.nan)
-    for row in range(len(plan.rows)):
-        blender.begin(row)
-        for place in plan.strip(row):
-            rows, columns = place.window.finer(scale).slices
-            blender.paint(row, place.column, image[:, rows, columns])
-        top, values = blender.finish(row)
-        result[:, top : top + values.shape[1]] = values
-    assert np.array_equal(result, image)
+    for blocks in plan.blocks:
+        for block in blocks:
+            blender = Blender(block=block, scale=scale, band_count=2)
+            for row in range(len(block.rows)):
+                blender.begin(row)
+                for place in block.strip(row):
+                    rows, columns = place.window.finer(scale).slices
+                    blender.paint(row, place.column, image[:, rows, columns])
+                values = blender.finish(row)
+            rows, columns = (
+                slice(side.enter * scale, side.end * scale) for side in (block.down, block.across)
+            )
+            assert np.array_equal(values, image[:, rows, columns])
 
 
 def test_equal_plans_have_equal_names_and_others_do_not() -> None:

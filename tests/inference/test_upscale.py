@@ -8,13 +8,13 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 from rio_cogeo.cogeo import cog_validate
-from tests.real_data import DATA
 
 import geoloupe
 from geoloupe.errors import InputError, RunError
 from geoloupe.files.weights import Card
 from geoloupe.inference.model import Model
 from geoloupe.networks import build
+from tests.real_data import DATA
 
 PLACE = Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
 TURNED = Affine(9.0, 3.0, 500_000.0, 3.0, -9.0, 4_000_000.0)

@@ -14,7 +14,7 @@ from geoloupe.cli.demo import demo
 from geoloupe.cli.evaluate import evaluate
 from geoloupe.cli.networks import networks
 from geoloupe.cli.prepare import prepare
-from geoloupe.cli.upscale import upscale
+from geoloupe.cli.upscale import assemble, upscale
 from geoloupe.errors import GeoloupeError
 
 INTERRUPTED = 130  # what shells expect of a program that was stopped with Ctrl+C
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (upscale, degrade, prepare, evaluate, demo, networks, convert):
+for command in (upscale, assemble, degrade, prepare, evaluate, demo, networks, convert):
     app.command()(command)
 
 
@@ -43,10 +43,16 @@ def main() -> NoReturn:
     except MemoryError:
         _leave("out of memory; choose a smaller --set tile=", 1)
     except KeyboardInterrupt:
-        _leave("stopped; nothing half-finished is left behind", INTERRUPTED)
+        _leave(
+            "stopped; what is done is kept where that can be: run the same again to go on",
+            INTERRUPTED,
+        )
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:
-            _leave("stopped; nothing half-finished is left behind", INTERRUPTED)
+            _leave(
+                "stopped; what is done is kept where that can be: run the same again to go on",
+                INTERRUPTED,
+            )
         raise
     sys.exit(0)
 

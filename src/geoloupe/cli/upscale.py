@@ -1,54 +1,148 @@
-"""`geoloupe upscale`: a scene becomes a finer one."""
+"""`geoloupe upscale` and `geoloupe assemble`: scenes become finer ones."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from geoloupe.cli.progress import progress_bar
+from geoloupe.errors import GeoloupeError, InputError
 from geoloupe.settings import parse_assignments
 
 if TYPE_CHECKING:
     from geoloupe.inference.upscale import Upscaled
 
 
-def upscale(
-    scene: Annotated[str, typer.Argument(help="Any raster that GDAL reads: GeoTIFF, PNG, ...")],
-    *,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="The new file, .tif or .png; else beside the scene."),
-    ] = None,
-    model: Annotated[str, typer.Option(help="A weights file or folder, or bicubic.")] = "bicubic",
-    bands: Annotated[
-        str | None, typer.Option(help="Which bands, by number or name: 3,2,1 or red,green,blue.")
-    ] = None,
-    guide: Annotated[
-        Path | None, typer.Option(help="A sharper image of the same place, for models with one.")
-    ] = None,
-    precision: Annotated[
-        str, typer.Option(help="fp32, or bf16: faster on newer processors, less exact.")
-    ] = "fp32",
-    engine: Annotated[
-        str, typer.Option(help="What computes: torch, compile, openvino or onnxruntime.")
-    ] = "torch",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")] = False,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", help="More: scale=2 (for bicubic), tile=128, range=0,4095, device=cuda."
-        ),
-    ] = None,
-) -> None:
-    """Enlarge a scene; its place, bands, nodata and tags are kept."""
-    from geoloupe.inference.upscale import upscale as run
+Scenes = Annotated[
+    list[str], typer.Argument(help="Rasters that GDAL reads: GeoTIFF, JPEG 2000, ENVI, PNG, ...")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="The new file, .tif or .png; a folder for several."),
+]
+ModelName = Annotated[str, typer.Option(help="A weights file or folder, or bicubic.")]
+Bands = Annotated[
+    str | None, typer.Option(help="Which bands, by number or name: 3,2,1 or red,green,blue.")
+]
+Guide = Annotated[
+    Path | None, typer.Option(help="A sharper image of the same place, for models with one.")
+]
+Memory = Annotated[
+    str | None, typer.Option(help="What may be used, such as 2GB; else a part of what is free.")
+]
+Shard = Annotated[
+    str | None, typer.Option(help="Only this part, such as 2/8; then geoloupe assemble.")
+]
+Cluster = Annotated[
+    str | None, typer.Option(help="A Dask scheduler to send the work to: tcp://host:8786.")
+]
+Workers = Annotated[
+    int | None, typer.Option(help="Work in so many processes of a Dask cluster made here.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, how large and how long.")
+]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Only one tile from the middle, as a small file.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="More: scale=2 (for bicubic), tile=128, range=0,4095, precision=bf16."
+    ),
+]
 
-    named = {"bands": bands, "guide": guide, "precision": precision, "engine": engine}
+
+def upscale(
+    scenes: Scenes,
+    *,
+    output: Output = None,
+    model: ModelName = "bicubic",
+    bands: Bands = None,
+    guide: Guide = None,
+    memory: Memory = None,
+    shard: Shard = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    dry_run: DryRun = False,
+    preview: Preview = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    overwrite: Overwrite = False,
+    assignments: Assignments = None,
+) -> None:
+    """Enlarge scenes; place, bands, nodata and tags are kept. Stopped, it can be run again."""
+    named = {
+        **{"bands": bands, "guide": guide, "memory": memory},
+        **{"shard": shard, "cluster": cluster, "workers": workers},
+    }
     options = parse_assignments(assignments or ())
     options |= {name: value for name, value in named.items() if value is not None}
-    with progress_bar("tiles") as progress:
-        result = run(scene, output, model=model, overwrite=overwrite, progress=progress, **options)
-    report(result)
+    options |= {"model": model, "overwrite": overwrite}
+    several = len(scenes) > 1
+    if several and output is not None and not output.is_dir():
+        raise InputError(f"{output}: is no folder; several scenes need one for their results")
+    failed: list[tuple[str, GeoloupeError]] = []
+    for name in scenes:
+        target = _inside(output, name) if several and output is not None else output
+        try:
+            _one(name, target, options, dry_run, preview, as_json=as_json, quiet=quiet)
+        except GeoloupeError as error:
+            if not several:
+                raise
+            failed.append((name, error))
+            typer.echo(f"geoloupe: {error}", err=True)
+    if failed:
+        word = f"{len(failed)} of {len(scenes)} scenes failed: {', '.join(n for n, _ in failed)}"
+        raise type(failed[0][1])(word)
+
+
+def assemble(
+    output: Annotated[Path, typer.Argument(help="The result whose shards are all done.")],
+    *,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")] = False,
+) -> None:
+    """Put the shards of a scene together into its result."""
+    from geoloupe.inference.upscale import finish
+
+    report(finish(output, overwrite=overwrite))
+
+
+def _one(
+    name: str,
+    target: Path | None,
+    options: dict[str, Any],
+    dry_run: bool,
+    preview: bool,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    if dry_run:
+        from geoloupe.inference.preview import forecast
+
+        found = asdict(forecast(name, target, **options))
+        typer.echo(json.dumps(found, default=str) if as_json else _told(name, found))
+        return
+    if preview:
+        from geoloupe.inference.preview import preview as look
+
+        path = look(name, target, **options)
+        typer.echo(json.dumps({"path": str(path)}) if as_json else str(path))
+        return
+    from geoloupe.inference.upscale import upscale as run
+
+    with progress_bar("tiles", hidden=quiet or as_json) as progress:
+        result = run(name, target, progress=progress, **options)
+    if as_json:
+        typer.echo(json.dumps(_facts(result)))
+    elif not quiet:
+        report(result)
 
 
 def report(result: "Upscaled") -> None:
@@ -62,7 +156,49 @@ def report(result: "Upscaled") -> None:
     dtype, bands = layout.radiometry.dtype, len(layout.facts.bands)
     empty = f", {result.skipped} of them without data" if result.skipped else ""
     typer.echo(str(result.path))
+    if not result.complete:
+        typer.echo(
+            f"  the shard is done; {result.pending} blocks of others are missing. When all are "
+            f"done: geoloupe assemble {result.path}"
+        )
+        return
     typer.echo(f"  {size}, {bands} band{'s' * (bands != 1)} of {dtype}")
     typer.echo(f"  {result.model} x{result.scale}; {low:g} to {high:g} is dark to bright")
     tiles = f"{result.plan.count} tiles of {result.plan.tile}" if result.plan.count > 1 else "whole"
     typer.echo(f"  {tiles}{empty}, in {result.seconds:.1f} s")
+
+
+def _inside(folder: Path, name: str) -> Path:
+    return folder / f"{Path(name.rstrip('/')).stem}.tif"
+
+
+def _told(name: str, found: dict[str, Any]) -> str:
+    minutes = found["seconds"] / 60
+    time = f"{found['seconds']:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
+    return (
+        f"{name} -> {found['target']}\n"
+        f"  {found['width']} x {found['height']} pixels, {found['bands']} bands of "
+        f"{found['dtype']}, {found['bytes'] / 1e9:.2f} GB before compression\n"
+        f"  {found['tiles']} tiles in {found['blocks']} blocks, {found['threads']} at once: about "
+        f"{time}\n"
+        f"  {found['memory'] / 1e9:.2f} GB of memory and up to {found['disk'] / 1e9:.2f} GB of "
+        "disk while it works"
+    )
+
+
+def _facts(result: "Upscaled") -> dict[str, Any]:
+    grid = result.grid
+    return {
+        "path": str(result.path),
+        "model": result.model,
+        "scale": result.scale,
+        "width": grid.width,
+        "height": grid.height,
+        "bands": len(result.layout.facts.bands),
+        "dtype": result.radiometry.dtype,
+        "tiles": result.plan.count,
+        "tiles_without_data": result.skipped,
+        "complete": result.complete,
+        "blocks_missing": result.pending,
+        "seconds": round(result.seconds, 3),
+    }

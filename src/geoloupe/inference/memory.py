@@ -1,12 +1,22 @@
-"""The most memory that something took at once."""
+"""How much memory something took at most, and how much there is."""
 
+import os
 import re
 import resource
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+_CONTAINER = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    ),
+)
 
 
 class PeakMemory:
@@ -15,10 +25,11 @@ class PeakMemory:
     def __init__(self, device: Any) -> None:
         self.device = device
         self.peak = 0
+        self._on_gpu = device is not None and device.type == "cuda"
         self._start = 0
 
     def __enter__(self) -> Self:
-        if self.device.type == "cuda":
+        if self._on_gpu:
             import torch
 
             torch.cuda.reset_peak_memory_stats(self.device)
@@ -35,12 +46,49 @@ class PeakMemory:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.device.type == "cuda":
+        if self._on_gpu:
             import torch
 
             self.peak = torch.cuda.max_memory_allocated(self.device) - self._start
         else:
             self.peak = max(_resident("VmHWM") - self._start, 0)
+
+
+def peak_of(work: Callable[[], object]) -> int:
+    """Give the bytes by which this process grew at most while it did something."""
+    with PeakMemory(None) as memory:
+        work()
+    return memory.peak
+
+
+def available() -> int:
+    """Give the bytes that this process could still take: of the machine, or of its container."""
+    free = _machine_free()
+    for limit, used in _CONTAINER:
+        with suppress(OSError, ValueError):
+            free = min(free, int(Path(limit).read_text()) - int(Path(used).read_text()))
+    return max(free, 0)
+
+
+def parse_size(text: str) -> int:
+    """Read a number of bytes such as 2GB, 500 MB or 3e9."""
+    found = re.fullmatch(r"\s*([0-9.eE+]+)\s*([kKmMgGtT]?)(i?)[bB]?\s*", text)
+    try:
+        number = float(found[1]) if found else -1.0
+    except ValueError:
+        number = -1.0
+    if found is None or number <= 0:
+        raise ValueError(f"memory is a size such as 2GB, not {text!r}")
+    power = " kmgt".index(found[2].lower() or " ")
+    return int(number * (1024 if found[3] else 1000) ** power)
+
+
+def _machine_free() -> int:
+    with suppress(OSError):
+        found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+        if found:
+            return int(found[1]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def _resident(field: str) -> int:

@@ -1,5 +1,6 @@
 """A network with its weights and its card: what every command that runs a network is given."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -40,6 +41,15 @@ class Model:
     def tile(self) -> int:
         """The side of a tile in LR pixels: part of the answer of a network that sees globally."""
         return self.card.tile or self.network.signature.tile
+
+    @property
+    def digest(self) -> str:
+        """A name for exactly these weights and settings."""
+        found = hashlib.sha256(json.dumps(plain_settings(self.network), sort_keys=True).encode())
+        for name, tensor in sorted(cast("nn.Module", self.network).state_dict().items()):
+            found.update(name.encode())
+            found.update(tensor.cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()[:16]
 
     @property
     def has_weights(self) -> bool:

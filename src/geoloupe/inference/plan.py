@@ -14,6 +14,8 @@ from itertools import pairwise
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 
+_BLOCK = 2**26  # bytes of a block's result in single precision
+
 
 @dataclass(frozen=True)
 class Span:
@@ -40,13 +42,62 @@ class Tile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Block:
+    """Neighbouring tiles that are computed at once: the piece of work that is kept or sent away.
+
+    `down` and `across` are the stretches of all its tiles together.
+    """
+
+    row: int
+    column: int
+    rows: tuple[Span, ...]
+    columns: tuple[Span, ...]
+
+    @property
+    def name(self) -> str:
+        """What its file is called."""
+        return f"{self.row:05}-{self.column:05}"
+
+    @property
+    def count(self) -> int:
+        """The number of tiles."""
+        return len(self.rows) * len(self.columns)
+
+    @property
+    def down(self) -> Span:
+        """Its rows as one stretch."""
+        return _joined(self.rows)
+
+    @property
+    def across(self) -> Span:
+        """Its columns as one stretch."""
+        return _joined(self.columns)
+
+    def strip(self, row: int) -> Iterator[Tile]:
+        """List the tiles of one of its rows from left to right."""
+        down = self.rows[row]
+        for column, across in enumerate(self.columns):
+            window = Window(
+                top=down.start,
+                left=across.start,
+                height=down.stop - down.start,
+                width=across.stop - across.start,
+            )
+            yield Tile(row, column, window)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The tiles of a scene: every row of tiles times every column of tiles."""
+    """The tiles of a scene: every row of tiles times every column of tiles, in square blocks.
+
+    What is computed does not depend on who computes which block, nor on how many there are.
+    """
 
     height: int
     width: int
     tile: int
     margin: int
+    group: int  # tiles along a side of a block
     rows: tuple[Span, ...]
     columns: tuple[Span, ...]
 
@@ -61,20 +112,19 @@ class Plan:
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def strip(self, row: int) -> Iterator[Tile]:
-        """List the tiles of one row from left to right."""
-        down = self.rows[row]
-        for column, across in enumerate(self.columns):
-            window = Window(
-                top=down.start,
-                left=across.start,
-                height=down.stop - down.start,
-                width=across.stop - across.start,
+    @cached_property
+    def blocks(self) -> tuple[tuple[Block, ...], ...]:
+        """The blocks, row by row from the upper left."""
+        return tuple(
+            tuple(
+                Block(row=row, column=column, rows=rows, columns=columns)
+                for column, columns in enumerate(_grouped(self.columns, self.group))
             )
-            yield Tile(row, column, window)
+            for row, rows in enumerate(_grouped(self.rows, self.group))
+        )
 
 
-def make_plan(height: int, width: int, *, tile: int, margin: int) -> Plan:
+def make_plan(height: int, width: int, *, tile: int, margin: int, group: int = 1) -> Plan:
     """Cut a scene into tiles of `tile` x `tile`; a side no longer than that is not cut."""
     if tile <= 2 * margin and (height > tile or width > tile):
         raise InputError(
@@ -86,6 +136,7 @@ def make_plan(height: int, width: int, *, tile: int, margin: int) -> Plan:
         width=width,
         tile=tile,
         margin=margin,
+        group=group,
         rows=spans(height, tile=tile, margin=margin),
         columns=spans(width, tile=tile, margin=margin),
     )
@@ -107,3 +158,19 @@ def spans(length: int, *, tile: int, margin: int) -> tuple[Span, ...]:
         Span(start, start + tile, *entry, *exit_)
         for start, entry, exit_ in zip(starts, entries, exits, strict=True)
     )
+
+
+def block_side(*, tile: int, margin: int, pixel: int) -> int:
+    """Choose how many tiles a side make a block of some 64 MB; an LR pixel makes `pixel` bytes."""
+    step = tile - 2 * margin - min((margin + 1) // 2, (tile - 2 * margin + 1) // 3)
+    return max(int((_BLOCK / pixel) ** 0.5) // max(step, 1), 1)
+
+
+def _joined(spans: tuple[Span, ...]) -> Span:
+    first, last = spans[0], spans[-1]
+    return Span(first.start, last.stop, first.enter, first.full, last.leave, last.end)
+
+
+def _grouped(spans: tuple[Span, ...], size: int) -> Iterator[tuple[Span, ...]]:
+    for first in range(0, len(spans), size):
+        yield spans[first : first + size]

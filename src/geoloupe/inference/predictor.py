@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from geoloupe.errors import InputError, RunError
+from geoloupe.errors import InputError, OutOfMemoryError, RunError
 from geoloupe.imagery.fill import fill_missing
 from geoloupe.imagery.image import Image
 from geoloupe.inference.model import Model
@@ -96,21 +96,31 @@ class Predictor:
         try:
             with torch.inference_mode():
                 answer: Tensor = self.network(lr, guide)[0].float()
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as error:
+            if not _is_lack_of_memory(error):
+                raise
             size = f"{lr.shape[-1]} x {lr.shape[-2]}"
-            raise RunError(
+            raise OutOfMemoryError(
                 f"{self.name}: a tile of {size} pixels needs more memory than {self.device} has; "
                 "choose a smaller --set tile="
             ) from None
         scale = self.signature.scale
         expected = (lr.shape[1], lr.shape[2] * scale, lr.shape[3] * scale)
         assert answer.shape == expected, f"{self.name} gave {tuple(answer.shape)}, not {expected}"
-        if not answer.isfinite().all():
+        # One sum tells of any NaN, many times quicker; it may overflow where nothing is wrong.
+        if not answer.sum().isfinite() and not answer.isfinite().all():
             raise RunError(
                 f"{self.name}: the network gave values that are not numbers; if it runs in bf16, "
                 "try fp32, and else check its weights and the scene's value range"
             )
         return answer
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """Recognise it; on the processor, PyTorch says it in words alone."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return "can't allocate memory" in str(error) or "not enough memory" in str(error)
 
 
 def check_guide(signature: Signature, given: int | None, name: str) -> None:

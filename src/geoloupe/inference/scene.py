@@ -1,28 +1,45 @@
-"""A scene through a network, strip by strip: source -> plan -> predictor -> blend -> product.
-
-Memory holds one strip of tiles at most, whatever the height of the scene.
-"""
+"""A block of a scene through a network: source -> tiles -> predictor -> blend -> piece."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoloupe.errors import RunError
-from geoloupe.files.product import Product
+from geoloupe.files.planes import Layout
 from geoloupe.files.source import Source
-from geoloupe.imagery.grid import Window
+from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.inference.blend import Array, Blender
-from geoloupe.inference.plan import Plan
+from geoloupe.inference.plan import Block, Plan
 from geoloupe.inference.predictor import Predictor
 
 Progress = Callable[[int, int], None]
 """Called with the number of finished tiles and the number of all."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Piece:
+    """A finished block: stored values where no other block has a say, and edges to be blended.
+
+    Edges are unit values. `top` and `bottom` are as wide as the block with its edges, `left` and
+    `right` as high as what is finished.
+    """
+
+    values: NDArray[Any]  # (count,h,w)
+    valid: NDArray[np.bool_]  # (h,w)
+    top: Array
+    bottom: Array
+    left: Array
+    right: Array
+    empty: int  # tiles without data
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
     """What goes in: a source, its guide on the grid of the result, and what is done to them."""
 
@@ -30,50 +47,78 @@ class Scene:
     guide: Source | None
     predictor: Predictor
     plan: Plan
+    layout: Layout
+    _reading: Any = field(default_factory=Lock, repr=False)  # sources are not for several threads
+
+    def compute(self, block: Block, done: Callable[[], None]) -> Piece:
+        """Enlarge a block; `done` is called after each tile."""
+        blender = Blender(
+            block=block,
+            scale=self.predictor.signature.scale,
+            band_count=len(self.source.bands),
+        )
+        empty = 0
+        for row in range(len(block.rows)):
+            blender.begin(row)
+            for tile in block.strip(row):
+                answer = self.predict(tile.window)
+                empty += answer is None
+                blender.paint(row, tile.column, None if answer is None else answer.values)
+                done()
+            values = blender.finish(row)
+        return self._piece(block, values, empty)
 
     def predict(self, window: Window) -> Image | None:
         """Enlarge one tile; None where it holds no data."""
-        image = self.source.read(window)
-        if not image.valid.any():
-            return None
         scale = self.predictor.signature.scale
-        try:
+        with self._reading:
+            image = self.source.read(window)
+            if not image.valid.any():
+                return None
             guide = None if self.guide is None else self.guide.read(window.finer(scale))
+        try:
             return self.predictor.predict(image, guide)
         except RunError as error:
             corner = f"the tile at row {window.top}, column {window.left}"
-            raise RunError(f"{self.source.name}: in {corner}: {error}") from None
+            raise type(error)(f"{self.source.name}: in {corner}: {error}") from None
+
+    def stored(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Give unit values (B,h,w) as the layout stores them (count,h,w), and what is valid."""
+        return stored(values, self.layout)
+
+    def _piece(self, block: Block, values: Array, empty: int) -> Piece:
+        scale, down, across = self.predictor.signature.scale, block.down, block.across
+        top, bottom = ((x - down.enter) * scale for x in (down.full, down.leave))
+        left, right = ((x - across.enter) * scale for x in (across.full, across.leave))
+        whole, valid = self.stored(values[:, top:bottom, left:right])
+        return Piece(
+            values=whole,
+            valid=valid,
+            top=values[:, :top],
+            bottom=values[:, bottom:],
+            left=values[:, top:bottom, :left],
+            right=values[:, top:bottom, right:],
+            empty=empty,
+        )
 
 
-def write_scene(scene: Scene, product: Product, *, progress: Progress) -> int:
-    """Make every strip of a product from the top down; give the number of tiles without data."""
-    plan, scale = scene.plan, scene.predictor.signature.scale
-    blender = Blender(plan=plan, scale=scale, band_count=len(scene.source.bands))
-    done = skipped = 0
-    for row in range(len(plan.rows)):
-        blender.begin(row)
-        for tile in plan.strip(row):
-            answer = scene.predict(tile.window)
-            if answer is None:
-                skipped += 1
-            else:
-                blender.paint(row, tile.column, answer.values)
-            done += 1
-            progress(done, plan.count)
-        top, values = blender.finish(row)
-        product.write(_strip(scene, product, top, values), top=top)
-    return skipped
-
-
-def _strip(scene: Scene, product: Product, top: int, values: Array) -> Image:
-    """Make an image of finished unit values (B,h,W), stored as the product stores them."""
-    height, width = values.shape[1:]
-    grid = product.layout.grid.window(Window(top=top, left=0, height=height, width=width))
+def stored(values: NDArray[Any], layout: Layout) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Give unit values (B,h,w) as a layout stores them (count,h,w), and what is valid (h,w)."""
     unit = Image(
         values=values,
-        valid=np.any(~np.isnan(values), axis=0),
-        bands=scene.source.bands,
-        grid=grid,
+        valid=_any_data(values),
+        bands=tuple(facts.band for facts in layout.facts.bands),
+        grid=Grid(crs=None, height=values.shape[1], width=values.shape[2]),
         radiometry=UNIT,
     )
-    return unit.in_radiometry(product.layout.radiometry)
+    return layout.stored(unit.in_radiometry(layout.radiometry)), unit.valid
+
+
+def _any_data(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell where any band is not NaN."""
+    valid = ~np.isnan(values[0])
+    for band in values[1:]:
+        if valid.all():
+            break
+        valid |= ~np.isnan(band)
+    return valid

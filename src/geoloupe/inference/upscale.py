@@ -8,17 +8,22 @@ from typing import Any
 
 from geoloupe import __version__, settings
 from geoloupe.errors import InputError
-from geoloupe.files.product import Layout, check_output, create
+from geoloupe.files.planes import Layout
+from geoloupe.files.product import check_output
 from geoloupe.files.publish import refuse_inputs
 from geoloupe.files.raster import open_aligned
 from geoloupe.files.source import Source, open_source
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
+from geoloupe.inference.assemble import assemble
 from geoloupe.inference.bands import choose_bands
+from geoloupe.inference.job import Job, file_identity, read_facts, work_folder
+from geoloupe.inference.local import compute_blocks
+from geoloupe.inference.memory import parse_size
 from geoloupe.inference.model import Model, load
-from geoloupe.inference.plan import Plan, make_plan
+from geoloupe.inference.plan import Plan, block_side, make_plan
 from geoloupe.inference.predictor import Engine, Precision, Predictor, check_guide
-from geoloupe.inference.scene import Progress, Scene, write_scene
+from geoloupe.inference.scene import Progress, Scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,19 +31,31 @@ class UpscaleSettings:
     """What can be chosen besides the scene, the model and the result."""
 
     scale: int | None = None  # for a model without weights; others have theirs
-    bands: str | tuple[str | int, ...] | None = None  # numbers from 1 or names
+    bands: str | tuple[str | int, ...] | None = None  # numbers from 1, names or wavelengths
     guide: Path | None = None
     tile: int | None = None  # None: the model's own, which belongs to its answer
     range: tuple[float, float] | None = None  # stored values that a network sees as 0 and 1
     precision: Precision = "fp32"
     engine: Engine = "torch"
     device: str = "auto"
+    memory: str | None = None  # such as 2GB; None: a part of what is free
+    shard: str | None = None  # such as 2/8: only this part of the blocks
+    cluster: str | None = None  # the address of a Dask scheduler
+    workers: int | None = None  # processes of a Dask cluster on this machine
 
     def __post_init__(self) -> None:
         if self.tile is not None and self.tile < 1:
             raise ValueError(f"tile must be 1 or more, not {self.tile}")
         if self.range is not None and not self.range[0] < self.range[1]:
             raise ValueError(f"range must rise, but {self.range[0]:g} to {self.range[1]:g} do not")
+        if self.memory is not None:
+            parse_size(self.memory)
+        if self.shard is not None:
+            parse_shard(self.shard)
+
+
+# What decides how a result is computed, but not what it is.
+_ONLY_HOW = ("memory", "shard", "cluster", "workers", "device")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +67,8 @@ class Upscaled:
     scale: int
     layout: Layout
     plan: Plan
+    complete: bool  # False: a shard is done, and blocks of others are missing
+    pending: int  # blocks that are missing
     skipped: int  # tiles without data
     seconds: float
 
@@ -64,6 +83,16 @@ class Upscaled:
         return self.layout.radiometry
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A scene and a model made ready to be computed, and the place of the result."""
+
+    scene: Scene
+    model: Model
+    target: Path
+    job: dict[str, Any]  # what is being made, to tell a run that goes on from another
+
+
 def upscale(
     path: str | Path,
     output: str | Path | None = None,
@@ -73,43 +102,144 @@ def upscale(
     progress: Progress | None = None,
     **options: Any,
 ) -> Upscaled:
-    """Enlarge a scene into a new file; `options` are the fields of UpscaleSettings."""
+    """Enlarge a scene into a new file; `options` are the fields of UpscaleSettings.
+
+    Stopped at any moment, the same call goes on where it was.
+    """
     started = time.monotonic()
     chosen = settings.build(UpscaleSettings, options, "upscale")
     with ExitStack() as stack:
-        source = stack.enter_context(open_source(path))
-        loaded = _load(model, chosen.scale)
-        scale = loaded.network.signature.scale
-        source = _chosen_part(source, loaded, chosen)
-        plan = make_plan(
-            source.grid.height,
-            source.grid.width,
-            tile=chosen.tile or loaded.tile,
-            margin=loaded.margin,
-        )
-        layout = _layout(source, loaded, plan, chosen)
-        target = Path(output) if output is not None else _beside(Path(path), scale, source.grid)
-        refuse_inputs(target, path, chosen.guide)
-        check_output(target, layout, overwrite=overwrite)
-        scene = Scene(
-            source=source,
-            guide=_open_guide(stack, chosen.guide, loaded, layout.grid),
-            predictor=Predictor.of(
-                loaded, device=chosen.device, precision=chosen.precision, engine=chosen.engine
-            ),
-            plan=plan,
-        )
-        with create(target, layout, overwrite=overwrite) as product:
-            skipped = write_scene(scene, product, progress=progress or _silent)
+        ready = prepare(stack, path, output, model, chosen, overwrite=overwrite)
+        plan, layout = ready.scene.plan, ready.scene.layout
+        job = Job.open(ready.target, ready.job)
+        try:
+            if not any((chosen.shard, chosen.cluster, chosen.workers)):
+                job = job.in_place(layout)
+            job.doubt(plan, ready.scene.predictor.signature.scale)
+            _compute(ready, job, chosen, progress or _silent)
+            pending = len(job.pending(plan))
+            skipped = 0
+            if not pending:
+                skipped = assemble(job, plan, layout, ready.target, overwrite=overwrite)
+        except BaseException:
+            job.remove_if_idle()
+            raise
     return Upscaled(
-        path=target,
-        model=loaded.card.name,
-        scale=scale,
+        path=ready.target,
+        model=ready.model.card.name,
+        scale=ready.scene.predictor.signature.scale,
         layout=layout,
         plan=plan,
+        complete=not pending,
+        pending=pending,
         skipped=skipped,
         seconds=time.monotonic() - started,
     )
+
+
+def finish(target: Path, *, overwrite: bool = False) -> Upscaled:
+    """Put together a result whose blocks were computed as shards."""
+    facts = read_facts(target)
+    call, chosen = facts["call"], dict(facts["settings"])
+    if call["model"] is None:
+        raise InputError(f"{target}: was begun with a model of a program; finish it there")
+    job, blocks = Job(folder=work_folder(target), facts=facts), facts["blocks"]
+    missing = blocks - len(list((job.folder / "blocks").glob("*.safetensors")))
+    if missing > 0:
+        raise InputError(
+            f"{target}: {missing} of {blocks} blocks are missing; run the shards that did not "
+            "finish, or the same geoloupe upscale without --shard for all that is missing"
+        )
+    return upscale(call["path"], target, model=call["model"], overwrite=overwrite, **chosen)
+
+
+def prepare(
+    stack: ExitStack,
+    path: str | Path,
+    output: str | Path | None,
+    model: str | Path | Model,
+    chosen: UpscaleSettings,
+    *,
+    overwrite: bool,
+) -> Prepared:
+    """Open everything and refuse what cannot work, before any pixel is computed."""
+    source = stack.enter_context(open_source(path))
+    loaded = _load(model, chosen.scale)
+    scale = loaded.network.signature.scale
+    source = _chosen_part(source, loaded, chosen)
+    tile, margin = chosen.tile or loaded.tile, loaded.margin
+    pixel = len(source.bands) * 4 * scale**2
+    plan = make_plan(
+        source.grid.height,
+        source.grid.width,
+        tile=tile,
+        margin=margin,
+        group=block_side(tile=tile, margin=margin, pixel=pixel),
+    )
+    layout = _layout(source, loaded, plan, chosen)
+    target = Path(output) if output is not None else _beside(Path(path), scale, source.grid)
+    refuse_inputs(target, path, chosen.guide)
+    check_output(target, layout, overwrite=overwrite)
+    scene = Scene(
+        source=source,
+        guide=_open_guide(stack, chosen.guide, loaded, layout.grid),
+        predictor=Predictor.of(
+            loaded, device=chosen.device, precision=chosen.precision, engine=chosen.engine
+        ),
+        plan=plan,
+        layout=layout,
+    )
+    facts = _job_facts(path, model, loaded, chosen, scene)
+    return Prepared(scene=scene, model=loaded, target=target, job=facts)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Read a part such as 2/8: the second of eight."""
+    first, slash, last = text.partition("/")
+    if not (slash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last)):
+        raise ValueError(f"shard is a part such as 2/8, not {text!r}")
+    return int(first), int(last)
+
+
+def _compute(ready: Prepared, job: Job, chosen: UpscaleSettings, progress: Progress) -> None:
+    """Compute the blocks that are missing, or those of a shard, here or on a cluster."""
+    blocks = job.pending(ready.scene.plan)
+    if chosen.shard is not None:
+        part, parts = parse_shard(chosen.shard)
+        width = len(ready.scene.plan.blocks[0])
+        blocks = [b for b in blocks if (b.row * width + b.column) % parts == part - 1]
+    if not blocks:
+        return
+    if chosen.cluster is not None or chosen.workers is not None:
+        from geoloupe.inference.cluster import compute_on_cluster
+
+        compute_on_cluster(ready, job, blocks, chosen, progress)
+        return
+    memory = None if chosen.memory is None else parse_size(chosen.memory)
+    compute_blocks(ready.scene, job, blocks, progress=progress, memory=memory)
+
+
+def _job_facts(
+    path: str | Path,
+    model: str | Path | Model,
+    loaded: Model,
+    chosen: UpscaleSettings,
+    scene: Scene,
+) -> dict[str, Any]:
+    """Say all that the result depends on, so that an unfinished one is only ever continued."""
+    plain = {key: value for key, value in settings.dump(chosen).items() if key not in _ONLY_HOW}
+    return {
+        "version": __version__,
+        "scene": file_identity(path),
+        "guide": None if chosen.guide is None else file_identity(chosen.guide),
+        "settings": plain,
+        "model": {"name": loaded.card.name, "digest": loaded.digest},
+        "device": scene.predictor.device.type,
+        "tiles": scene.plan.digest,
+        "tags": dict(scene.layout.facts.tags),
+        "blocks": sum(len(row) for row in scene.plan.blocks),
+        "call": {"path": str(path), "model": None if isinstance(model, Model) else str(model)},
+    }
 
 
 def _silent(done: int, count: int) -> None:

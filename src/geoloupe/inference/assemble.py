@@ -1,0 +1,89 @@
+"""Finished blocks into one image: what each has alone, and what it shares with its neighbours.
+
+Across first, then down, as tiles are blended within a block: so the result does not depend on
+where one block ends and the next begins.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from geoloupe.files.planes import Layout, Planes
+from geoloupe.files.product import publish_planes
+from geoloupe.inference.blend import faded_across, faded_down
+from geoloupe.inference.job import Job
+from geoloupe.inference.plan import Block, Plan
+from geoloupe.inference.scene import stored
+
+
+def assemble(job: Job, plan: Plan, layout: Layout, target: Path, *, overwrite: bool) -> int:
+    """Make the file of a job whose blocks are all done; give the number of tiles without data."""
+    with job.alone():
+        scale = layout.grid.height // plan.height
+        planes = job.planes or Planes.create(job.folder, layout)
+        canvas = _Canvas(job, planes, scale)
+        for row in plan.blocks:
+            for block in row:
+                if job.apart(block):
+                    canvas.put_inside(block)
+            for left, right in pairwise(row):
+                canvas.put_across(left, right)
+        for upper, lower in pairwise(plan.blocks):
+            canvas.put_down(upper, lower)
+        publish_planes(planes, target, overwrite=overwrite)
+        empty = sum(job.empty(block) for row in plan.blocks for block in row)
+    job.remove()
+    return empty
+
+
+class _Canvas:
+    """Places parts of blocks at their place of the whole, in HR pixels."""
+
+    def __init__(self, job: Job, planes: Planes, scale: int) -> None:
+        self.job = job
+        self.planes = planes
+        self.scale = scale
+
+    def put_inside(self, block: Block) -> None:
+        """Place what a block has alone."""
+        self.planes.put(
+            self.job.part(block, "values"),
+            self.job.part(block, "valid"),
+            top=block.down.full * self.scale,
+            left=block.across.full * self.scale,
+        )
+
+    def put_across(self, left: Block, right: Block) -> None:
+        """Place what two blocks side by side share."""
+        if right.across.full > right.across.enter:
+            values = faded_across(self.job.part(left, "right"), self.job.part(right, "left"))
+            self._put(values, left.down.full, right.across.enter)
+
+    def put_down(self, upper: tuple[Block, ...], lower: tuple[Block, ...]) -> None:
+        """Place what two rows of blocks share, corners of four included."""
+        row = lower[0].down.enter
+        if lower[0].down.full == row:
+            return
+        above, below = (
+            [self.job.part(block, edge) for block in blocks]
+            for blocks, edge in ((upper, "bottom"), (lower, "top"))
+        )
+        for index, block in enumerate(upper):
+            across = block.across
+            inside = slice(
+                (across.full - across.enter) * self.scale,
+                (across.leave - across.enter) * self.scale,
+            )
+            values = faded_down(above[index][:, :, inside], below[index][:, :, inside])
+            self._put(values, row, across.full)
+            ramp = (across.end - across.leave) * self.scale
+            if ramp and index + 1 < len(upper):
+                one, two = (
+                    faded_across(edges[index][:, :, -ramp:], edges[index + 1][:, :, :ramp])
+                    for edges in (above, below)
+                )
+                self._put(faded_down(one, two), row, across.leave)
+
+    def _put(self, values: Any, row: int, column: int) -> None:
+        pixels, valid = stored(values, self.planes.layout)
+        self.planes.put(pixels, valid, top=row * self.scale, left=column * self.scale)

@@ -1,0 +1,153 @@
+"""Blocks on a Dask cluster: workers compute, each block becomes a file in the folder of the job.
+
+Workers and this process must see that folder, the scene and the weights under the same names.
+Workers may come and go: a block that was lost is computed again elsewhere.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from geoloupe import settings
+from geoloupe.errors import InputError, RunError
+from geoloupe.inference.job import Job, work_folder
+from geoloupe.inference.plan import Block
+from geoloupe.inference.scene import Progress
+
+if TYPE_CHECKING:
+    from geoloupe.inference.upscale import Prepared, UpscaleSettings
+
+_AHEAD = 4  # blocks that are handed out for each thread of the cluster, so that none waits
+
+
+def compute_on_cluster(
+    ready: "Prepared",
+    job: Job,
+    blocks: Sequence[Block],
+    chosen: "UpscaleSettings",
+    progress: Progress,
+) -> None:
+    """Have all blocks computed by workers; ends when their files are there."""
+    if ready.job["call"]["model"] is None:
+        raise InputError("a cluster needs a model that its workers can load: a name or a path")
+    count = sum(block.count for row in ready.scene.plan.blocks for block in row)
+    done = count - sum(block.count for block in blocks)
+    call = _call(ready, chosen)
+    with _client(chosen) as client:
+        for block in _finished(client, call, blocks):
+            done += block.count
+            progress(done, count)
+    lost = [block.name for block in blocks if not job.done(block)]
+    if lost:
+        raise RunError(
+            f"{job.folder}: workers finished {len(lost)} blocks that are not there; do they see "
+            "this folder under the same name?"
+        )
+
+
+def _call(ready: "Prepared", chosen: "UpscaleSettings") -> dict[str, Any]:
+    """Give what a worker needs to do the same, as plain values."""
+    plain = settings.dump(chosen) | {"cluster": None, "workers": None, "shard": None}
+    return {
+        "path": _absolute(ready.job["call"]["path"]),
+        "model": _absolute(ready.job["call"]["model"]),
+        "target": str(ready.target.absolute()),
+        "settings": plain | {"guide": plain["guide"] and _absolute(plain["guide"])},
+        "job": dict(ready.job),
+    }
+
+
+def _absolute(name: str) -> str:
+    return str(Path(name).absolute()) if Path(name).exists() else name
+
+
+def _finished(client: Any, call: Mapping[str, Any], blocks: Sequence[Block]) -> Iterator[Block]:
+    """Hand out blocks, not all at once, and give each that is done."""
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker
+
+    waiting = iter(blocks)
+    by_key: dict[str, Block] = {}
+
+    def submit(block: Block) -> Any:
+        place = (block.row, block.column)
+        key = f"geoloupe-{call['job']['tiles']}-{block.name}-{id(blocks)}"
+        by_key[key] = block
+        return client.submit(compute_block, dict(call), place, key=key, pure=False, retries=2)
+
+    room = _AHEAD * max(sum(client.nthreads().values()), 1)
+    futures = as_completed([submit(block) for _, block in zip(range(room), waiting, strict=False)])
+    for future in futures:
+        try:
+            future.result()
+        except KilledWorker:
+            raise RunError(
+                "several workers died at one block; do they have memory enough? What is done is "
+                "kept: run the same again to go on"
+            ) from None
+        yield by_key[future.key]
+        following = next(waiting, None)
+        if following is not None:
+            futures.add(submit(following))
+
+
+def compute_block(call: Mapping[str, Any], place: tuple[int, int]) -> None:
+    """Compute one block and keep it: what a worker does."""
+    ready, job = _opened(json.dumps(call, sort_keys=True))
+    block = ready.scene.plan.blocks[place[0]][place[1]]
+    if not job.done(block):
+        piece = ready.scene.compute(block, lambda: None)
+        job.save(block, piece, ready.scene.predictor.signature.scale)
+
+
+@lru_cache(maxsize=1)
+def _opened(call: str) -> "tuple[Prepared, Job]":
+    """Open a scene and a model once in each worker process."""
+    from geoloupe.inference.upscale import UpscaleSettings, prepare
+
+    told = json.loads(call)
+    torch.set_num_threads(1)
+    chosen = settings.build(UpscaleSettings, told["settings"], "upscale")
+    ready = prepare(
+        ExitStack(), told["path"], told["target"], told["model"], chosen, overwrite=True
+    )
+    for key in ("model", "tiles", "settings"):
+        if told["job"][key] != ready.job[key]:
+            raise InputError(
+                f"{told['path']}: this worker would make something else: its {key} is "
+                f"{ready.job[key]}, not {told['job'][key]}"
+            )
+    return ready, Job(folder=work_folder(Path(told["target"])), facts=told["job"])
+
+
+@contextmanager
+def _client(chosen: "UpscaleSettings") -> Iterator[Any]:
+    """Connect to a scheduler, or start worker processes here."""
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError:
+        raise InputError(
+            "clusters need Dask; install it with: pip install 'geoloupe[cluster]'"
+        ) from None
+    with ExitStack() as stack:
+        if chosen.cluster is None:
+            cluster = LocalCluster(
+                n_workers=chosen.workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=":0",
+            )
+            yield stack.enter_context(Client(stack.enter_context(cluster)))
+            return
+        try:
+            client = Client(chosen.cluster, timeout="20s")
+        except (OSError, ValueError, TimeoutError) as error:
+            raise InputError(
+                f"{chosen.cluster}: no Dask scheduler answers there ({error})"
+            ) from None
+        yield stack.enter_context(client)

@@ -1,0 +1,223 @@
+"""Work on a result that can be stopped, continued and shared: a folder of finished pieces.
+
+The folder lies beside the result until that is complete. `job.json` says what is being made; each
+block is one file that appears when it is whole, so the files are the ledger. Any number of
+processes and machines that see the folder may add to it.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from geoloupe.errors import InputError, RunError
+from geoloupe.files.planes import Layout, Planes
+from geoloupe.files.publish import publish_texts
+from geoloupe.inference.plan import Block, Plan
+from geoloupe.inference.scene import Piece
+
+_FACTS = "job.json"
+_EDGES = ("top", "bottom", "left", "right")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A folder of work."""
+
+    folder: Path
+    facts: Mapping[str, Any]
+    planes: Planes | None = None  # where pixels go at once; None: into the blocks' own files
+
+    @classmethod
+    def open(cls, target: Path, facts: Mapping[str, Any]) -> Self:
+        """Begin work on a new file, or take up what a stopped run of the very same left."""
+        folder = work_folder(target)
+        facts = json.loads(json.dumps(facts))
+        path = folder / _FACTS
+        if path.exists():
+            before = read_facts(target)
+            changed = [key for key in facts if before.get(key) != facts[key]]
+            if changed:
+                raise InputError(
+                    f"{target}: an unfinished run of other choices lies in {folder}: "
+                    f"{_difference(before, facts, changed[0])}; choose as then to finish it, or "
+                    "delete that folder"
+                )
+        else:
+            text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
+            # Of two processes that begin at once, one writes and both go on.
+            with suppress(InputError):
+                publish_texts(folder, {_FACTS: text})
+        return cls(folder=folder, facts=facts)
+
+    def done(self, block: Block) -> bool:
+        """Tell whether a block is finished."""
+        return self._file(block).exists()
+
+    def pending(self, plan: Plan) -> list[Block]:
+        """List what is still to be computed."""
+        return [block for row in plan.blocks for block in row if not self.done(block)]
+
+    def in_place(self, layout: Layout) -> "Job":
+        """Put pixels where they belong at once: for one machine, on which nobody else writes."""
+        exists = (self.folder / "pixels.raw").exists()
+        make = Planes if exists else Planes.create
+        return replace(self, planes=make(folder=self.folder, layout=layout))
+
+    def doubt(self, plan: Plan, scale: int) -> None:
+        """Forget finished blocks whose pixels are not what they were: the power may have failed."""
+        for block in (block for row in plan.blocks for block in row if self.done(block)):
+            told = self._told(block)
+            if "checksum" in told and self.planes is not None:
+                shape = json.loads(told["shape"])
+                top, left = block.down.full * scale, block.across.full * scale
+                found = self.planes.checksum(top=top, left=left, height=shape[0], width=shape[1])
+                if found != int(told["checksum"]):
+                    self._file(block).unlink()
+
+    def save(self, block: Block, piece: Piece, scale: int) -> None:
+        """Keep a finished block; its file is whole or absent."""
+        arrays = {name: np.ascontiguousarray(getattr(piece, name)) for name in _EDGES}
+        facts = {"empty": str(piece.empty), "shape": json.dumps(piece.valid.shape)}
+        if self.planes is None:
+            arrays |= {"values": piece.values, "valid": np.packbits(piece.valid)}
+        else:
+            self._put(block, piece, scale)
+            checksum = zlib.crc32(np.ascontiguousarray(piece.values).data)
+            if self.planes.masked:
+                checksum = zlib.crc32((piece.valid * np.uint8(255)).data, checksum)
+            facts["checksum"] = str(checksum)
+        path = self._file(block)
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            save_file(arrays, part, metadata=facts)
+            part.replace(path)
+        except (OSError, SafetensorError) as error:
+            raise RunError(
+                f"{path}: could not be written; is the disk full? What is done is kept: run the "
+                f"same again to go on ({error})"
+            ) from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _put(self, block: Block, piece: Piece, scale: int) -> None:
+        assert self.planes is not None
+        top, left = block.down.full * scale, block.across.full * scale
+        try:
+            self.planes.put(piece.values, piece.valid, top=top, left=left)
+        except OSError as error:
+            raise RunError(
+                f"{self.folder}: could not be written; is the disk full? ({error})"
+            ) from None
+
+    def apart(self, block: Block) -> bool:
+        """Tell whether a finished block's pixels are in its own file."""
+        return "checksum" not in self._told(block)
+
+    def part(self, block: Block, name: str) -> Any:
+        """Read one array of a finished block: "values", "valid", or an edge."""
+        try:
+            with safe_open(self._file(block), "np") as file:
+                array = file.get_tensor(name)
+                if name != "valid":
+                    return array
+                shape = json.loads(file.metadata()["shape"])
+        except (OSError, SafetensorError) as error:
+            raise self._damaged(block, error) from None
+        return np.unpackbits(array, count=shape[0] * shape[1]).reshape(shape).astype(bool)
+
+    def empty(self, block: Block) -> int:
+        """The number of tiles of a finished block that held no data."""
+        return int(self._told(block)["empty"])
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes out while the result is put together."""
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            yield
+            return
+        with (self.folder / _FACTS).open("rb") as facts:
+            try:
+                fcntl.flock(facts, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise InputError(f"{self.folder}: another process is finishing it now") from None
+            yield
+
+    def remove(self) -> None:
+        """Delete the work: the result is complete."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def remove_if_idle(self) -> None:
+        """Delete the work if nothing was finished, so that a failed start leaves nothing behind."""
+        if not any((self.folder / "blocks").glob("*.safetensors")):
+            self.remove()
+
+    def _told(self, block: Block) -> dict[str, str]:
+        try:
+            with safe_open(self._file(block), "np") as file:
+                return dict(file.metadata())
+        except (OSError, SafetensorError) as error:
+            raise self._damaged(block, error) from None
+
+    def _damaged(self, block: Block, error: Exception) -> RunError:
+        with suppress(OSError):
+            self._file(block).unlink()
+        return RunError(
+            f"{self._file(block)}: was damaged and is deleted; run the same again ({error})"
+        )
+
+    def _file(self, block: Block) -> Path:
+        return self.folder / "blocks" / f"{block.name}.safetensors"
+
+
+def work_folder(target: Path) -> Path:
+    """Say where the work on a result lies."""
+    return target.with_name(f".{target.name}.work")
+
+
+def read_facts(target: Path) -> dict[str, Any]:
+    """Read what is being made; a folder that does not say so is an InputError."""
+    path = work_folder(target) / _FACTS
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(facts, dict):
+            raise TypeError("no table")
+    except FileNotFoundError:
+        raise InputError(f"{target}: there is no unfinished work on it") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: is damaged; delete {path.parent} ({error})") from None
+    return facts
+
+
+def file_identity(name: str | Path) -> dict[str, Any]:
+    """Tell whether a file is still the one it was: its place, size and time of change."""
+    try:
+        status = os.stat(name)
+    except (OSError, ValueError):
+        return {"name": str(name)}  # an address, or a part of a file
+    return {
+        "name": os.path.abspath(name),
+        "size": status.st_size,
+        "changed": status.st_mtime_ns,
+    }
+
+
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any], key: str) -> str:
+    one, two = before.get(key), now[key]
+    if isinstance(one, dict) and isinstance(two, dict):
+        inner = next(name for name in {**one, **two} if one.get(name) != two.get(name))
+        return f"{key} {inner} was {one.get(inner)}, now {two.get(inner)}"
+    return f"{key} was {one}, now {two}"

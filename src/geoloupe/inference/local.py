@@ -1,0 +1,107 @@
+"""Blocks on this machine: one thread a core, so that reading, network and writing overlap.
+
+Each thread computes whole blocks and its share of the processor alone. A block's numbers then do
+not depend on how many cores there are.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+
+import torch
+
+from geoloupe.errors import OutOfMemoryError
+from geoloupe.inference.job import Job
+from geoloupe.inference.memory import available, peak_of
+from geoloupe.inference.plan import Block, Plan
+from geoloupe.inference.scene import Progress, Scene
+
+_SHARE = 0.6  # of the free memory that is taken unless a person says otherwise
+_COPIES = 3  # of a block in memory at most, while it is finished and written
+
+
+def compute_blocks(
+    scene: Scene,
+    job: Job,
+    blocks: Sequence[Block],
+    *,
+    progress: Progress,
+    memory: int | None = None,
+) -> None:
+    """Compute and keep blocks; those for which memory runs out are tried again one by one."""
+    plan = scene.plan
+    counter = _Counter(plan, sum(block.count for block in blocks), progress)
+
+    def work(block: Block) -> None:
+        job.save(block, scene.compute(block, counter.add), scene.predictor.signature.scale)
+
+    if len(blocks) == 1:
+        work(blocks[0])
+        return
+    threads, _ = thread_count(scene, blocks, memory)
+    left = _in_threads(work, blocks, threads)
+    for block in left:
+        work(block)
+
+
+class _Counter:
+    """Counts finished tiles of all threads."""
+
+    def __init__(self, plan: Plan, pending: int, progress: Progress) -> None:
+        self._all = sum(block.count for row in plan.blocks for block in row)
+        self._done = self._all - pending
+        self._progress = progress
+        self._lock = threading.Lock()
+
+    def add(self) -> None:
+        with self._lock:
+            self._done += 1
+            self._progress(min(self._done, self._all), self._all)
+
+
+def thread_count(scene: Scene, blocks: Sequence[Block], memory: int | None) -> tuple[int, int]:
+    """Choose how many blocks are computed at once, and give the bytes that each needs, measured."""
+    most = min(os.cpu_count() or 1, len(blocks))
+    with _one_thread():
+        tile = next(blocks[0].strip(0))
+        need = peak_of(lambda: scene.predict(tile.window))
+    down, across = blocks[0].down, blocks[0].across
+    pixels = (down.stop - down.start) * (across.stop - across.start)
+    scale = scene.predictor.signature.scale
+    need += _COPIES * pixels * scale**2 * len(scene.source.bands) * 4
+    if scene.predictor.device.type != "cpu":
+        return min(2, most), need  # one computes while the other reads and writes
+    budget = memory if memory is not None else int(_SHARE * available())
+    return max(min(most, budget // need), 1), need
+
+
+def _in_threads(
+    work: Callable[[Block], None], blocks: Sequence[Block], threads: int
+) -> list[Block]:
+    """Work on all blocks; give those for which memory ran out."""
+    failed: list[Block] = []
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        waiting: dict[Future[None], Block] = {pool.submit(work, block): block for block in blocks}
+        try:
+            while waiting:
+                finished, _ = wait(waiting, return_when=FIRST_COMPLETED, timeout=0.5)
+                for future in finished:
+                    block = waiting.pop(future)
+                    try:
+                        future.result()
+                    except (MemoryError, OutOfMemoryError):
+                        failed.append(block)
+        except BaseException:
+            pool.shutdown(cancel_futures=True, wait=True)
+            raise
+    return failed
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,116 @@
+"""What a run would do: its size, its memory and time measured on one tile, and that tile to see."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from geoloupe import settings
+from geoloupe.files.product import write_image
+from geoloupe.imagery.grid import Window
+from geoloupe.inference.local import thread_count
+from geoloupe.inference.memory import parse_size
+from geoloupe.inference.model import Model
+from geoloupe.inference.plan import Plan, Tile
+from geoloupe.inference.upscale import Prepared, UpscaleSettings, prepare
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What is known before the work."""
+
+    target: Path
+    width: int
+    height: int
+    bands: int
+    dtype: str
+    tiles: int
+    blocks: int
+    threads: int
+    bytes: int  # of the result, not compressed
+    disk: int  # bytes that the work needs at most
+    memory: int  # bytes that the threads need at most
+    seconds: float  # of computing alone, from one tile in the middle
+
+
+def forecast(
+    path: str | Path,
+    output: str | Path | None = None,
+    *,
+    model: str | Path | Model = "bicubic",
+    overwrite: bool = False,
+    **options: Any,
+) -> Forecast:
+    """Plan a run and measure one tile of it; nothing is written."""
+    chosen = settings.build(UpscaleSettings, options, "upscale")
+    with ExitStack() as stack:
+        ready = prepare(stack, path, output, model, chosen, overwrite=overwrite)
+        scene, plan, layout = ready.scene, ready.scene.plan, ready.scene.layout
+        blocks = [block for row in plan.blocks for block in row]
+        memory = None if chosen.memory is None else parse_size(chosen.memory)
+        threads, need = thread_count(scene, blocks, memory)
+        tile = _middle(plan)
+        scene.predict(tile.window)  # the first call takes memory, and is slower
+        started = time.perf_counter()
+        scene.predict(tile.window)
+        seconds = time.perf_counter() - started
+    count = sum(block.count for block in blocks)
+    return Forecast(
+        target=ready.target,
+        width=layout.grid.width,
+        height=layout.grid.height,
+        bands=len(layout.facts.bands),
+        dtype=layout.radiometry.dtype,
+        tiles=count,
+        blocks=len(blocks),
+        threads=threads,
+        bytes=layout.size,
+        disk=2 * layout.size + layout.size // 3,
+        memory=threads * need,
+        seconds=seconds * count / threads,
+    )
+
+
+def preview(
+    path: str | Path,
+    output: str | Path | None = None,
+    *,
+    model: str | Path | Model = "bicubic",
+    overwrite: bool = False,
+    **options: Any,
+) -> Path:
+    """Write one tile from the middle of the scene as a file of its own; give its name."""
+    chosen = settings.build(UpscaleSettings, options, "upscale")
+    with ExitStack() as stack:
+        ready = prepare(stack, path, output, model, chosen, overwrite=True)
+        window = _middle(ready.scene.plan).window
+        target = ready.target.with_name(f"{ready.target.stem}_preview{ready.target.suffix}")
+        image, facts = _enlarged(ready, window)
+        write_image(target, image, facts=facts, overwrite=overwrite)
+    return target
+
+
+def _enlarged(ready: Prepared, window: Window) -> tuple[Any, Any]:
+    scene = ready.scene
+    answer = scene.predict(window)
+    fine = window.finer(scene.predictor.signature.scale)
+    if answer is None:  # nothing to see: it is all nodata
+        image = scene.source.read(window)
+        repeated = fine.height // window.height
+        answer = replace(
+            image.in_unit(),
+            values=image.in_unit().values.repeat(repeated, 1).repeat(repeated, 2),
+            valid=image.valid.repeat(repeated, 0).repeat(repeated, 1),
+            grid=image.grid.finer(repeated),
+        )
+    facts = scene.layout.facts
+    moved = tuple(
+        (row - fine.top, column - fine.left, x, y, z) for row, column, x, y, z in facts.gcps
+    )
+    return answer.in_radiometry(scene.layout.radiometry), replace(facts, gcps=moved, rpcs=None)
+
+
+def _middle(plan: Plan) -> Tile:
+    block = plan.blocks[len(plan.blocks) // 2][len(plan.blocks[0]) // 2]
+    return next(block.strip(len(block.rows) // 2))
