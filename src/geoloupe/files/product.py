@@ -164,6 +164,8 @@ def _copy(planes: Planes, part: Path, kind: Format) -> None:
         "GDAL_PAM_ENABLED": kind.placed,
         "GDAL_TIFF_INTERNAL_MASK": True,
         "GDAL_CACHEMAX": _CACHE,
+        # Else each block of the result would read whole rows of the planes.
+        "GDAL_ONE_BIG_READ": True,
         "GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE": "SIBLING_OR_CHILD_OF_VRT_PATH",
     }
     with rasterio.Env(**settings):
