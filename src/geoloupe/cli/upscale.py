@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 Scenes = Annotated[
-    list[str], typer.Argument(help="Rasters that GDAL reads: GeoTIFF, JPEG 2000, ENVI, PNG, ...")
+    list[str],
+    typer.Argument(help="GeoTIFF, JPEG 2000, ENVI, PNG, ..., .mat cubes, Sentinel-2 products."),
 ]
 Output = Annotated[
     Path | None,
@@ -24,7 +25,7 @@ Output = Annotated[
 ]
 ModelName = Annotated[str, typer.Option(help="A weights file or folder, or bicubic.")]
 Bands = Annotated[
-    str | None, typer.Option(help="Which bands, by number or name: 3,2,1 or red,green,blue.")
+    str | None, typer.Option(help="By number, name or wavelength: 3,2,1 or red,green,865nm.")
 ]
 Guide = Annotated[
     Path | None, typer.Option(help="A sharper image of the same place, for models with one.")

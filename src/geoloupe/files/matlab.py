@@ -32,6 +32,11 @@ class MatFile:
     shapes: Mapping[str, tuple[int, ...]]
     file: Any  # an open h5py.File, or the stream that SciPy reads
 
+    @property
+    def in_parts(self) -> bool:
+        """Whether rows can be read without reading all the others."""
+        return isinstance(self.file, h5py.File)
+
     def cube(self, *keys: str) -> str:
         """Name the array of three dimensions: one of `keys` if it is there, else the only one."""
         found = [key for key, shape in self.shapes.items() if len(shape) == 3 and 0 not in shape]

@@ -49,7 +49,7 @@ class RasterSource:
         """Read a window that lies inside, or all; where nodata is set, what is masked holds it."""
         part = window or Window(top=0, left=0, height=self.grid.height, width=self.grid.width)
         place = RasterioWindow(part.left, part.top, part.width, part.height)
-        with _failing(self.name):
+        with failing(self.name):
             values = self.dataset.read(list(self.indexes), window=place)
             valid = _read_valid(self.dataset, self.facts, values, window=place)
         stored = self.radiometry.nodata
@@ -90,7 +90,7 @@ class RasterSource:
 
 def open_raster(name: str) -> RasterSource:
     """Open anything that GDAL reads; what no network can use is an InputError."""
-    with _failing(name):
+    with failing(name):
         dataset = rasterio.open(name)
         try:
             return _source(name, dataset)
@@ -107,7 +107,7 @@ def open_aligned(name: str, grid: Grid) -> RasterSource:
         _check_cover(source, grid)
         finer = min(grid.pixel_size) < 1.5 * min(_size_in(source.grid, grid))
         resampling = Resampling.cubic if finer else Resampling.average
-    with _failing(name):
+    with failing(name):
         vrt = WarpedVRT(
             rasterio.open(name),
             crs=grid.crs,
@@ -128,7 +128,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _failing(name: str) -> Iterator[None]:
+def failing(name: str) -> Iterator[None]:
     """Turn what GDAL says into one sentence."""
     try:
         # GDAL's quick way of reading a whole .png gives noise where the file is cut short.
@@ -229,7 +229,7 @@ def _open_same_size(source: RasterSource, grid: Grid) -> RasterSource:
             f"{source.name}: {source.grid.width} x {source.grid.height} pixels, but without "
             f"georeference a guide must have {grid.width} x {grid.height}"
         )
-    with _failing(source.name):
+    with failing(source.name):
         return replace(source, dataset=rasterio.open(source.name), grid=grid)
 
 
@@ -249,7 +249,7 @@ def _bounds_in(grid: Grid, other: Grid) -> tuple[float, float, float, float]:
 
 def _check_cover(source: RasterSource, grid: Grid) -> None:
     """Refuse a guide that leaves part of the scene without one; four of its pixels are forgiven."""
-    with _failing(source.name):
+    with failing(source.name):
         left, bottom, right, top = _bounds_in(source.grid, grid)
     scene_left, scene_bottom, scene_right, scene_top = grid.bounds
     if left >= scene_right or right <= scene_left or bottom >= scene_top or top <= scene_bottom:

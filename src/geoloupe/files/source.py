@@ -1,5 +1,6 @@
 """Where images are read from: any file, told by its content, behind one small interface."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -7,11 +8,16 @@ from typing import Protocol, Self
 
 from geoloupe.errors import InputError
 from geoloupe.files.facts import Facts
+from geoloupe.files.mat_source import mat_name, open_mat_source
 from geoloupe.files.raster import open_raster
+from geoloupe.files.sentinel2 import open_product, product_name
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.imagery.spectra import Band
+
+# A part of a file in GDAL's own words, such as NETCDF:cube.nc:reflectance.
+_DRIVER = re.compile(r"[A-Za-z0-9_]{3,}:")
 
 
 class Source(Protocol):
@@ -67,14 +73,21 @@ class Source(Protocol):
 def open_source(path: str | Path) -> Source:
     """Open a scene for reading, whatever its suffix says; use it in a `with` statement."""
     name = str(path)
-    if "://" not in name and not name.startswith("/vsi"):
-        _refuse_plainly_wrong(Path(path))
+    product, cube = product_name(name), mat_name(name)
+    if product is not None:
+        _refuse_plainly_wrong(product[0], folder=True)
+        return open_product(*product)
+    if cube is not None:
+        _refuse_plainly_wrong(cube[0])
+        return open_mat_source(*cube)
+    if "://" not in name and not name.startswith("/vsi") and not _DRIVER.match(name):
+        _refuse_plainly_wrong(Path(path), folder=name.rstrip("/").lower().endswith(".zarr"))
     return open_raster(name)
 
 
-def _refuse_plainly_wrong(path: Path) -> None:
+def _refuse_plainly_wrong(path: Path, *, folder: bool = False) -> None:
     try:
-        if path.is_dir():
+        if path.is_dir() and not folder:
             raise InputError(f"{path}: is a folder; name a raster file in it")
         if not path.exists():
             raise InputError(f"{path}: no such file")

@@ -1,9 +1,13 @@
 """Which bands of a scene a model is given."""
 
+import re
 from collections.abc import Sequence
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.spectra import Band
+
+_WAVELENGTH = re.compile(r"([0-9.]+)\s*(nm|um|µm)")
+_NEAR = 20.0  # nm between what a person asks for and what a sensor has
 
 
 def choose_bands(
@@ -41,8 +45,22 @@ def _find(bands: Sequence[Band], word: str | int) -> int:
     for index, band in enumerate(bands):
         if band.matches(text):
             return index
+    length = _WAVELENGTH.fullmatch(text.lower())
+    if length is not None:
+        return _nearest(bands, float(length[1]) * (1 if length[2] == "nm" else 1000), text)
     names = [band.name or str(index) for index, band in enumerate(bands, start=1)]
     raise InputError.unknown("band", text, names)
+
+
+def _nearest(bands: Sequence[Band], nm: float, text: str) -> int:
+    """Find the band of the nearest wavelength; one that is far from it is another."""
+    known = [(abs(band.nm - nm), index) for index, band in enumerate(bands) if band.nm]
+    if not known:
+        raise InputError(f"{text}: the scene does not tell the wavelengths of its bands")
+    distance, index = min(known)
+    if distance > _NEAR:
+        raise InputError(f"no band sees {text}; the nearest is at {bands[index].nm:g} nm")
+    return index
 
 
 def _match(bands: Sequence[Band], wanted: Sequence[str]) -> list[int]:

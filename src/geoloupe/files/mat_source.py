@@ -1,0 +1,143 @@
+"""A cube in a .mat file as a Source: `cube.mat`, or `cube.mat:name` where it holds several."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloupe.errors import InputError, naming
+from geoloupe.files.facts import BandFacts, Facts
+from geoloupe.files.matlab import MatFile, open_mat
+from geoloupe.imagery.grid import Grid, Window
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import Radiometry, infer
+from geoloupe.imagery.spectra import Band
+
+_SAMPLE = 64  # rows that the range of a cube is measured on, spread over all of it
+_MATRIX = ("Y", "V")  # bands x pixels, as unmixing scenes are kept
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MatSource:
+    """An open .mat file; see `Source` for what each part means. It lies nowhere on the ground."""
+
+    name: str
+    grid: Grid
+    radiometry: Radiometry
+    facts: Facts
+    indexes: tuple[int, ...]  # of the cube's bands
+    rows: Any  # (top, bottom) -> values (B,h,W) of all bands
+    _stack: ExitStack = field(repr=False)
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The bands that `read` gives."""
+        return tuple(facts.band for facts in self.facts.bands)
+
+    def read(self, window: Window | None = None) -> Image:
+        """Read a window that lies inside, or all."""
+        part = window or Window(top=0, left=0, height=self.grid.height, width=self.grid.width)
+        rows = self.rows(part.top, part.top + part.height)
+        values = rows[list(self.indexes), :, part.left : part.left + part.width]
+        return Image.of(
+            np.ascontiguousarray(values),
+            radiometry=self.radiometry,
+            grid=self.grid.window(part),
+            bands=self.bands,
+        )
+
+    def select(self, indexes: Sequence[int]) -> Self:
+        """Give the same scene with these bands (from 0) in this order; both close together."""
+        return replace(
+            self,
+            facts=self.facts.select(indexes),
+            radiometry=self.radiometry.select(indexes),
+            indexes=tuple(self.indexes[index] for index in indexes),
+        )
+
+    def ranging(self, low: float, high: float) -> Self:
+        """Give the same scene with the stored values low and high as a network's 0 and 1."""
+        return replace(self, radiometry=replace(self.radiometry, low=(low,), high=(high,)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+
+def mat_name(name: str) -> tuple[Path, str | None] | None:
+    """Tell a .mat file and the array in it that a person names, or None for anything else."""
+    if name.lower().endswith(".mat"):
+        return Path(name), None
+    path, colon, key = name.rpartition(":")
+    return (Path(path), key) if colon and path.lower().endswith(".mat") else None
+
+
+def open_mat_source(path: Path, key: str | None) -> MatSource:
+    """Open a .mat file of any version with one cube, or the array of this name."""
+    name = f"{path}:{key}" if key else str(path)
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    with ExitStack() as stack:
+        file = stack.enter_context(open_mat(stream, str(path)))
+        with naming(path):
+            rows, (height, width, count) = _reader(file, key)
+        sample = np.concatenate(
+            [rows(top, top + 1) for top in range(0, height, max(height // _SAMPLE, 1))], axis=1
+        )
+        return MatSource(
+            name=name,
+            grid=Grid(crs=None, height=height, width=width),
+            radiometry=infer(sample.dtype.name, None, sample=sample),
+            facts=Facts(bands=(BandFacts(),) * count),
+            indexes=tuple(range(count)),
+            rows=rows,
+            _stack=stack.pop_all(),
+        )
+
+
+def _reader(file: MatFile, key: str | None) -> tuple[Any, tuple[int, int, int]]:
+    """Give what reads rows (B,h,W), and the number of rows, columns and bands."""
+    if key is not None and key not in file.shapes:
+        raise InputError.unknown("array", key, file.shapes)
+    rows, columns = file.number("nRow"), file.number("nCol")
+    matrix = next((name for name in _MATRIX if len(file.shapes.get(name, ())) == 2), None)
+    if key is None and matrix is not None and rows is not None and columns is not None:
+        return _of_matrix(file.read(matrix)[0], int(rows), int(columns))
+    key = key or file.cube()
+    shape = file.shapes[key]
+    if len(shape) not in (2, 3) or 0 in shape:
+        raise InputError(f"{key} is {' x '.join(map(str, shape))}: no image")
+    size = (shape[0], shape[1], shape[2] if len(shape) == 3 else 1)
+    if file.in_parts:
+        return lambda top, bottom: _kept(file.read(key, top, bottom)), size
+    whole = _kept(file.read(key))
+    return lambda top, bottom: whole[:, top:bottom], size
+
+
+def _of_matrix(matrix: NDArray[Any], rows: int, columns: int) -> tuple[Any, tuple[int, int, int]]:
+    if matrix.shape[1] != rows * columns:
+        raise InputError(f"holds {matrix.shape[1]} pixels where {rows} x {columns} are expected")
+    # MATLAB counts down the columns first.
+    values = _kept(matrix.reshape(len(matrix), columns, rows).transpose(0, 2, 1))
+    return lambda top, bottom: values[:, top:bottom], (rows, columns, len(matrix))
+
+
+def _kept(values: NDArray[Any]) -> NDArray[Any]:
+    """Keep types that rasters have; truth values become bytes."""
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)

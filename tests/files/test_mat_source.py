@@ -1,0 +1,74 @@
+"""Cubes in .mat files open like any other scene."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+from tests.real_data import DATA
+
+import geoloupe
+from geoloupe.errors import InputError
+from geoloupe.files.source import open_source
+from geoloupe.imagery.grid import Window
+
+
+@pytest.fixture(params=["v5", "v7.3"])
+def cube(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Any]:
+    """Write a cube (20,24,6) as both versions do."""
+    values = np.random.default_rng(0).integers(0, 9000, (20, 24, 6)).astype(np.uint16)
+    path = tmp_path / "cube.mat"
+    if request.param == "v5":
+        scipy.io.savemat(path, {"data": values, "map": np.eye(20, 24)})
+    else:
+        with h5py.File(path, "w", userblock_size=512) as file:
+            file["data"], file["map"] = values.T, np.eye(20, 24).T
+    return path, values.transpose(2, 0, 1)
+
+
+def test_windows_and_bands_are_those_of_the_cube(cube: tuple[Path, Any]) -> None:
+    path, values = cube
+    with open_source(path) as source:
+        assert (source.grid.height, source.grid.width, len(source.bands)) == (20, 24, 6)
+        assert source.radiometry.high == (10000.0,)
+        assert (source.read().values == values).all()
+        window = Window(top=3, left=5, height=7, width=9)
+        part = source.select([4, 0]).read(window)
+        assert (part.values == values[[4, 0]][:, *window.slices]).all()
+
+
+def test_a_cube_is_enlarged(cube: tuple[Path, Any], tmp_path: Path) -> None:
+    path, values = cube
+    result = geoloupe.upscale(path, tmp_path / "out.tif", model="nearest", scale=2)
+    with open_source(result.path) as out:
+        assert (out.read().values == values.repeat(2, 1).repeat(2, 2)).all()
+
+
+def test_one_of_several_cubes_is_named(tmp_path: Path) -> None:
+    one, two = np.zeros((4, 5, 3), np.uint8), np.ones((6, 7, 2), np.float64)
+    scipy.io.savemat(tmp_path / "two.mat", {"one": one, "two": two})
+    with pytest.raises(InputError, match=r"two\.mat: holds 2 cubes"):
+        open_source(tmp_path / "two.mat")
+    with open_source(f"{tmp_path / 'two.mat'}:two") as source:
+        assert (source.grid.height, source.grid.width, len(source.bands)) == (6, 7, 2)
+    with pytest.raises(InputError, match="no array is called 'tow'; did you mean 'two'"):
+        open_source(f"{tmp_path / 'two.mat'}:tow")
+    with pytest.raises(InputError, match=r"none\.mat: no such file"):
+        open_source(tmp_path / "none.mat")
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the real data sets are not here")
+def test_real_cubes_equal_what_scipy_reads() -> None:
+    paths = sorted((DATA / "hyperspectral").glob("*.mat"))
+    assert paths
+    for path in paths:
+        stored = scipy.io.loadmat(path)
+        with open_source(path) as source:
+            image = source.read()
+            assert image.valid.all()
+            if "data" in stored:
+                assert (image.values == stored["data"].transpose(2, 0, 1)).all()
+            else:
+                assert (image.values[:, 3, 7] == stored["Y"][:, 703]).all()

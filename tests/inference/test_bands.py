@@ -1,0 +1,30 @@
+"""Bands are chosen by number, name or wavelength."""
+
+import pytest
+
+from geoloupe.errors import InputError
+from geoloupe.imagery.spectra import Band
+from geoloupe.inference.bands import choose_bands
+
+BANDS = (Band("B2", 492), Band("B3 green", 560), Band("B4", 665), Band("B8", 833))
+
+
+@pytest.mark.parametrize(
+    ("words", "places"),
+    [
+        (["1", "4"], [0, 3]),
+        (["red", "green", "blue"], [2, 1, 0]),
+        (["665nm"], [2]),
+        (["0.83um", "500 nm"], [3, 0]),
+        (["B8", "560NM"], [3, 1]),
+    ],
+)
+def test_words_find_bands(words: list[str], places: list[int]) -> None:
+    assert choose_bands(BANDS, words, wanted=None, count=None) == places
+
+
+def test_a_wavelength_that_no_band_sees_is_refused() -> None:
+    with pytest.raises(InputError, match=r"no band sees 1600nm; the nearest is at 833 nm"):
+        choose_bands(BANDS, ["1600nm"], wanted=None, count=None)
+    with pytest.raises(InputError, match="does not tell the wavelengths"):
+        choose_bands((Band("a"),), ["500nm"], wanted=None, count=None)
