@@ -132,7 +132,8 @@ class Planes:
         grid, layout = self.layout.grid, self.layout
         with quiet(), rasterio.open(vrt, "r+") as dataset:
             if grid.georeferenced:
-                dataset.crs = CRS.from_wkt(grid.crs) if grid.crs else None
+                if grid.crs:
+                    dataset.crs = CRS.from_wkt(grid.crs)
                 dataset.transform = Affine(*grid.transform)
             if layout.radiometry.nodata is not None:
                 dataset.nodata = layout.radiometry.nodata

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import rasterio
 import rasterio.shutil
+from rasterio._err import CPLE_BaseError  # GDAL's complaints that rasterio does not translate
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
+from rasterio.errors import CRSError, RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geoloupe.errors import InputError, RunError
@@ -145,7 +146,7 @@ def failing(path: Path) -> Iterator[None]:
     try:
         with quiet():
             yield
-    except (RasterioError, OSError) as error:
+    except (RasterioError, CRSError, CPLE_BaseError, OSError) as error:
         cause = str(error.__cause__ or error).strip().rstrip(".")
         raise RunError(f"{path}: could not be written; is the disk full? ({cause})") from None
 

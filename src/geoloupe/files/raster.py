@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError  # GDAL's complaints that rasterio does not translate
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
@@ -134,7 +135,7 @@ def failing(name: str) -> Iterator[None]:
         # GDAL's quick way of reading a whole .png gives noise where the file is cut short.
         with quiet(), rasterio.Env(GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"):
             yield
-    except (RasterioError, CRSError) as error:
+    except (RasterioError, CRSError, CPLE_BaseError) as error:
         cause = str(error.__cause__ or error).replace(f"{name}: ", "").strip().rstrip(".")
         if "not recognized" in cause:
             raise InputError(f"{name}: is no raster file that GDAL can read") from None
@@ -177,6 +178,12 @@ def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
         raise InputError(f"{name}: mixes bands of {' and '.join(kinds)}; convert them to one type")
     if "complex" in kinds[0]:
         raise InputError(f"{name}: holds complex numbers; convert it to amplitude first")
+    numbers = tuple(dataset.transform)[:6]
+    if not np.isfinite(numbers).all() or numbers[0] * numbers[4] == numbers[1] * numbers[3]:
+        raise InputError(
+            f"{name}: its georeference is no place ({', '.join(f'{x:g}' for x in numbers)}); mend "
+            "it, as with gdal_edit, or remove it"
+        )
     fillers = {str(dataset.nodatavals[index - 1]) for index in indexes}
     if len(fillers) > 1:
         raise InputError(
