@@ -105,7 +105,7 @@ def write_facts(dataset: Any, facts: Facts) -> None:
             GroundControlPoint(row=row, col=column, x=x, y=y, z=z)
             for row, column, x, y, z in facts.gcps
         ]
-        dataset.gcps = (points, CRS.from_wkt(facts.gcp_crs) if facts.gcp_crs else None)
+        dataset.gcps = (points, CRS.from_wkt(facts.gcp_crs) if facts.gcp_crs else CRS())
     if facts.rpcs:
         dataset.rpcs = facts.rpcs
 

@@ -26,7 +26,7 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
 
 _SMALLEST = 512  # pixels a side that need no coarser overview
-_ROWS = 256  # of an overview that are averaged at once
+_AT_ONCE = 2**21  # pixels of an overview that are averaged at once
 _GDAL_TYPES = {
     **{"uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16"},
     **{"uint32": "UInt32", "int32": "Int32", "uint64": "UInt64", "int64": "Int64"},
@@ -152,10 +152,11 @@ class Planes:
         height, width = ((side + 1) // 2 for side in self._sides)
         layout = replace(self.layout, grid=Grid(crs=None, height=height, width=width))
         coarse = Planes.create(self.folder, layout, name)
+        step = max(_AT_ONCE // width, 1)
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             jobs = [
-                pool.submit(self._average_rows, coarse, band, slice(top, min(top + _ROWS, height)))
-                for top in range(0, height, _ROWS)
+                pool.submit(self._average_rows, coarse, band, slice(top, min(top + step, height)))
+                for top in range(0, height, step)
                 for band in range(self.layout.count)
             ]
             for job in jobs:

@@ -23,8 +23,8 @@ from geoloupe.files.publish import check_target, publish
 from geoloupe.files.raster import quiet
 from geoloupe.imagery.image import Image
 
-_CACHE = 256  # megabytes that GDAL may hold
-_ROWS = 512  # that are read back at once
+_CACHE = 128  # megabytes that GDAL may hold
+_SIDE, _WIDE = 512, 8192  # of what is read back at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,9 @@ def create(path: Path, layout: Layout, *, overwrite: bool = False) -> Iterator[P
 def publish_planes(planes: Planes, path: Path, *, overwrite: bool = False) -> None:
     """Copy finished pixels into the format of a new file, and read it back before it counts."""
     kind = check_output(path, planes.layout, overwrite=overwrite)
-    with publish(path, overwrite=overwrite) as part:
+    for left in planes.folder.glob(".*.part.*"):
+        left.unlink(missing_ok=True)  # by a run that was killed while it copied
+    with publish(path, overwrite=overwrite, folder=planes.folder) as part:
         with failing(path):
             _copy(planes, part, kind)
         _check(part, path, planes, kind)
@@ -188,24 +190,31 @@ def _check(part: Path, path: Path, planes: Planes, kind: Format) -> None:
         if kind.placed:
             same &= _placed_alike(dataset, layout)
         if kind.exact and same:
-            same = all(
-                _same_rows(dataset, planes, slice(top, min(top + _ROWS, layout.grid.height)))
-                for top in range(0, layout.grid.height, _ROWS)
-            )
+            same = all(_same(dataset, planes, place) for place in _places(layout))
     if not same:
         raise RunError(f"{path}: the written file differs from the result; is the disk sound?")
 
 
-def _same_rows(dataset: Any, planes: Planes, rows: slice) -> bool:
+def _places(layout: Layout) -> Iterator[tuple[slice, slice]]:
+    """Cut the result into pieces that need little memory, along the blocks of the file."""
+    height, width = layout.grid.height, layout.grid.width
+    for top in range(0, height, _SIDE):
+        for left in range(0, width, _WIDE):
+            yield slice(top, min(top + _SIDE, height)), slice(left, min(left + _WIDE, width))
+
+
+def _same(dataset: Any, planes: Planes, place: tuple[slice, slice]) -> bool:
     """Compare bytes, so that NaN equals NaN."""
-    place = RasterioWindow(0, rows.start, planes.layout.grid.width, rows.stop - rows.start)
-    found = dataset.read(window=place)
+    rows, columns = place
+    window = RasterioWindow.from_slices(rows, columns)
+    found = dataset.read(window=window)
     same = all(
-        found[band].tobytes() == planes.read(band, rows).tobytes()
+        found[band].tobytes() == planes.read(band, rows)[:, columns].tobytes()
         for band in range(planes.layout.count)
     )
     if planes.masked:
-        same &= bool((dataset.read_masks(1, window=place) == planes.read_mask(rows)).all())
+        mask = planes.read_mask(rows)[:, columns]
+        same &= bool((dataset.read_masks(1, window=window) == mask).all())
     return same
 
 

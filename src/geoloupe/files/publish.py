@@ -10,13 +10,15 @@ from geoloupe.errors import InputError, RunError
 
 
 @contextmanager
-def publish(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Give a new name in the folder of `path` to write to; when all went well it becomes `path`.
+def publish(path: Path, *, overwrite: bool = False, folder: Path | None = None) -> Iterator[Path]:
+    """Give a new name in `folder` to write to; when all went well it becomes `path`.
 
+    The folder is that of `path`, or one on the same disk that is deleted when a killed run ends.
     Nothing remains of a failure, and a file that appeared meanwhile is replaced only if allowed.
     """
     check_target(path, overwrite=overwrite)
-    part = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}.part{path.suffix}")
+    name = f".{path.stem[:80]}.{secrets.token_hex(4)}.part{path.suffix}"
+    part = (folder or path.parent) / name
     try:
         yield part
         try:

@@ -1,6 +1,7 @@
 """Every raster that GDAL reads, as a Source."""
 
 import math
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.imagery.spectra import Band
 
+# GDAL would keep whole scenes in a twentieth of the machine's memory, and read none of them twice.
+os.environ.setdefault("GDAL_CACHEMAX", "64")
 _SAMPLE = 4_000_000  # values that the range of a scene is measured on, spread over all of it
 
 

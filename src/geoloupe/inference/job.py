@@ -46,7 +46,7 @@ class Job:
         path = folder / _FACTS
         if path.exists():
             before = read_facts(target)
-            changed = [key for key in facts if before.get(key) != facts[key]]
+            changed = [key for key in facts if key != "call" and before.get(key) != facts[key]]
             if changed:
                 raise InputError(
                     f"{target}: an unfinished run of other choices lies in {folder}: "
