@@ -11,17 +11,28 @@ from geoloupe.errors import GeoloupeError, InputError, RunError
 if TYPE_CHECKING:
     from geoloupe import networks
     from geoloupe.evaluation.evaluate import evaluate
+    from geoloupe.inference.arrays import upscale_array
     from geoloupe.inference.model import load
     from geoloupe.inference.upscale import upscale
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["GeoloupeError", "InputError", "RunError", "evaluate", "load", "networks", "upscale"]
+__all__ = [
+    "GeoloupeError",
+    "InputError",
+    "RunError",
+    "evaluate",
+    "load",
+    "networks",
+    "upscale",
+    "upscale_array",
+]
 
 _LAZY = {
     "evaluate": "geoloupe.evaluation.evaluate",
     "load": "geoloupe.inference.model",
     "upscale": "geoloupe.inference.upscale",
+    "upscale_array": "geoloupe.inference.arrays",
 }
 
 

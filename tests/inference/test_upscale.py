@@ -6,13 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import torch
 from rasterio.transform import Affine
 from rio_cogeo.cogeo import cog_validate
 
 import geoloupe
 from geoloupe.errors import InputError, RunError
 from geoloupe.files.weights import Card
-from geoloupe.inference.model import Model
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import UNIT
+from geoloupe.inference.model import Model, assemble
+from geoloupe.inference.predictor import Predictor
 from geoloupe.networks import build
 from tests.real_data import DATA
 
@@ -181,3 +185,18 @@ def test_real_scenes_go_through(tmp_path: Path, name: str) -> None:
         if before.nodata is not None:
             missing = (before.read(1) == before.nodata).repeat(2, axis=0).repeat(2, axis=1)
             assert np.array_equal(after.read(1) == after.nodata, missing)
+
+
+def test_the_mean_of_eight_views_turns_with_the_scene() -> None:
+    """Random weights have no symmetry; the mean over all views must not care how a scene lies."""
+    torch.manual_seed(0)
+    network = build("srcnn", bands=1, scale=2)
+    card = Card(name="odd", network="srcnn", settings={"bands": 1, "scale": 2})
+    model = assemble(network, network.state_dict(), card)
+    scene = Image.of(np.random.default_rng(0).random((1, 24, 31), np.float32), radiometry=UNIT)
+    turned = Image.of(scene.values.transpose(0, 2, 1)[:, ::-1].copy(), radiometry=UNIT)
+    plain, eight = Predictor.of(model), Predictor.of(model, ensemble=True)
+    whole = eight.predict(scene).values
+    assert not np.allclose(plain.predict(scene).values, whole, atol=1e-4)
+    again = eight.predict(turned).values
+    assert np.allclose(again, whole.transpose(0, 2, 1)[:, ::-1], atol=1e-6)

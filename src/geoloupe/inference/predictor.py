@@ -26,6 +26,7 @@ class Predictor:
     name: str
     rings: int  # how far missing pixels are filled from their neighbours, in LR pixels
     device: torch.device
+    ensemble: bool = False  # the mean of eight answers
 
     @classmethod
     def of(
@@ -35,6 +36,7 @@ class Predictor:
         device: str = "cpu",
         precision: Precision = "fp32",
         engine: Engine = "torch",
+        ensemble: bool = False,
     ) -> Self:
         """Make a model ready; engines differ by rounding only."""
         from geoloupe.networks.inference import prepare_for_inference
@@ -47,6 +49,7 @@ class Predictor:
             name=model.card.name,
             rings=max(model.margin, 4),
             device=place,
+            ensemble=ensemble,
         )
 
     def predict(self, image: Image, guide: Image | None = None) -> Image:
@@ -56,7 +59,7 @@ class Predictor:
         unit = image.in_unit()
         grid = unit.grid.finer(scale)
         lr = self._tensor(unit, 1)
-        answer = self._run(lr, None if guide is None else self._tensor(guide.in_unit(), scale))
+        answer = self._answer(lr, None if guide is None else self._tensor(guide.in_unit(), scale))
         values = answer[:, : grid.height, : grid.width].cpu().numpy()
         valid = unit.valid
         missing = np.isnan(unit.values)
@@ -91,6 +94,16 @@ class Predictor:
             filled = filled.pad(bottom=bottom, right=right)
         return torch.tensor(filled.values, device=self.device)[None]
 
+    def _answer(self, lr: Tensor, guide: Tensor | None) -> Tensor:
+        """Give (B,H*scale,W*scale): the network's answer, or the mean of those to eight views."""
+        if not self.ensemble:
+            return self._run(lr, guide)
+        answers = []
+        for view in _VIEWS:
+            seen = None if guide is None else _view(guide, *view)
+            answers.append(_viewed(self._run(_view(lr, *view), seen), *view))
+        return torch.stack(answers).mean(0)
+
     def _run(self, lr: Tensor, guide: Tensor | None) -> Tensor:
         """Call the network on (1,B,H,W) and give (B,H*scale,W*scale), finite and float32."""
         try:
@@ -114,6 +127,20 @@ class Predictor:
                 "try fp32, and else check its weights and the scene's value range"
             )
         return answer
+
+
+_VIEWS = tuple((turns, mirrored) for turns in range(4) for mirrored in (False, True))
+
+
+def _view(image: Tensor, turns: int, mirrored: bool) -> Tensor:
+    """Turn (...,H,W) by quarters, then mirror it."""
+    turned = image.rot90(turns, (-2, -1))
+    return (turned.flip(-1) if mirrored else turned).contiguous()
+
+
+def _viewed(image: Tensor, turns: int, mirrored: bool) -> Tensor:
+    """Undo a view of (...,H,W)."""
+    return (image.flip(-1) if mirrored else image).rot90(-turns, (-2, -1))
 
 
 def _is_lack_of_memory(error: Exception) -> bool:

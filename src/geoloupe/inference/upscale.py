@@ -16,38 +16,34 @@ from geoloupe.files.source import Source, open_source
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.inference.assemble import assemble
-from geoloupe.inference.bands import choose_bands
+from geoloupe.inference.choices import (
+    Choices,
+    chosen_part,
+    layout_of,
+    load_chosen,
+    predictor_for,
+)
 from geoloupe.inference.job import Job, file_identity, read_facts, work_folder
 from geoloupe.inference.local import compute_blocks
 from geoloupe.inference.memory import parse_size
-from geoloupe.inference.model import Model, load
+from geoloupe.inference.model import Model
 from geoloupe.inference.plan import Plan, block_side, make_plan
-from geoloupe.inference.predictor import Engine, Precision, Predictor, check_guide
+from geoloupe.inference.predictor import check_guide
 from geoloupe.inference.scene import Progress, Scene
 
 
 @dataclass(frozen=True, kw_only=True)
-class UpscaleSettings:
+class UpscaleSettings(Choices):
     """What can be chosen besides the scene, the model and the result."""
 
-    scale: int | None = None  # for a model without weights; others have theirs
-    bands: str | tuple[str | int, ...] | None = None  # numbers from 1, names or wavelengths
     guide: Path | None = None
-    tile: int | None = None  # None: the model's own, which belongs to its answer
-    range: tuple[float, float] | None = None  # stored values that a network sees as 0 and 1
-    precision: Precision = "fp32"
-    engine: Engine = "torch"
-    device: str = "auto"
     memory: str | None = None  # such as 2GB; None: a part of what is free
     shard: str | None = None  # such as 2/8: only this part of the blocks
     cluster: str | None = None  # the address of a Dask scheduler
     workers: int | None = None  # processes of a Dask cluster on this machine
 
     def __post_init__(self) -> None:
-        if self.tile is not None and self.tile < 1:
-            raise ValueError(f"tile must be 1 or more, not {self.tile}")
-        if self.range is not None and not self.range[0] < self.range[1]:
-            raise ValueError(f"range must rise, but {self.range[0]:g} to {self.range[1]:g} do not")
+        super().__post_init__()
         if self.memory is not None:
             parse_size(self.memory)
         if self.shard is not None:
@@ -164,9 +160,9 @@ def prepare(
 ) -> Prepared:
     """Open everything and refuse what cannot work, before any pixel is computed."""
     source = stack.enter_context(open_source(path))
-    loaded = _load(model, chosen.scale)
+    loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
-    source = _chosen_part(source, loaded, chosen)
+    source = chosen_part(source, loaded, chosen)
     tile, margin = chosen.tile or loaded.tile, loaded.margin
     pixel = len(source.bands) * 4 * scale**2
     plan = make_plan(
@@ -176,16 +172,14 @@ def prepare(
         margin=margin,
         group=block_side(tile=tile, margin=margin, pixel=pixel),
     )
-    layout = _layout(source, loaded, plan, chosen)
+    layout = layout_of(source, loaded, plan, chosen)
     target = Path(output) if output is not None else _beside(Path(path), scale, source.grid)
     refuse_inputs(target, path, chosen.guide)
     check_output(target, layout, overwrite=overwrite)
     scene = Scene(
         source=source,
         guide=_open_guide(stack, chosen.guide, loaded, layout.grid),
-        predictor=Predictor.of(
-            loaded, device=chosen.device, precision=chosen.precision, engine=chosen.engine
-        ),
+        predictor=predictor_for(loaded, chosen),
         plan=plan,
         layout=layout,
     )
@@ -244,49 +238,6 @@ def _job_facts(
 
 def _silent(done: int, count: int) -> None:
     """Report no progress."""
-
-
-def _load(model: str | Path | Model, scale: int | None) -> Model:
-    if not isinstance(model, Model):
-        return load(model) if scale is None else load(model, scale=scale)
-    has = model.network.signature.scale
-    if scale not in (None, has):
-        raise InputError(f"{model.card.name} enlarges {has} times, not {scale}; leave scale out")
-    return model
-
-
-def _chosen_part(source: Source, model: Model, chosen: UpscaleSettings) -> Source:
-    """Give the bands that the model needs, with the value range that was asked for."""
-    words = chosen.bands.split(",") if isinstance(chosen.bands, str) else chosen.bands
-    signature = model.network.signature
-    try:
-        indexes = choose_bands(source.bands, words, wanted=model.card.bands, count=signature.bands)
-    except InputError as error:
-        raise InputError(f"{source.name}: {error}") from None
-    part = source.select(indexes)
-    return part if chosen.range is None else part.ranging(*chosen.range)
-
-
-def _layout(source: Source, model: Model, plan: Plan, chosen: UpscaleSettings) -> Layout:
-    """Say what the result will be: the scene's facts, finer, and how it was made."""
-    scale = model.network.signature.scale
-    low, high = source.radiometry.low, source.radiometry.high
-    tags = {
-        "GEOLOUPE_VERSION": __version__,
-        "GEOLOUPE_MODEL": model.card.name,
-        "GEOLOUPE_SCALE": str(scale),
-        "GEOLOUPE_TILE": str(plan.tile),
-        "GEOLOUPE_MARGIN": str(plan.margin),
-        "GEOLOUPE_TILES": f"{len(plan.rows)} x {len(plan.columns)}",
-        "GEOLOUPE_RANGE": "; ".join(f"{a:g} to {b:g}" for a, b in zip(low, high, strict=True)),
-        "GEOLOUPE_PRECISION": chosen.precision,
-        "GEOLOUPE_ENGINE": chosen.engine,
-    }
-    return Layout(
-        grid=source.grid.finer(scale),
-        radiometry=source.radiometry,
-        facts=source.facts.finer(scale).tagged(tags),
-    )
 
 
 def _beside(path: Path, scale: int, grid: Grid) -> Path:

@@ -1,0 +1,220 @@
+"""Arrays that know their coordinates (xarray) through a network, as files go through it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloupe import settings
+from geoloupe.errors import InputError
+from geoloupe.files.facts import BandFacts, Facts
+from geoloupe.imagery.grid import Grid, Window
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import Radiometry, infer
+from geoloupe.imagery.spectra import Band
+from geoloupe.inference.choices import (
+    Choices,
+    chosen_part,
+    layout_of,
+    load_chosen,
+    predictor_for,
+)
+from geoloupe.inference.model import Model
+from geoloupe.inference.plan import make_plan
+from geoloupe.inference.predictor import check_guide
+from geoloupe.inference.scene import Scene
+
+if TYPE_CHECKING:
+    from xarray import DataArray
+
+_SAMPLE = 4_000_000  # values that the range of an array is measured on
+_NODATA = ("_FillValue", "missing_value", "nodata")
+
+
+def upscale_array(
+    array: "DataArray",
+    *,
+    model: str | Path | Model = "bicubic",
+    guide: "DataArray | None" = None,
+    **options: Any,
+) -> "DataArray":
+    """Enlarge an array of (y,x) or (band,y,x) in memory; `options` are the fields of Choices.
+
+    Coordinates, attributes and the spatial reference that rioxarray keeps are carried over, and
+    the numbers are those that `upscale` writes of the same scene. A guide has the result's size.
+    """
+    chosen = settings.build(Choices, options, "upscale_array")
+    loaded = load_chosen(model, chosen)
+    scale = loaded.network.signature.scale
+    source = chosen_part(_ImageSource(_image(array)), loaded, chosen)
+    plan = make_plan(
+        source.grid.height,
+        source.grid.width,
+        tile=chosen.tile or loaded.tile,
+        margin=loaded.margin,
+        group=max(source.grid.height, source.grid.width),  # one block: the result is in memory
+    )
+    seen = None if guide is None else _ImageSource(_image(guide))
+    signature, name = loaded.network.signature, loaded.card.name
+    check_guide(signature, None if seen is None else len(seen.bands), name)
+    layout = layout_of(source, loaded, plan, chosen)
+    if seen is not None and seen.grid != layout.grid:
+        raise InputError(
+            f"the guide has {seen.grid.height} x {seen.grid.width} pixels, but the result has "
+            f"{layout.grid.height} x {layout.grid.width}"
+        )
+    scene = Scene(
+        source=source,
+        guide=seen,
+        predictor=predictor_for(loaded, chosen),
+        plan=plan,
+        layout=layout,
+    )
+    values = scene.compute(plan.blocks[0][0], _silent).values
+    return _like(array, values, scale, source.positions)
+
+
+@dataclass(frozen=True, eq=False)
+class _ImageSource:
+    """An image in memory as a Source; see there for what each part means."""
+
+    image: Image
+    positions: tuple[int, ...] | None = None  # which bands of the array these are; None: all
+
+    @property
+    def name(self) -> str:
+        return "the array"
+
+    @property
+    def grid(self) -> Grid:
+        return self.image.grid
+
+    @property
+    def radiometry(self) -> Radiometry:
+        return self.image.radiometry
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        return self.image.bands
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(bands=tuple(BandFacts(description=b.name or None) for b in self.bands))
+
+    def read(self, window: Window | None = None) -> Image:
+        return self.image if window is None else self.image.crop(window)
+
+    def select(self, indexes: Sequence[int]) -> Self:
+        return replace(self, image=self.image.select(indexes), positions=tuple(indexes))
+
+    def ranging(self, low: float, high: float) -> Self:
+        radiometry = replace(self.radiometry, low=(low,), high=(high,))
+        return replace(self, image=replace(self.image, radiometry=radiometry))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Hold nothing open."""
+
+
+def _image(array: "DataArray") -> Image:
+    """Take the values (band,y,x) and what the array says of them."""
+    if array.ndim not in (2, 3) or 0 in array.shape:
+        raise InputError(
+            f"the array is {dict(array.sizes)}; give one of (y, x) or (band, y, x), in this order"
+        )
+    values = np.asarray(array.values)
+    if values.dtype.kind not in "uif":
+        raise InputError(f"the array holds {values.dtype}; convert it to numbers first")
+    values = values.reshape(-1, *values.shape[-2:])
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    nodata = _nodata(array.attrs) if _nodata(array.attrs) is not None else _nodata(array.encoding)
+    step = max(int((values.size / _SAMPLE) ** 0.5), 1)
+    sample = values[:, ::step, ::step]
+    return Image.of(
+        values,
+        radiometry=infer(values.dtype.name, nodata, sample=sample),
+        bands=_bands(array, len(values)),
+    )
+
+
+def _nodata(told: Mapping[Any, Any]) -> float | None:
+    found = next((told[key] for key in _NODATA if told.get(key) is not None), None)
+    return None if found is None else float(found)
+
+
+def _bands(array: "DataArray", count: int) -> tuple[Band, ...]:
+    """Read names and wavelengths from coordinates of the band dimension, as xarray users give."""
+    names = [""] * count
+    lengths: list[float | None] = [None] * count
+    told = array.attrs.get("long_name")
+    if isinstance(told, (tuple, list)) and len(told) == count:
+        names = [str(name) for name in told]
+    for name, coordinate in array.coords.items():
+        if array.ndim == 3 and coordinate.dims == (array.dims[0],):
+            if coordinate.dtype.kind in "UO":
+                names = [str(value) for value in coordinate.values]
+            elif str(name).startswith("wavelength"):
+                lengths = [float(value) for value in coordinate.values]
+    return tuple(Band(*each) for each in zip(names, lengths, strict=True))
+
+
+def _like(
+    array: "DataArray", values: NDArray[Any], scale: int, positions: Sequence[int] | None
+) -> "DataArray":
+    """Give the values the coordinates, attributes and name of the array, each pixel cut finer."""
+    if array.ndim == 3 and positions is not None:
+        array = array.isel({array.dims[0]: list(positions)})
+    down, across = array.dims[-2:]
+    coords = {}
+    for name, coordinate in array.coords.items():
+        fine = coordinate.values
+        for axis, dimension in enumerate(coordinate.dims):
+            if dimension in (down, across):
+                fine = _finer(fine, axis, scale)
+        coords[name] = (coordinate.dims, fine, _finer_reference(coordinate.attrs, scale))
+    shape = (*array.shape[:-2], *values.shape[-2:])
+    made = type(array)(
+        values.reshape(shape), coords=coords, dims=array.dims, name=array.name, attrs=array.attrs
+    )
+    made.encoding = {key: array.encoding[key] for key in _NODATA if key in array.encoding}
+    return made
+
+
+def _finer(centres: NDArray[Any], axis: int, scale: int) -> NDArray[Any]:
+    """Give the centres of pixels cut into `scale`, along an axis; the outline stays.
+
+    Between centres they are spread evenly, and beyond the outermost the last step goes on.
+    """
+    count = centres.shape[axis]
+    if centres.dtype.kind not in "uif" or count == 1:
+        return centres.repeat(scale, axis)
+    places = (np.arange(count * scale) + 0.5) / scale - 0.5
+    before = np.clip(np.floor(places).astype(int), 0, count - 2)
+    share = (places - before).reshape([-1 if dim == axis else 1 for dim in range(centres.ndim)])
+    one, two = (np.take(centres, before + after, axis).astype(float) for after in (0, 1))
+    return np.asarray(one + share * (two - one))
+
+
+def _finer_reference(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
+    """Give the attributes of a coordinate; the transform that rioxarray keeps in one is finer."""
+    told = dict(attrs)
+    if "GeoTransform" in told:
+        c, a, b, f, d, e = (float(number) for number in str(told["GeoTransform"]).split())
+        finer = (c, a / scale, b / scale, f, d / scale, e / scale)
+        told["GeoTransform"] = " ".join(repr(number) for number in finer)
+    return told
+
+
+def _silent() -> None:
+    """Report no progress."""

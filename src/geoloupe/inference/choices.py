@@ -1,0 +1,94 @@
+"""What a person chooses of a model and a scene, and what follows from it before any pixel."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from geoloupe import __version__
+from geoloupe.errors import InputError
+from geoloupe.files.planes import Layout
+from geoloupe.files.source import Source
+from geoloupe.inference.bands import choose_bands
+from geoloupe.inference.model import Model, load
+from geoloupe.inference.plan import Plan
+from geoloupe.inference.predictor import Engine, Precision, Predictor
+
+SourceT = TypeVar("SourceT", bound=Source)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What decides the numbers of a result, besides the scene and the model."""
+
+    scale: int | None = None  # for a model without weights; others have theirs
+    bands: str | tuple[str | int, ...] | None = None  # numbers from 1, names or wavelengths
+    tile: int | None = None  # None: the model's own, which belongs to its answer
+    range: tuple[float, float] | None = None  # stored values that a network sees as 0 and 1
+    ensemble: bool = False  # the mean of eight answers, one for each turn and mirror image
+    precision: Precision = "fp32"
+    engine: Engine = "torch"
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.tile is not None and self.tile < 1:
+            raise ValueError(f"tile must be 1 or more, not {self.tile}")
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError(f"range must rise, but {self.range[0]:g} to {self.range[1]:g} do not")
+
+
+def load_chosen(model: str | Path | Model, choices: Choices) -> Model:
+    """Load a model for the factor that was asked for."""
+    scale = choices.scale
+    if not isinstance(model, Model):
+        return load(model) if scale is None else load(model, scale=scale)
+    has = model.network.signature.scale
+    if scale not in (None, has):
+        raise InputError(f"{model.card.name} enlarges {has} times, not {scale}; leave scale out")
+    return model
+
+
+def predictor_for(model: Model, choices: Choices) -> Predictor:
+    """Make a model ready to run as was asked for."""
+    return Predictor.of(
+        model,
+        device=choices.device,
+        precision=choices.precision,
+        engine=choices.engine,
+        ensemble=choices.ensemble,
+    )
+
+
+def chosen_part(source: SourceT, model: Model, choices: Choices) -> SourceT:
+    """Give the bands that the model needs, with the value range that was asked for."""
+    words = choices.bands.split(",") if isinstance(choices.bands, str) else choices.bands
+    signature = model.network.signature
+    try:
+        indexes = choose_bands(source.bands, words, wanted=model.card.bands, count=signature.bands)
+    except InputError as error:
+        raise InputError(f"{source.name}: {error}") from None
+    part = source.select(indexes)
+    return part if choices.range is None else part.ranging(*choices.range)
+
+
+def layout_of(source: Source, model: Model, plan: Plan, choices: Choices) -> Layout:
+    """Say what the result will be: the scene's facts, finer, and how it was made."""
+    scale = model.network.signature.scale
+    low, high = source.radiometry.low, source.radiometry.high
+    tags = {
+        "GEOLOUPE_VERSION": __version__,
+        "GEOLOUPE_MODEL": model.card.name,
+        "GEOLOUPE_SCALE": str(scale),
+        "GEOLOUPE_TILE": str(plan.tile),
+        "GEOLOUPE_MARGIN": str(plan.margin),
+        "GEOLOUPE_TILES": f"{len(plan.rows)} x {len(plan.columns)}",
+        "GEOLOUPE_RANGE": "; ".join(f"{a:g} to {b:g}" for a, b in zip(low, high, strict=True)),
+        "GEOLOUPE_PRECISION": choices.precision,
+        "GEOLOUPE_ENGINE": choices.engine,
+    }
+    if choices.ensemble:
+        tags["GEOLOUPE_ENSEMBLE"] = "8"
+    return Layout(
+        grid=source.grid.finer(scale),
+        radiometry=source.radiometry,
+        facts=source.facts.finer(scale).tagged(tags),
+    )
