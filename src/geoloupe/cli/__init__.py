@@ -13,6 +13,7 @@ from geoloupe.cli.degrade import degrade
 from geoloupe.cli.demo import demo
 from geoloupe.cli.evaluate import evaluate
 from geoloupe.cli.networks import networks
+from geoloupe.cli.picture import picture
 from geoloupe.cli.prepare import prepare
 from geoloupe.cli.upscale import assemble, upscale
 from geoloupe.errors import GeoloupeError
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (upscale, assemble, degrade, prepare, evaluate, demo, networks, convert):
+for command in (upscale, assemble, picture, degrade, prepare, evaluate, demo, networks, convert):
     app.command()(command)
 
 

@@ -24,6 +24,7 @@ def demo(
     """Draw a sample scene, enlarge it, and write pictures of both."""
     from geoloupe.datasets.sample import sample_scene
     from geoloupe.files.facts import BandFacts, Facts
+    from geoloupe.files.picture import limits_of, visible, write_picture
     from geoloupe.files.product import write_image
     from geoloupe.inference.upscale import upscale
 
@@ -44,9 +45,10 @@ def demo(
     write_image(scene, image, facts=facts, overwrite=True)
     with progress_bar("tiles") as progress:
         made = upscale(scene, result, model=MODEL, scale=SCALE, overwrite=True, progress=progress)
-    limits = _brightness(image)
-    _write_picture(small, image, limits)
-    _write_picture(large, _read(result), limits)
+    colours = visible(image.bands)
+    limits = limits_of(image.select(colours))
+    for path, shown in ((small, image), (large, _read(result))):
+        write_picture(path, shown.select(colours), limits, overwrite=True)
     typer.echo(f"drew a scene of {image.grid.width} x {image.grid.height} pixels: {scene}")
     typer.echo(f"and made it {SCALE} times finer:")
     report(made)
@@ -84,33 +86,3 @@ def _read(path: Path) -> "Image":
 
     with open_source(path) as source:
         return source.read()
-
-
-def _brightness(image: "Image") -> tuple[float, float]:
-    """Give the stored values that a picture shows as black and white."""
-    import numpy as np
-
-    shown = image.values[:3][image.present[:3]]
-    low, high = np.quantile(shown, (0.005, 0.995))
-    return float(low), float(high)
-
-
-def _write_picture(path: Path, image: "Image", limits: tuple[float, float]) -> None:
-    """Write red, green and blue as people expect to see them, transparent where no data are."""
-    from dataclasses import replace
-
-    from geoloupe.files.facts import BandFacts, Facts
-    from geoloupe.files.product import write_image
-    from geoloupe.imagery.grid import Grid
-    from geoloupe.imagery.radiometry import Radiometry
-
-    low, high = limits
-    colours = image.select([0, 1, 2])
-    stretched = replace(
-        colours,
-        radiometry=replace(colours.radiometry, low=(low,), high=(high,)),
-        grid=Grid(crs=None, height=image.grid.height, width=image.grid.width),
-    )
-    picture = stretched.in_radiometry(Radiometry(dtype="uint8", high=(255.0,)))
-    bands = tuple(BandFacts(colour=colour) for colour in ("red", "green", "blue"))
-    write_image(path, picture, facts=Facts(bands=bands, mask="alpha"), overwrite=True)

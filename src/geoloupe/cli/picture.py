@@ -1,0 +1,44 @@
+"""`geoloupe picture`: a scene as people look at it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def picture(
+    scene: Annotated[str, typer.Argument(help="Anything that geoloupe upscale takes.")],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The new .png or .jpg.")],
+    bands: Annotated[
+        str | None, typer.Option(help="One or three; else red, green and blue, or the like.")
+    ] = None,
+    like: Annotated[
+        str | None, typer.Option(help="Another scene whose black and white are taken.")
+    ] = None,
+    side: Annotated[int, typer.Option(help="The longest side; more pixels are averaged.")] = 2048,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")] = False,
+) -> None:
+    """Show a scene of any type and size: three bands, stretched, in eight bits."""
+    from geoloupe.errors import InputError
+    from geoloupe.files.picture import limits_of, overview, visible, write_picture
+    from geoloupe.files.source import Source, open_source
+    from geoloupe.inference.bands import choose_bands
+
+    if side < 1:
+        raise InputError(f"--side must be 1 or more, not {side}")
+
+    def shown(source: Source) -> Source:
+        if bands is None:
+            return source.select(visible(source.bands))
+        words = bands.split(",")
+        return source.select(choose_bands(source.bands, words, wanted=None, count=None))
+
+    limits = None
+    if like is not None:
+        with open_source(like) as other:
+            limits = limits_of(overview(shown(other), side))
+    with open_source(scene) as source:
+        image = overview(shown(source), side)
+    write_picture(output, image, limits, overwrite=overwrite)
+    typer.echo(f"{output}\n  {image.grid.width} x {image.grid.height} pixels")

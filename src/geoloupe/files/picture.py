@@ -1,0 +1,98 @@
+"""Scenes as people look at them: three bands, stretched to eight bits, transparent without data."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from geoloupe.errors import InputError
+from geoloupe.files.facts import BandFacts, Facts
+from geoloupe.files.product import write_image
+from geoloupe.files.source import Source
+from geoloupe.imagery.grid import Grid, Window
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import UNIT, Radiometry
+from geoloupe.imagery.spectra import Band
+
+Limits = tuple[float, float]
+"""The unit values that a picture shows as black and white, the same for all its bands."""
+
+_COLOURS = ("red", "green", "blue")
+_TAILS = (0.005, 0.995)  # of the values that may be pure black and pure white
+_STRIP = 2**24  # values that are read at once
+
+
+def visible(bands: Sequence[Band]) -> list[int]:
+    """Choose the bands (from 0) to show: red, green and blue, else three spread over all."""
+    names = [band.common for band in bands]
+    if all(colour in names for colour in _COLOURS):
+        return [names.index(colour) for colour in _COLOURS]
+    if len(bands) == 3:
+        return [0, 1, 2]
+    if len(bands) < 3:
+        return [0]
+    lengths = [band.nm for band in bands]
+    if None not in lengths:
+        near = np.array(lengths, float)
+        return [int(np.abs(near - nm).argmin()) for nm in (660, 560, 480)]
+    return [round(share * (len(bands) - 1)) for share in (0.75, 0.5, 0.25)]
+
+
+def overview(source: Source, side: int) -> Image:
+    """Read a scene as unit values no longer than `side` on its longer side, averaging pixels."""
+    grid = source.grid
+    factor = -(-max(grid.height, grid.width) // side)
+    small = (grid.height // factor, grid.width // factor)
+    if factor == 1 or 0 in small:
+        return source.read().in_unit()
+    rows = max(_STRIP // (grid.width * len(source.bands)) // factor, 1)
+    strips = []
+    for top in range(0, small[0], rows):
+        height = min(rows, small[0] - top)
+        part = Window(top=top * factor, left=0, height=height * factor, width=small[1] * factor)
+        values = source.read(part).in_unit().values
+        cells = values.reshape(len(values), height, factor, small[1], factor)
+        present = ~np.isnan(cells)
+        sums = np.where(present, cells, 0).sum(axis=(2, 4), dtype=np.float32)
+        count = present.sum(axis=(2, 4))
+        strips.append(np.where(count > 0, sums / np.maximum(count, 1), np.float32(np.nan)))
+    return Image.of(
+        np.concatenate(strips, axis=1),
+        radiometry=UNIT,
+        bands=source.bands,
+        grid=grid.coarser(factor),
+    )
+
+
+def limits_of(image: Image) -> Limits:
+    """Choose what is black and white from the darkest and brightest of an image."""
+    unit = image.in_unit()
+    shown = unit.values[~np.isnan(unit.values)]
+    if not shown.size:
+        return 0.0, 1.0
+    low, high = np.quantile(shown, _TAILS)
+    return float(low), float(max(high, low + 1e-6))
+
+
+def write_picture(
+    path: Path, image: Image, limits: Limits | None = None, *, overwrite: bool = False
+) -> None:
+    """Write one or three bands as a picture; what has no data is transparent in a .png."""
+    if len(image.bands) not in (1, 3):
+        raise InputError(f"{path}: a picture has 1 or 3 bands, not {len(image.bands)}")
+    low, high = limits or limits_of(image)
+    unit = image.in_unit()
+    stretched = replace(
+        unit,
+        radiometry=replace(UNIT, low=(low,), high=(high,)),
+        grid=Grid(crs=None, height=image.grid.height, width=image.grid.width),
+    )
+    picture = stretched.in_radiometry(Radiometry(dtype="uint8", high=(255.0,)))
+    colours = _COLOURS if len(image.bands) == 3 else ("gray",)
+    alpha = path.suffix.lower() == ".png"
+    facts = Facts(
+        bands=tuple(BandFacts(colour=colour) for colour in colours),
+        mask="alpha" if alpha else "none",
+    )
+    write_image(path, picture, facts=facts, overwrite=overwrite)
