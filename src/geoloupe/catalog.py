@@ -63,6 +63,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "edsr": "geoloupe.networks.edsr:EDSR",
         "hsenet": "geoloupe.networks.hsenet:HSENet",
         "lgcnet": "geoloupe.networks.lgcnet:LGCNet",
+        "loupe": "geoloupe.networks.loupe:Loupe",
         "mulsr": "geoloupe.networks.mulsr:MulSR",
         "nearest": "geoloupe.networks.nearest:Nearest",
         "srcnn": "geoloupe.networks.srcnn:SRCNN",
