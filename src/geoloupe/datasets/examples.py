@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.matching import Line
 from geoloupe.imagery.response import SpectralResponse
+
+_KEPT = 2**27  # values of LR images that are kept in memory at most
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +42,7 @@ class Examples(Sequence[Example]):
     guide: SpectralResponse | None = None  # makes a guide where the data set has none
     matched: bool = False  # real LR images get the mean and contrast of their HR image's bands
     _lines: dict[str, Line] = field(default_factory=dict, repr=False, compare=False)
+    _kept: dict[str, Image] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -73,11 +77,28 @@ class Examples(Sequence[Example]):
         if "lr" in entry.parts:
             lr = self._real(entry, window)
             hr = self.prepared.image(entry, "hr", fine)
+        elif self.keeping:
+            lr, hr = self._whole(entry).crop(window), self.prepared.image(entry, "hr", fine)
         else:
             lr, hr = self._degraded(entry, "hr", self.recipe, self.scale, window, rng)
         return Example(
             id=entry.id, label=entry.label, lr=lr, hr=hr, guide=self._guide(entry, fine, hr)
         )
+
+    @cached_property
+    def keeping(self) -> bool:
+        """Whether LR images stay in memory once made: they are always the same, and small."""
+        pixels = sum(float(np.prod(entry.parts["hr"].shape)) for entry in self.entries)
+        return self.recipe.fixed and pixels / self.scale**2 < _KEPT
+
+    def _whole(self, entry: Entry) -> Image:
+        if entry.id not in self._kept:
+            height, width = self.lr_size(entry)
+            whole = Window(top=0, left=0, height=height, width=width)
+            dice = np.random.default_rng(0)  # which a fixed recipe does not throw
+            made = self._degraded(entry, "hr", self.recipe, self.scale, whole, dice)
+            self._kept[entry.id] = made[0]
+        return self._kept[entry.id]
 
     def _real(self, entry: Entry, window: Window) -> Image:
         lr = self.prepared.image(entry, "lr", window)

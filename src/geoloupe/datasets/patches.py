@@ -16,6 +16,7 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.clouds import cloud_fraction
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
+from geoloupe.settings import STRICT
 
 _TRIES = 50  # crops that are looked at before a data set is called too full of holes
 
@@ -27,10 +28,13 @@ Change = Callable[[Values], Values]
 class PatchSettings:
     """How crops are cut and changed."""
 
+    __pydantic_config__ = STRICT
+
     size: int = 48  # in LR pixels
     per_scene: int = 1  # crops of each scene in an epoch
     flips: bool = True
     transposes: bool = True
+    shuffles: bool = False  # of the bands, for networks that must not know their order
     rolls: bool = False  # by half the height (in whole LR pixels), as MulSR does
     least_valid: float = 1.0  # share of LR pixels that must hold data
     most_cloud: float = 1.0  # share of LR pixels that may look like cloud
@@ -94,12 +98,14 @@ class Patches(Dataset[dict[str, Tensor]]):
 
     def _sample(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
         change = _augmentation(self.settings, rng)
-        images = {"lr": example.lr, "hr": example.hr, "guide": example.guide}
-        return {
-            name: torch.from_numpy(change(_filled(image)).copy())
-            for name, image in images.items()
-            if image is not None
-        }
+        lr, hr = change(_filled(example.lr)), change(_filled(example.hr))
+        if self.settings.shuffles:
+            order = rng.permutation(len(lr))
+            lr, hr = lr[order], hr[order]
+        values = {"lr": lr, "hr": hr}
+        if example.guide is not None:
+            values["guide"] = change(_filled(example.guide))
+        return {name: torch.from_numpy(array.copy()) for name, array in values.items()}
 
 
 @lru_cache(maxsize=4)

@@ -33,6 +33,11 @@ class Recipe:
     clip: bool = False  # to [0, 1]
     jpeg: tuple[int, int] | None = None  # qualities between which one is drawn
 
+    @property
+    def fixed(self) -> bool:
+        """Whether nothing of it is drawn or blurred: an image has one LR image, quickly made."""
+        return not (self.blurs or self.noises or self.jpeg) and len(self.samplings) == 1
+
     def __call__(self, hr: Image, scale: int, rng: np.random.Generator) -> Image:
         """Degrade a whole image; it is stored as `hr` is, so 8 bits stay 8 bits.
 
