@@ -36,5 +36,5 @@ $(VENV)/core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/core
-	$(PIP) --editable ".[dev,export,cluster]"
+	$(PIP) --editable ".[dev,export,cluster,train]"
 	touch $@

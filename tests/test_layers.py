@@ -16,7 +16,8 @@ LAYERS = (
     {"imagery"},
     {"files", "networks", "degradations", "metrics"},
     {"datasets"},
-    {"training", "inference"},
+    {"inference"},
+    {"training"},
     {"evaluation"},
     {"cli"},
 )

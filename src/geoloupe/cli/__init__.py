@@ -15,6 +15,7 @@ from geoloupe.cli.evaluate import evaluate
 from geoloupe.cli.networks import networks
 from geoloupe.cli.picture import picture
 from geoloupe.cli.prepare import prepare
+from geoloupe.cli.train import finetune, train
 from geoloupe.cli.upscale import assemble, upscale
 from geoloupe.errors import GeoloupeError
 
@@ -28,7 +29,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (upscale, assemble, picture, degrade, prepare, evaluate, demo, networks, convert):
+for command in (
+    *(upscale, assemble, picture, degrade, prepare, train, finetune, evaluate),
+    *(demo, networks, convert),
+):
     app.command()(command)
 
 

@@ -48,6 +48,18 @@ class Score(Part):
     bicubic: dict[str, float] = {}
 
 
+class Training(Part):
+    """How weights were made."""
+
+    recipe: str
+    steps: int
+    hours: float
+    hardware: str
+    split: str = ""
+    version: str = ""
+    commit: str | None = None
+
+
 class Card(Part):
     """Everything about a model that is not a tensor."""
 
@@ -62,8 +74,10 @@ class Card(Part):
     licence: str | None = None
     origin: Origin | None = None
     trained_on: str | None = None
+    training: Training | None = None
     scores: tuple[Score, ...] = ()
     notes: str | None = None
+    not_for: str | None = None
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:

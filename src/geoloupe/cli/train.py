@@ -1,0 +1,98 @@
+"""`geoloupe train` and `geoloupe finetune`: a recipe, or a model and images, become a model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from geoloupe.cli.progress import progress_bar
+from geoloupe.errors import InputError
+from geoloupe.settings import parse_assignments
+
+if TYPE_CHECKING:
+    from geoloupe.training.recipe import Recipe
+
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change the recipe: optimiser.rate=1e-4, schedule.steps=2000."),
+]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="The run's new folder; else runs/NAME.")
+]
+Devices = Annotated[
+    str, typer.Option(help="How many GPUs or processes, or auto; under torchrun, auto.")
+]
+Accelerator = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+Workers = Annotated[int | None, typer.Option(help="Processes that load images.")]
+
+
+def train(
+    recipe: Annotated[
+        str | None, typer.Argument(help="A .toml file, or a recipe that comes with the program.")
+    ] = None,
+    *,
+    output: Output = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with the stopped run in this folder.")
+    ] = None,
+    assignments: Assignments = None,
+    accelerator: Accelerator = "auto",
+    devices: Devices = "auto",
+    workers: Workers = None,
+) -> None:
+    """Train a model by a recipe; a stopped run goes on with --resume as if nothing had been."""
+    from geoloupe.training.recipe import read_recipe, shipped
+    from geoloupe.training.run import RECIPE_FILE
+
+    if (recipe is None) == (resume is None):
+        raise InputError(f"name a recipe or a run to --resume; recipes: {', '.join(shipped())}")
+    if resume is not None:
+        if assignments or output:
+            raise InputError("a run goes on as it began: leave --set and --output out")
+        chosen, folder = read_recipe(resume / RECIPE_FILE), resume
+    else:
+        chosen = read_recipe(str(recipe), parse_assignments(assignments or ()))
+        folder = output or Path("runs") / chosen.name
+    _run(chosen, folder, resume=resume is not None, hardware=(accelerator, devices, workers))
+
+
+def finetune(
+    *,
+    start: Annotated[str, typer.Option("--from", help="The model to begin with.")],
+    data: Annotated[
+        Path, typer.Option(help="A prepared data set, or a folder of images or rasters.")
+    ],
+    output: Output = None,
+    assignments: Assignments = None,
+    accelerator: Accelerator = "auto",
+    devices: Devices = "auto",
+    workers: Workers = None,
+) -> None:
+    """Train a model further on images of your own."""
+    from geoloupe.training.finetune import finetuning
+
+    chosen = finetuning(start, data, parse_assignments(assignments or ()))
+    folder = output or Path("runs") / chosen.name
+    _run(chosen, folder, resume=False, hardware=(accelerator, devices, workers))
+
+
+def _run(
+    recipe: "Recipe", folder: Path, *, resume: bool, hardware: tuple[str, str, int | None]
+) -> None:
+    from geoloupe.training.run import Hardware, train
+
+    accelerator, devices, workers = hardware
+    if devices != "auto" and not devices.isdecimal():
+        raise InputError(f"--devices is a number or auto, not {devices}")
+    count: Any = int(devices) if devices.isdecimal() else devices
+    with progress_bar("steps") as progress:
+        done = train(
+            recipe,
+            folder,
+            resume=resume,
+            hardware=Hardware(accelerator=accelerator, devices=count, workers=workers),
+            progress=progress,
+        )
+    if done.first:
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in done.scores.items())
+        typer.echo(f"{done.model}\n  {done.steps} steps in {done.seconds / 60:.1f} min; {scores}")

@@ -1,0 +1,41 @@
+"""The recipe by which a model learns further from a person's own images."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from geoloupe.datasets.prepare import prepare
+from geoloupe.datasets.prepared import FACTS
+from geoloupe.errors import InputError
+from geoloupe.inference.model import load, plain_settings
+from geoloupe.training.recipe import Recipe, change, recipe_of
+
+_RATE, _STEPS, _EVERY = 1e-4, 5000, 500
+
+
+def finetuning(start: str, data: Path, changes: Mapping[str, Any]) -> Recipe:
+    """Make the recipe; a folder that is not prepared yet is, beside itself."""
+    model = load(start)
+    if not data.is_dir():
+        raise InputError(f"{data}: no such folder")
+    if not (data / FACTS).is_file():
+        prepared = data.with_name(f"{data.name}-prepared")
+        prepare("folder", data, prepared)
+        data = prepared
+    begun = str(Path(start).absolute()) if Path(start).exists() else start
+    values: dict[str, Any] = {
+        "name": f"{model.card.name}-{data.name.removesuffix('-prepared')}",
+        "about": f"{model.card.name}, trained further on {data.name}",
+        "network": model.card.network,
+        "settings": plain_settings(model.network),
+        "start": begun if model.has_weights else None,
+        "batch": 8,
+        "data": {"set": str(data)},
+        "patches": {"size": 32},
+        "optimiser": {"rate": _RATE, "ema": 0.999},
+        "schedule": {"steps": _STEPS, "shape": "cosine"},
+        "validation": {"every": _EVERY},
+    }
+    for key, value in changes.items():
+        change(values, key, value, "finetune")
+    return recipe_of(values, "finetune")

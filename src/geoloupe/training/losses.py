@@ -1,0 +1,112 @@
+"""What training makes small: differences of images (N,C,H,W), each term with its weight."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from itertools import combinations
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from geoloupe.networks.signature import Network
+from geoloupe.settings import STRICT
+
+_DARK = 0.02  # unit value below which a ratio of two bands says more of noise than of the ground
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSettings:
+    """The weight of each term; the sum over all stages of a network is made small.
+
+    `spectral_ratio` compares normalised ratios (a-b)/(a+b) of `pairs` of bands (from 1), such as
+    red and near infrared for NDVI. The formula of ConvFormerSR's paper is not public; this is ours.
+    """
+
+    __pydantic_config__ = STRICT
+
+    l1: float = 1.0
+    spectral_ratio: float = 0.0
+    spatial_tv: float = 0.0
+    spectral_tv: float = 0.0
+    pairs: tuple[tuple[int, int], ...] = ()  # none: all pairs of up to four bands
+
+    def __post_init__(self) -> None:
+        weights = [getattr(self, name) for name in _TERMS]
+        if min(weights) < 0 or not sum(weights):
+            raise ValueError("weights are 0 or more, and one of them must count")
+
+    @classmethod
+    def terms(cls) -> Iterator[str]:
+        """List the names of the weights."""
+        yield from (field.name for field in fields(cls) if field.name != "pairs")
+
+
+_TERMS = tuple(LossSettings.terms())
+
+
+class Objective(nn.Module):
+    """A network with its loss: what one training step calls, as a whole, on any device."""
+
+    def __init__(self, network: Network, settings: LossSettings, bands: int | None = None) -> None:
+        super().__init__()
+        self.network = network
+        self.settings = settings
+        self.bands = bands
+
+    def forward(self, lr: Tensor, hr: Tensor, guide: Tensor | None = None) -> Tensor:
+        """Give the loss of a batch; with `bands`, of so many bands of it, drawn at random."""
+        if self.bands is None or self.bands >= lr.shape[1]:
+            stages = self.network.stages(lr, guide)
+        else:
+            chosen = torch.randperm(lr.shape[1])[: self.bands].tolist()
+            stages = (self.network.bands(lr, guide, chosen),)  # type: ignore[attr-defined]
+            hr = hr[:, chosen]
+        return torch.stack([self.loss(stage.float(), hr) for stage in stages]).sum()
+
+    def loss(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Compare one stage with its truth."""
+        settings = self.settings
+        total = settings.l1 * (sr - hr).abs().mean()
+        if settings.spectral_ratio:
+            total = total + settings.spectral_ratio * ratio_difference(sr, hr, settings.pairs)
+        if settings.spatial_tv:
+            total = total + settings.spatial_tv * spatial_variation(sr)
+        if settings.spectral_tv:
+            total = total + settings.spectral_tv * spectral_variation(sr)
+        return total
+
+    @classmethod
+    def of(cls, network: Network, settings: LossSettings, bands: int | None) -> Self:
+        """Join a network and its loss; some networks cannot learn a part of the bands."""
+        if bands is not None and not hasattr(network, "bands"):
+            raise ValueError(f"{network.REFERENCE.title} learns all bands at once; leave bands out")
+        return cls(network, settings, bands)
+
+
+def ratio_difference(sr: Tensor, hr: Tensor, pairs: tuple[tuple[int, int], ...]) -> Tensor:
+    """Give the mean absolute difference of normalised band ratios, dark pixels counting less."""
+    one, other = zip(*(pairs or _all_pairs(sr.shape[1])), strict=True)
+    a, b = (torch.tensor(side, device=sr.device) - 1 for side in (one, other))
+    ratios = [
+        (image[:, a] - image[:, b]) / (image[:, a] + image[:, b]).clamp(min=_DARK)
+        for image in (sr, hr)
+    ]
+    return (ratios[0] - ratios[1]).abs().mean()
+
+
+def spatial_variation(image: Tensor) -> Tensor:
+    """Give the mean squared difference of neighbouring pixels, down plus across."""
+    down = (image[:, :, 1:] - image[:, :, :-1]).square().mean()
+    across = (image[:, :, :, 1:] - image[:, :, :, :-1]).square().mean()
+    return down + across
+
+
+def spectral_variation(image: Tensor) -> Tensor:
+    """Give twice the mean squared difference of neighbouring bands."""
+    return 2 * (image[:, 1:] - image[:, :-1]).square().mean()
+
+
+def _all_pairs(count: int) -> list[tuple[int, int]]:
+    if count < 2:
+        raise ValueError("a spectral ratio needs two bands")
+    return list(combinations(range(1, min(count, 4) + 1), 2))

@@ -1,0 +1,173 @@
+"""A training recipe: everything that decides a trained model, as strict values from a TOML file."""
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import JsonValue
+
+from geoloupe import catalog, settings
+from geoloupe.datasets.patches import PatchSettings
+from geoloupe.errors import InputError
+from geoloupe.settings import STRICT
+from geoloupe.training.losses import LossSettings
+from geoloupe.training.schedule import ScheduleSettings
+
+_SHIPPED = resources.files("geoloupe.training") / "recipes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Which images; the data set is a prepared folder, or its name in ./data."""
+
+    __pydantic_config__ = STRICT
+
+    set: str
+    train: str = "train"
+    val: str = "val"
+    recipe: str = "bi"  # of the LR images, by name or .json file
+    guide: str = "nikon-d700"  # the response that makes a guide, for networks that take one
+    matched: bool = False
+    bands_at_once: int | None = None  # so many bands a step, at random, of networks that can
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserSettings:
+    """Adam, and what tames it."""
+
+    __pydantic_config__ = STRICT
+
+    rate: float = 1e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    clip: float | None = None  # the longest gradient
+    ema: float = 0.0  # how much of the averaged weights stays at a step; 0: no average is kept
+    skip_above: float | None = None  # times the last epoch's loss; such batches are left out
+
+    def __post_init__(self) -> None:
+        if not self.rate > 0:
+            raise ValueError("rate must be above 0")
+        if not 0 <= self.ema < 1:
+            raise ValueError("ema is at least 0 and below 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationSettings:
+    """How and how often a model is measured while it learns."""
+
+    __pydantic_config__ = STRICT
+
+    protocol: str = "hsenet"
+    metric: str = "psnr"  # whose best model is kept
+    every: int = 1000  # steps
+    images: int | None = None  # only the first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole experiment."""
+
+    name: str
+    about: str = ""
+    network: str
+    settings: dict[str, JsonValue] = field(default_factory=dict)
+    start: str | None = None  # weights to begin with
+    data: DataSettings
+    patches: PatchSettings = field(default_factory=PatchSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
+    schedule: ScheduleSettings
+    validation: ValidationSettings = field(default_factory=ValidationSettings)
+    batch: int = 16
+    precision: Literal["fp32", "bf16"] = "fp32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError("batch is 1 or more")
+        if self.network not in catalog.names("network"):
+            raise InputError.unknown("network", self.network, catalog.names("network"))
+
+
+def shipped() -> list[str]:
+    """List the recipes that come with the program."""
+    return sorted(path.name.removesuffix(".toml") for path in _SHIPPED.iterdir())
+
+
+def read_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a .toml file or a shipped recipe; changes are by dotted name, as `optimiser.rate`."""
+    text, source = _text(name)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source}: is no TOML ({error})") from None
+    for key, value in (changes or {}).items():
+        change(values, key, value, source)
+    return recipe_of(values, str(source))
+
+
+def recipe_of(values: Mapping[str, Any], source: str) -> Recipe:
+    """Make a recipe of plain values; an unknown key or a wrong type is an InputError."""
+    for part in fields(Recipe):
+        inner = values.get(part.name)
+        known = _PARTS.get(part.name, [])
+        for key in inner if isinstance(inner, dict) and known else ():
+            if key not in known:
+                raise InputError.unknown(f"setting of {source}, {part.name},", key, known)
+    return settings.build(Recipe, values, source)
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """Write a recipe as TOML, every default included."""
+    plain, tables = [], []
+    for key, value in settings.dump(recipe).items():
+        if isinstance(value, dict):
+            tables += ["", f"[{key}]", *_lines(value.items())]
+        else:
+            plain += _lines([(key, value)])
+    return "\n".join([*plain, *tables]) + "\n"
+
+
+_PARTS: dict[str, list[str]] = {
+    name: [part.name for part in fields(kind)]
+    for name, kind in (
+        ("data", DataSettings),
+        ("patches", PatchSettings),
+        ("loss", LossSettings),
+        ("optimiser", OptimiserSettings),
+        ("schedule", ScheduleSettings),
+        ("validation", ValidationSettings),
+    )
+}
+
+
+def _text(name: str | Path) -> tuple[str, str]:
+    path = Path(name)
+    if path.suffix == ".toml":
+        try:
+            return path.read_text(encoding="utf-8"), str(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read as a recipe ({error})") from None
+    if str(name) not in shipped():
+        raise InputError.unknown("recipe", str(name), shipped())
+    return (_SHIPPED / f"{name}.toml").read_text(encoding="utf-8"), str(name)
+
+
+def change(values: dict[str, Any], name: str, value: Any, source: str) -> None:
+    """Change one of nested values by its dotted name, such as `optimiser.rate`."""
+    steps = name.split(".")
+    for step in steps[:-1]:
+        values = values.setdefault(step, {})
+        if not isinstance(values, dict):
+            raise InputError(f"{source}: {step} has no parts; it is a single value")
+    values[steps[-1]] = value
+
+
+def _lines(items: Iterable[tuple[str, Any]]) -> list[str]:
+    # JSON's strings, numbers, lists and truth values are TOML's too; it has no null.
+    return [f"{key} = {json.dumps(value)}" for key, value in items if value is not None]

@@ -1,0 +1,329 @@
+"""A run: a recipe becomes a folder with a log, checkpoints, pictures and at last a model."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from geoloupe import __version__, catalog
+from geoloupe.datasets.degrade import load_recipe
+from geoloupe.datasets.examples import Examples
+from geoloupe.datasets.patches import Patches
+from geoloupe.datasets.prepared import Prepared, find
+from geoloupe.errors import InputError
+from geoloupe.files.publish import publish_texts
+from geoloupe.files.weights import Card, Training
+from geoloupe.imagery.response import SpectralResponse
+from geoloupe.inference.model import Model, assemble, load, plain_settings, save
+from geoloupe.metrics.protocols import Protocol
+from geoloupe.networks import build
+from geoloupe.training.batches import Share, batches
+from geoloupe.training.log import open_log
+from geoloupe.training.loop import Events, Loop
+from geoloupe.training.losses import Objective
+from geoloupe.training.recipe import Recipe, recipe_text
+from geoloupe.training.state import State
+from geoloupe.training.validation import Validation
+
+RECIPE_FILE = "recipe.toml"
+CHECKPOINTS, PICTURES, MODEL = "checkpoints", "pictures", "model"
+_PAUSE = 120.0  # seconds between checkpoints
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """Where training runs; what is learned does not depend on it but for rounding."""
+
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    nodes: int = 1
+    workers: int | None = None  # processes that load; None: none on a processor, 4 for each GPU
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a run ended with."""
+
+    folder: Path
+    model: Path
+    steps: int
+    seconds: float
+    scores: dict[str, float]
+    first: bool  # whether this is the first of several processes, the one that tells
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    resume: bool = False,
+    hardware: Hardware | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a model; with `resume`, go on where a stopped run of the same recipe was."""
+    torch.set_flush_denormal(True)
+    fabric = _fabric(recipe, hardware or Hardware())
+    first = fabric.is_global_zero
+    if first:
+        _begin(recipe, folder, resume=resume)
+    prepared = find(recipe.data.set)
+    state, objective = _state(recipe)
+    learning = _examples(prepared, recipe, recipe.data.train, state)
+    patches = Patches(learning, recipe.patches, recipe.seed)
+    if recipe.batch % fabric.world_size:
+        raise InputError(f"a batch of {recipe.batch} cannot be shared by {fabric.world_size}")
+    epoch = max(len(patches) // recipe.batch, 1)
+    state.load(folder / CHECKPOINTS)
+    wrapped, state.optimiser = fabric.setup(_compiled(objective, fabric), state.optimiser)
+    share = Share(
+        first=state.step,
+        last=recipe.schedule.length(epoch),
+        batch=recipe.batch,
+        rank=fabric.global_rank,
+        processes=fabric.world_size,
+    )
+    events = _Events(fabric, folder, recipe, prepared, progress or _silent, state)
+    workers = _workers(hardware or Hardware(), fabric)
+    source = batches(patches, share, workers=workers, pinned=fabric.device.type == "cuda")
+    loop = Loop(fabric=fabric, objective=wrapped, state=state, recipe=recipe, epoch=epoch)
+    loop.run(source, events.of())
+    events.close()
+    return Trained(
+        folder=folder,
+        model=folder / MODEL,
+        steps=state.step,
+        seconds=state.seconds,
+        scores=events.scores,
+        first=first,
+    )
+
+
+class _Events:
+    """What the loop calls: the log, validation, checkpoints, the best model."""
+
+    def __init__(
+        self,
+        fabric: Any,
+        folder: Path,
+        recipe: Recipe,
+        prepared: Prepared,
+        progress: Progress,
+        state: State,
+    ) -> None:
+        self.fabric, self.folder, self.recipe = fabric, folder, recipe
+        self.prepared, self.progress = prepared, progress
+        self.log = open_log(folder, state.step) if fabric.is_global_zero else None
+        self.validation = Validation(
+            examples=_examples(prepared, recipe, recipe.data.val, state),
+            protocol=cast("Protocol", catalog.resolve("protocol", recipe.validation.protocol)),
+        )
+        self.scores: dict[str, float] = {}
+
+    def of(self) -> Events:
+        """Give them in the loop's form."""
+        silent = not self.fabric.is_global_zero
+        return Events(
+            logged=_nothing if silent else self.logged,
+            measured=self.measured,
+            kept=_nothing if silent else self.kept,
+            progress=_silent if silent else self.progress,
+            pause=_PAUSE,
+        )
+
+    def logged(self, step: int, row: dict[str, float]) -> None:
+        """Add a row to the log of steps."""
+        assert self.log is not None
+        self.log.add("steps", step, row)
+
+    def measured(self, state: State) -> None:
+        """Measure on the first process while the others wait, and keep the best model."""
+        if self.fabric.is_global_zero:
+            self._measure(state)
+        self.fabric.barrier()
+
+    def _measure(self, state: State) -> None:
+        assert self.log is not None
+        model = self._model(state)
+        device = str(self.fabric.device)
+        self.scores = self.validation.measure(model, device)
+        self.log.add("validation", state.step, self.scores)
+        picture = self.folder / PICTURES / f"step-{state.step:08}.png"
+        self.validation.show(model, device, picture)
+        metric = self.recipe.validation.metric
+        if metric not in self.scores:
+            raise InputError.unknown("metric of the protocol", metric, self.scores)
+        found = self.scores[metric]
+        lower = not self.validation.protocol.metrics[metric].higher_is_better
+        if state.best is None or (found < state.best if lower else found > state.best):
+            state.best = found
+            save(model, self.folder / MODEL, overwrite=True)
+            state.save(self.folder / CHECKPOINTS)  # so that best model and checkpoint agree
+
+    def kept(self, state: State) -> None:
+        """Write a checkpoint."""
+        state.save(self.folder / CHECKPOINTS)
+
+    def close(self) -> None:
+        """Write out the log."""
+        if self.log is not None:
+            self.log.close()
+
+    def _model(self, state: State) -> Model:
+        recipe = self.recipe
+        fresh = build(recipe.network, **recipe.settings)
+        card = Card(
+            name=recipe.name,
+            network=recipe.network,
+            settings=plain_settings(fresh),
+            bands=_band_names(self.prepared, fresh.signature.bands),
+            notes=recipe.about or None,
+            trained_on=f"{self.prepared.name}, split {recipe.data.train}",
+            training=Training(
+                recipe=recipe.name,
+                steps=state.step,
+                hours=round(state.seconds / 3600, 3),
+                hardware=_hardware(self.fabric),
+                split=str(self.prepared.facts.get("split", "")),
+                version=__version__,
+                commit=_commit(),
+            ),
+        )
+        return assemble(fresh, state.weights(), card)
+
+
+def _begin(recipe: Recipe, folder: Path, *, resume: bool) -> None:
+    """Make the run's folder, or see that it is of the same recipe."""
+    text, path = recipe_text(recipe), folder / RECIPE_FILE
+    if not path.exists():
+        if resume:
+            raise InputError(f"{folder}: holds no run; start one without --resume")
+        if folder.exists() and any(folder.iterdir()):
+            raise InputError(f"{folder}: is not empty; name a new folder for the run")
+        publish_texts(folder, {RECIPE_FILE: text})
+        return
+    if not resume:
+        raise InputError(f"{folder}: holds a run already; add --resume, or name another folder")
+    if path.read_text(encoding="utf-8") != text:
+        raise InputError(f"{folder}: holds a run of another recipe; see its {RECIPE_FILE}")
+
+
+def _fabric(recipe: Recipe, hardware: Hardware) -> Any:
+    try:
+        from lightning_fabric import Fabric
+    except ImportError:
+        raise InputError("training needs more packages: pip install 'geoloupe[train]'") from None
+    several = hardware.nodes > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1
+    fabric = Fabric(
+        accelerator=hardware.accelerator,
+        devices=hardware.devices if hardware.devices != "auto" or several else 1,
+        num_nodes=hardware.nodes,
+        strategy="ddp" if several or hardware.devices not in (1, "auto") else "auto",
+        precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
+    )
+    fabric.launch()
+    return fabric
+
+
+def _state(recipe: Recipe) -> tuple[State, Objective]:
+    torch.manual_seed(recipe.seed)
+    network = build(recipe.network, **recipe.settings)
+    module = cast("nn.Module", network)
+    if recipe.start is not None:
+        begun = load(recipe.start)
+        if plain_settings(begun.network) != plain_settings(network):
+            raise InputError(f"{recipe.start}: has other settings than the recipe's network")
+        module.load_state_dict(cast("nn.Module", begun.network).state_dict())
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    chosen = recipe.optimiser
+    optimiser = torch.optim.AdamW(
+        [weight for weight in module.parameters() if weight.requires_grad],
+        lr=chosen.rate,
+        betas=chosen.betas,
+        eps=chosen.eps,
+        weight_decay=chosen.weight_decay,
+    )
+    state = State(
+        network=network,
+        optimiser=optimiser,
+        average={name: tensor.clone() for name, tensor in module.state_dict().items()}
+        if chosen.ema
+        else None,
+    )
+    try:
+        objective = Objective.of(network, recipe.loss, recipe.data.bands_at_once)
+    except ValueError as error:
+        raise InputError(f"{recipe.name}: {error}") from None
+    return state, objective
+
+
+def _compiled(objective: Objective, fabric: Any) -> Any:
+    return torch.compile(objective) if fabric.device.type == "cuda" else objective
+
+
+def _examples(prepared: Prepared, recipe: Recipe, split: str, state: State) -> Examples:
+    signature = state.network.signature
+    guide = SpectralResponse.named(recipe.data.guide) if signature.guide_bands else None
+    return Examples(
+        prepared=prepared,
+        entries=prepared.split(split)[: _limit(recipe, split)],
+        scale=signature.scale,
+        recipe=load_recipe(recipe.data.recipe),
+        seed=recipe.seed,
+        guide=guide,
+        matched=recipe.data.matched,
+    )
+
+
+def _limit(recipe: Recipe, split: str) -> int | None:
+    return recipe.validation.images if split == recipe.data.val else None
+
+
+def _workers(hardware: Hardware, fabric: Any) -> int:
+    if hardware.workers is not None:
+        return hardware.workers
+    return 4 if fabric.device.type == "cuda" else 0
+
+
+def _band_names(prepared: Prepared, count: int | None) -> tuple[str, ...] | None:
+    """Name a model's bands where the data set does, so that scenes are matched by name."""
+    names = [band.common for band in prepared.kinds[0].bands]
+    if count is None or count != len(names) or None in names or len(set(names)) < len(names):
+        return None
+    return tuple(str(name) for name in names)
+
+
+def _hardware(fabric: Any) -> str:
+    if fabric.device.type == "cuda":
+        return f"{fabric.world_size} x {torch.cuda.get_device_name(fabric.device)}"
+    return f"{torch.get_num_threads()} threads of {platform.machine()}, {fabric.world_size} process"
+
+
+def _commit() -> str | None:
+    """Give the commit of a working copy; None for an installed package."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
+
+
+def _nothing(*_: Any) -> None:
+    """Do nothing: another process does it."""
+
+
+def _silent(done: int, count: int) -> None:
+    """Report no progress."""

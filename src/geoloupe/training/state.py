@@ -1,0 +1,140 @@
+"""Everything that changes while a model learns, and checkpoints of it that are whole or absent.
+
+What is random at a step follows from the seed and the step's number, so no dice are stored.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from geoloupe.errors import InputError, RunError
+from geoloupe.files.publish import publish
+from geoloupe.networks.signature import Network
+
+_KEPT = 2  # checkpoints: the last, and one before it should the last be damaged
+_NAME = re.compile(r"step-(\d{8})\.pt")
+
+
+@dataclass(kw_only=True)
+class Meter:
+    """Losses since the last row of the log, and of the running and the last epoch."""
+
+    total: float = 0.0
+    count: int = 0
+    epoch_total: float = 0.0
+    epoch_count: int = 0
+    last_epoch: float | None = None
+
+    def add(self, loss: float) -> None:
+        """Count the loss of a step."""
+        self.total, self.count = self.total + loss, self.count + 1
+        self.epoch_total, self.epoch_count = self.epoch_total + loss, self.epoch_count + 1
+
+    def take(self) -> float:
+        """Give the mean since it was last taken."""
+        mean = self.total / max(self.count, 1)
+        self.total, self.count = 0.0, 0
+        return mean
+
+    def end_epoch(self) -> None:
+        """Begin another epoch."""
+        self.last_epoch = self.epoch_total / max(self.epoch_count, 1)
+        self.epoch_total, self.epoch_count = 0.0, 0
+
+
+@dataclass(kw_only=True)
+class State:
+    """A network in the middle of its training."""
+
+    network: Network
+    optimiser: Optimizer
+    average: dict[str, Tensor] | None  # the weights as they were lately, smoothed
+    step: int = 0
+    best: float | None = None
+    seconds: float = 0.0
+    meter: Meter = field(default_factory=Meter)
+
+    def follow(self, decay: float) -> None:
+        """Move the averaged weights a little towards those of now."""
+        if self.average is None:
+            return
+        # At first the average would be mostly the fresh weights: it forgets faster then.
+        decay = min(decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, tensor in cast("nn.Module", self.network).state_dict().items():
+                mean = self.average[name]
+                if mean.is_floating_point():
+                    mean.lerp_(tensor.to(mean), 1 - decay)
+                else:
+                    mean.copy_(tensor)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Give the weights to be used: the averaged ones if there are any."""
+        return self.average or cast("nn.Module", self.network).state_dict()
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint and forget the oldest."""
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {
+            "network": cast("nn.Module", self.network).state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average,
+            "step": self.step,
+            "best": self.best,
+            "seconds": self.seconds,
+            "meter": vars(self.meter),
+        }
+        path = folder / f"step-{self.step:08}.pt"
+        with publish(path, overwrite=True) as part:
+            try:
+                torch.save(content, part)
+            except (OSError, RuntimeError) as error:
+                raise RunError(
+                    f"{path}: could not be written; is the disk full? ({error})"
+                ) from None
+        for old in checkpoints(folder)[:-_KEPT]:
+            old.unlink(missing_ok=True)
+
+    def load(self, folder: Path) -> bool:
+        """Go on from the newest checkpoint that can be read; False if there is none."""
+        found = checkpoints(folder)
+        for path in reversed(found):
+            content = _read(path)
+            if content is not None:
+                self._take(content, path)
+                return True
+        if found:
+            raise InputError(f"{folder}: none of its checkpoints can be read; begin another run")
+        return False
+
+    def _take(self, content: Mapping[str, Any], path: Path) -> None:
+        try:
+            cast("nn.Module", self.network).load_state_dict(content["network"])
+            self.optimiser.load_state_dict(content["optimiser"])
+            if self.average is not None:
+                for name, tensor in content["average"].items():
+                    self.average[name].copy_(tensor)
+            self.step, self.best = content["step"], content["best"]
+            self.seconds, self.meter = content["seconds"], Meter(**content["meter"])
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise InputError(f"{path}: is not of this recipe ({error})") from None
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """List the checkpoints of a run, the newest last."""
+    return sorted(path for path in folder.glob("step-*.pt") if _NAME.fullmatch(path.name))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, UnpicklingError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,65 @@
+"""A model measured and looked at while it learns, by the predictor that users get."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from geoloupe.datasets.examples import Example, Examples
+from geoloupe.files.picture import limits_of, visible, write_picture
+from geoloupe.imagery.grid import Grid, Window
+from geoloupe.imagery.image import Image
+from geoloupe.inference.model import Model
+from geoloupe.inference.predictor import Predictor
+from geoloupe.metrics.protocols import Protocol
+
+_SHOWN = 64  # LR pixels along a side of the picture at most
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """Images that a model is measured on, and how."""
+
+    examples: Examples
+    protocol: Protocol
+
+    def measure(self, model: Model, device: str) -> dict[str, float]:
+        """Give the protocol's means over all images."""
+        predictor = Predictor.of(model, device=device)
+        rows = []
+        for example in self.examples:
+            sr = predictor.predict(example.lr, example.guide)
+            rows.append(self.protocol.score(sr, example.hr, self.examples.scale))
+        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+    def show(self, model: Model, device: str, path: Path) -> None:
+        """Draw the middle of the first image: its LR pixels, the model's answer, the truth."""
+        example = _middle(self.examples[0], self.examples.scale)
+        sr = Predictor.of(model, device=device).predict(example.lr, example.guide)
+        scale, hr = self.examples.scale, example.hr.in_unit()
+        pixels = example.lr.in_unit().values.repeat(scale, axis=1).repeat(scale, axis=2)
+        values = np.concatenate([pixels, sr.values, hr.values], axis=2)
+        height, width = values.shape[1:]
+        shown = Image.of(
+            values,
+            radiometry=hr.radiometry,
+            bands=hr.bands,
+            grid=Grid(crs=None, height=height, width=width),
+        ).select(visible(hr.bands))
+        limits = limits_of(hr.select(visible(hr.bands)))
+        path.parent.mkdir(exist_ok=True)
+        write_picture(path, shown, limits, overwrite=True)
+
+
+def _middle(example: Example, scale: int) -> Example:
+    grid = example.lr.grid
+    height, width = min(grid.height, _SHOWN), min(grid.width, _SHOWN)
+    top, left = (grid.height - height) // 2, (grid.width - width) // 2
+    window = Window(top=top, left=left, height=height, width=width)
+    guide = example.guide
+    return replace(
+        example,
+        lr=example.lr.crop(window),
+        hr=example.hr.crop(window.finer(scale)),
+        guide=None if guide is None else guide.crop(window.finer(scale)),
+    )
