@@ -1,6 +1,7 @@
 """`geoloupe upscale` and `geoloupe assemble`: scenes become finer ones."""
 
 import json
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,11 +51,12 @@ Preview = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say what is decided and done.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")]
 Assignments = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", help="More: scale=2 (for bicubic), tile=128, range=0,4095, precision=bf16."
+        "--set", help="More: scale=2, tile=128, range=0,4095, precision=bf16, ensemble=true."
     ),
 ]
 
@@ -74,10 +76,14 @@ def upscale(
     preview: Preview = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     overwrite: Overwrite = False,
     assignments: Assignments = None,
 ) -> None:
     """Enlarge scenes; place, bands, nodata and tags are kept. Stopped, it can be run again."""
+    if verbose:
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger("geoloupe").setLevel(logging.INFO)
     named = {
         **{"bands": bands, "guide": guide, "memory": memory},
         **{"shard": shard, "cluster": cluster, "workers": workers},

@@ -4,6 +4,7 @@ Across first, then down, as tiles are blended within a block: so the result does
 where one block ends and the next begins.
 """
 
+import logging
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from geoloupe.inference.blend import faded_across, faded_down
 from geoloupe.inference.job import Job
 from geoloupe.inference.plan import Block, Plan
 from geoloupe.inference.scene import stored
+
+_log = logging.getLogger(__name__)
 
 
 def assemble(job: Job, plan: Plan, layout: Layout, target: Path, *, overwrite: bool) -> int:
@@ -30,6 +33,7 @@ def assemble(job: Job, plan: Plan, layout: Layout, target: Path, *, overwrite: b
                 canvas.put_across(left, right)
         for upper, lower in pairwise(plan.blocks):
             canvas.put_down(upper, lower)
+        _log.info("%s: all blocks are done; writing and reading back", target)
         publish_planes(planes, target, overwrite=overwrite)
         empty = sum(job.empty(block) for row in plan.blocks for block in row)
     job.remove()

@@ -4,6 +4,7 @@ Each thread computes whole blocks and its share of the processor alone. A block'
 not depend on how many cores there are.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,8 @@ from geoloupe.inference.job import Job
 from geoloupe.inference.memory import available, peak_of
 from geoloupe.inference.plan import Block, Plan
 from geoloupe.inference.scene import Progress, Scene
+
+_log = logging.getLogger(__name__)
 
 _SHARE = 0.6  # of the free memory that is taken unless a person says otherwise
 _COPIES = 3  # of a block in memory at most, while it is finished and written
@@ -40,7 +43,8 @@ def compute_blocks(
     if len(blocks) == 1:
         work(blocks[0])
         return
-    threads, _ = thread_count(scene, blocks, memory)
+    threads, need = thread_count(scene, blocks, memory)
+    _log.info("%s blocks at once, each of some %.2f GB", threads, need / 1e9)
     left = _in_threads(work, blocks, threads)
     for block in left:
         work(block)

@@ -1,5 +1,6 @@
 """The main job: a scene, a model and a few choices become a new file."""
 
+import logging
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class UpscaleSettings(Choices):
         if self.shard is not None:
             parse_shard(self.shard)
 
+
+_log = logging.getLogger(__name__)
 
 # What decides how a result is computed, but not what it is.
 _ONLY_HOW = ("memory", "shard", "cluster", "workers", "device")
@@ -183,8 +186,27 @@ def prepare(
         plan=plan,
         layout=layout,
     )
+    _tell(scene, loaded)
     facts = _job_facts(path, model, loaded, chosen, scene)
     return Prepared(scene=scene, model=loaded, target=target, job=facts)
+
+
+def _tell(scene: Scene, model: Model) -> None:
+    """Log what was decided, for those who ask."""
+    source, plan, radiometry = scene.source, scene.plan, scene.source.radiometry
+    names = [band.name or str(number) for number, band in enumerate(source.bands, start=1)]
+    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    low, high = radiometry.low, radiometry.high
+    ranges = {f"{a:g} to {b:g}" for a, b in zip(low, high, strict=True)}
+    nodata = "none" if radiometry.nodata is None else f"{radiometry.nodata:g}"
+    _log.info("%s: %s x %s pixels", source.name, source.grid.width, source.grid.height)
+    _log.info("  bands %s; %s, nodata %s", shown, radiometry.dtype, nodata)
+    _log.info("  dark to bright is %s", " or ".join(sorted(ranges)[:4]))
+    _log.info("%s: %s on %s", model.card.name, model.digest, scene.predictor.device)
+    _log.info(
+        "  %s tiles of %s pixels, %s thrown away on each side, in %s blocks",
+        *(plan.count, plan.tile, plan.margin, sum(len(row) for row in plan.blocks)),
+    )
 
 
 def parse_shard(text: str) -> tuple[int, int]:

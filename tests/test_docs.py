@@ -1,0 +1,39 @@
+"""The commands of the documents work as they are written, one after the other."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = ["scenes.md"]
+
+
+def commands(page: str) -> list[str]:
+    """List the lines of the blocks that are marked as `sh`."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_works_as_it_is_written(page: str, tmp_path: Path) -> None:
+    found = commands(page)
+    assert len(found) > 5
+    for command in found:
+        words = shlex.split(command)
+        if words[0] == "geoloupe":
+            words = [sys.executable, "-m", "geoloupe", *words[1:]]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert (tmp_path / "shared.tif").read_bytes() == (tmp_path / "cluster.tif").read_bytes()
+    assert not list(tmp_path.glob(".*.work"))
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_links_lead_somewhere(page: str) -> None:
+    text = (DOCS / page).read_text()
+    for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", text):
+        assert (DOCS / target).exists(), f"{page} links to {target}"
