@@ -1,5 +1,6 @@
 """A run: a recipe becomes a folder with a log, checkpoints, pictures and at last a model."""
 
+import logging
 import os
 import platform
 import subprocess
@@ -216,16 +217,21 @@ def _begin(recipe: Recipe, folder: Path, *, resume: bool) -> None:
 
 
 def _fabric(recipe: Recipe, hardware: Hardware) -> Any:
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what it is given
     try:
         from lightning_fabric import Fabric
     except ImportError:
         raise InputError("training needs more packages: pip install 'geoloupe[train]'") from None
-    several = hardware.nodes > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1
+    devices, nodes = hardware.devices, hardware.nodes
+    if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun has started this and its siblings
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+        nodes = int(os.environ["WORLD_SIZE"]) // devices
+    devices = 1 if devices == "auto" else devices
     fabric = Fabric(
         accelerator=hardware.accelerator,
-        devices=hardware.devices if hardware.devices != "auto" or several else 1,
-        num_nodes=hardware.nodes,
-        strategy="ddp" if several or hardware.devices not in (1, "auto") else "auto",
+        devices=devices,
+        num_nodes=nodes,
+        strategy="auto" if (devices, nodes) == (1, 1) else "ddp",
         precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
     )
     fabric.launch()

@@ -1,0 +1,29 @@
+"""Prepared data sets of drawn scenes, for tests of training."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from geoloupe.datasets.prepare import prepare
+from geoloupe.datasets.sample import sample_scene
+from geoloupe.files.product import write_image
+from geoloupe.imagery.grid import Window
+
+SIDE = 96
+
+
+def draw(folder: Path, count: int = 6) -> Path:
+    """Write drawn scenes of red, green and blue as a person's folder of images."""
+    folder.mkdir(parents=True)
+    for seed in range(count):
+        image = sample_scene(128, seed=seed).select([0, 1, 2])
+        image = image.crop(Window(top=32, left=0, height=SIDE, width=SIDE))
+        image = replace(image, radiometry=replace(image.radiometry, high=(5000.0,)))
+        write_image(folder / f"scene{seed}.tif", image)
+    return folder
+
+
+def prepared(folder: Path, count: int = 6) -> Path:
+    """Prepare such a folder."""
+    target = folder / "prepared"
+    prepare("folder", draw(folder / "images", count), target)
+    return target

@@ -1,0 +1,71 @@
+"""Loss terms against their formulas, and the learning rate against its curve."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from geoloupe.networks import build
+from geoloupe.training.losses import (
+    LossSettings,
+    Objective,
+    ratio_difference,
+    spatial_variation,
+    spectral_variation,
+)
+from geoloupe.training.schedule import ScheduleSettings
+
+
+def test_variations_are_those_of_sspsr() -> None:
+    torch.manual_seed(0)
+    image = torch.rand(3, 5, 6, 7, dtype=torch.float64)
+    values = image.numpy()
+    down, across, through = (np.diff(values, axis=axis) ** 2 for axis in (2, 3, 1))
+    spatial = (down.sum() / down[0].size + across.sum() / across[0].size) / 3
+    spectral = 2 * (through.sum() / through[0].size) / 3
+    assert spatial_variation(image).item() == pytest.approx(spatial, rel=1e-12)
+    assert spectral_variation(image).item() == pytest.approx(spectral, rel=1e-12)
+
+
+def test_a_ratio_does_not_see_brightness_but_colour() -> None:
+    torch.manual_seed(0)
+    hr = torch.rand(2, 4, 5, 5) + 0.1
+    assert ratio_difference(0.5 * hr, hr, ()).item() < 1e-6
+    other = hr.clone()
+    other[:, 3] *= 2
+    assert ratio_difference(other, hr, ((1, 2),)).item() == 0
+    assert ratio_difference(other, hr, ((1, 4),)).item() > 0.05
+    assert ratio_difference(torch.zeros(1, 2, 3, 3), torch.zeros(1, 2, 3, 3), ()).item() == 0
+
+
+def test_all_stages_are_learned_from() -> None:
+    network = build("tsfnet", scale=2, features=8)
+    lr, hr = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 16, 16)
+    objective = Objective.of(network, LossSettings(), None)
+    stages = network.stages(lr)
+    assert len(stages) == 2
+    wanted = sum((stage - hr).abs().mean().item() for stage in stages)
+    assert objective(lr, hr).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_some_bands_a_step_are_enough_for_mulsr_and_too_few_for_others() -> None:
+    network = build("mulsr", scale=2, features=4)
+    objective = Objective.of(network, LossSettings(), 2)
+    torch.manual_seed(3)
+    loss = objective(torch.rand(1, 5, 4, 4), torch.rand(1, 5, 8, 8), torch.rand(1, 3, 8, 8))
+    loss.backward()
+    assert loss.item() > 0
+    with pytest.raises(ValueError, match="HSENet learns all bands at once"):
+        Objective.of(build("hsenet", features=8, modules=1), LossSettings(), 2)
+
+
+def test_the_rate_follows_epochs_steps_or_a_cosine() -> None:
+    epochs = ScheduleSettings(epochs=10, milestones=(4, 8), factor=0.1)
+    assert epochs.length(7) == 70
+    shares = [epochs.share(step, 7) for step in (0, 27, 28, 55, 56, 69)]
+    assert shares == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+    cosine = ScheduleSettings(steps=100, shape="cosine", warmup=10, last=0.2)
+    assert cosine.share(4, 1) == pytest.approx(0.5 * (0.2 + 0.4 * (1 + math.cos(math.pi * 0.04))))
+    assert cosine.share(50, 1) == pytest.approx(0.6)
+    assert cosine.share(99, 1) == pytest.approx(0.2, abs=1e-3)

@@ -1,0 +1,54 @@
+"""Recipes: strict, complete, and the same when written and read again."""
+
+from pathlib import Path
+
+import pytest
+
+from geoloupe.errors import InputError
+from geoloupe.networks import build
+from geoloupe.training.recipe import read_recipe, recipe_text, shipped
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_recipes_are_whole_and_fit_their_networks(name: str, tmp_path: Path) -> None:
+    recipe = read_recipe(name)
+    build(recipe.network, **recipe.settings)
+    path = tmp_path / "again.toml"
+    path.write_text(recipe_text(recipe))
+    assert read_recipe(path) == recipe
+    assert recipe_text(read_recipe(path)) == path.read_text()
+
+
+def test_changes_are_by_dotted_name() -> None:
+    changed = read_recipe("smoke", {"optimiser.rate": 0.5, "settings.blocks": 1, "batch": 3})
+    assert (changed.optimiser.rate, changed.settings["blocks"], changed.batch) == (0.5, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("optimiser.rat", 1, "did you mean 'rate'"),
+        ("optimizer.rate", 1, "did you mean 'optimiser'"),
+        ("batch", 0, "batch is 1 or more"),
+        ("batch", "many", "batch: .*integer"),
+        ("schedule.epochs", 3, "either steps or epochs"),
+        ("optimiser.ema", 1.0, "below 1"),
+        ("network", "hsnet", "did you mean 'hsenet'"),
+        ("loss.l1", 0, "one of them must count"),
+        ("batch.size", 4, "batch has no parts"),
+    ],
+)
+def test_what_is_wrong_is_said(key: str, value: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_recipe("smoke", {key: value})
+
+
+def test_a_file_that_is_no_recipe_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text("name = ")
+    with pytest.raises(InputError, match=r"a\.toml: is no TOML"):
+        read_recipe(path)
+    with pytest.raises(InputError, match=r"b\.toml: cannot be read"):
+        read_recipe(tmp_path / "b.toml")
+    with pytest.raises(InputError, match="no recipe is called 'smok'; did you mean 'smoke'"):
+        read_recipe("smok")

@@ -1,0 +1,153 @@
+"""Runs: they learn, they resume to the same bytes, and two processes are one with their batch."""
+
+import csv
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geoloupe.errors import InputError, RunError
+from geoloupe.evaluation.evaluate import evaluate
+from geoloupe.files.weights import read_weights
+from geoloupe.training.finetune import finetuning
+from geoloupe.training.recipe import read_recipe
+from geoloupe.training.run import Hardware, train
+from tests.training.scenes import draw, prepared
+
+pytest.importorskip("lightning_fabric")
+
+# torch.jit, which TensorBoard's writer loads, warns of its own old parts.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+CPU = Hardware(accelerator="cpu")
+SHORT: dict[str, Any] = {
+    "settings.features": 4,
+    "settings.blocks": 1,
+    "schedule.steps": 120,
+    "validation.every": 50,
+    "batch": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared data set of drawn scenes."""
+    return prepared(tmp_path_factory.mktemp("data"))
+
+
+def short(data: Path, **more: Any) -> Any:
+    """Make a recipe of a few seconds."""
+    return read_recipe("smoke", {**SHORT, "data.set": str(data), **more})
+
+
+def rows(path: Path) -> list[list[str]]:
+    """Read a log without its speeds."""
+    with path.open() as file:
+        return [row[:3] for row in csv.reader(file)]
+
+
+def test_the_smoke_recipe_beats_interpolation(data: Path, tmp_path: Path) -> None:
+    done = train(read_recipe("smoke", {"data.set": str(data)}), tmp_path / "run", hardware=CPU)
+    found = evaluate((done.model, "bicubic"), f"{data}:test", scale=2)
+    scores = {summary.model: summary.mean["psnr"] for summary in found.summaries()}
+    assert scores["smoke"] > scores["bicubic"] + 0.3
+    card, _ = read_weights(done.model)
+    assert card.training is not None
+    assert card.training.steps in {200, 400}
+    assert card.bands is None
+    assert len(list((tmp_path / "run" / "pictures").glob("*.png"))) == 2
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing stopped."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    train(short(data), folder, hardware=CPU)
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_and_resumed_it_ends_in_the_same_bytes(
+    data: Path, whole: Path, tmp_path: Path, seed: int
+) -> None:
+    folder, moments = tmp_path / "run", random.Random(seed)
+    command = [sys.executable, "-m", "tests.training.slowly", str(data), str(folder)]
+    for _ in range(3):
+        child = subprocess.Popen(command)
+        began = time.monotonic()
+        while not list((folder / "checkpoints").glob("step-*.pt")) and child.poll() is None:
+            assert time.monotonic() - began < 120
+            time.sleep(0.02)
+        time.sleep(moments.uniform(0, 1.5))
+        child.kill()
+        child.wait()
+    train(short(data), folder, resume=True, hardware=CPU)
+    assert rows(folder / "steps.csv") == rows(whole / "steps.csv")
+    assert rows(folder / "validation.csv") == rows(whole / "validation.csv")
+    one, other = (read_weights(run / "model")[1] for run in (folder, whole))
+    assert all((one[name] == other[name]).all() for name in one)
+    assert not list(folder.rglob("*.part*"))
+
+
+def test_two_processes_learn_what_one_does(data: Path, whole: Path, tmp_path: Path) -> None:
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    script = ["-m", "tests.training.slowly", str(data), str(tmp_path / "run"), "fast"]
+    subprocess.run([sys.executable, *command, *script], check=True, capture_output=True)
+    for name in ("steps.csv", "validation.csv"):
+        one, two = (rows(run / name)[1:] for run in (whole, tmp_path / "run"))
+        assert [row[0] for row in one] == [row[0] for row in two]
+        for alone, together in zip(one, two, strict=True):
+            assert float(alone[1]) == pytest.approx(float(together[1]), rel=1e-4)
+
+
+def test_a_run_is_never_mixed_with_another(data: Path, whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds a run already; add --resume"):
+        train(short(data), whole, hardware=CPU)
+    with pytest.raises(InputError, match="a run of another recipe"):
+        train(short(data, seed=1), whole, resume=True, hardware=CPU)
+    with pytest.raises(InputError, match="holds no run"):
+        train(short(data), tmp_path / "none", resume=True, hardware=CPU)
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(InputError, match="is not empty"):
+        train(short(data), tmp_path, hardware=CPU)
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    data: Path, whole: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(short(data), folder, hardware=CPU, progress=stop_at(110))
+    kept = sorted((folder / "checkpoints").glob("*.pt"))
+    assert len(kept) == 2
+    kept[-1].write_bytes(kept[-1].read_bytes()[:1000])
+    train(short(data), folder, resume=True, hardware=CPU)
+    assert rows(folder / "steps.csv") == rows(whole / "steps.csv")
+
+
+def stop_at(step: int) -> Any:
+    """Make a progress function that stops training there, as Ctrl+C does."""
+
+    def progress(done: int, count: int) -> None:
+        if done == step:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_a_loss_that_is_no_number_ends_the_run(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"lower optimiser\.rate"):
+        train(short(data, **{"optimiser.rate": 1e30}), tmp_path / "run", hardware=CPU)
+
+
+def test_finetuning_begins_where_the_model_is(data: Path, whole: Path, tmp_path: Path) -> None:
+    images = draw(tmp_path / "mine", 4)
+    changes = {"schedule.steps": 20, "validation.every": 10, "patches.size": 16, "batch": 2}
+    recipe = finetuning(str(whole / "model"), images, changes)
+    assert (tmp_path / "mine-prepared" / "dataset.json").is_file()
+    done = train(recipe, tmp_path / "run", hardware=CPU)
+    before = evaluate((whole / "model",), f"{tmp_path / 'mine-prepared'}:val").summaries()[0]
+    assert done.scores["psnr"] == pytest.approx(before.mean["psnr"], abs=0.5)
