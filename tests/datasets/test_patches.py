@@ -1,5 +1,6 @@
 """Training samples: each decided by its number, its images changed alike, holes kept out."""
 
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -67,6 +68,19 @@ def test_a_sample_is_decided_by_its_number_alone(folder: Prepared) -> None:
     assert len({sample["lr"].numpy().tobytes() for sample in expected}) == 40
 
 
+@pytest.fixture
+def child_signals() -> Iterator[None]:
+    """Take back the handler of SIGCHLD that PyTorch sets for good when it starts workers.
+
+    Where other libraries have set up a small stack for signals, and the processor keeps matrices
+    in its registers, the kernel kills a process that has a handler: the two do not fit the stack.
+    """
+    before = signal.getsignal(signal.SIGCHLD)
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
+@pytest.mark.usefixtures("child_signals")
 def test_workers_give_the_samples_that_are_given_without(folder: Prepared) -> None:
     data = patches(folder, recipe=DN)
     loaded = list(DataLoader(data, batch_size=2, num_workers=2))

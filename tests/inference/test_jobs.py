@@ -188,7 +188,8 @@ def test_shards_are_put_together(scene: Path, whole: bytes) -> None:
     with pytest.raises(InputError, match=r"blocks are missing; run the shards"):
         finish(target)
     last = geoloupe.upscale(scene, target, shard="3/3", **OPTIONS)
-    assert last.complete
+    assert (last.complete, last.pending) == (False, 0)
+    assert finish(target).complete
     assert target.read_bytes() == whole
 
 

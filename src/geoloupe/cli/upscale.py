@@ -164,10 +164,9 @@ def report(result: "Upscaled") -> None:
     empty = f", {result.skipped} of them without data" if result.skipped else ""
     typer.echo(str(result.path))
     if not result.complete:
-        typer.echo(
-            f"  the shard is done; {result.pending} blocks of others are missing. When all are "
-            f"done: geoloupe assemble {result.path}"
-        )
+        others = f"{result.pending} blocks of others are missing; when all are done"
+        rest = others if result.pending else "and so are all others"
+        typer.echo(f"  the shard is done, {rest}: geoloupe assemble {result.path}")
         return
     typer.echo(f"  {size}, {bands} band{'s' * (bands != 1)} of {dtype}")
     typer.echo(f"  {result.model} x{result.scale}; {low:g} to {high:g} is dark to bright")

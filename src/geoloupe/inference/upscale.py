@@ -66,7 +66,7 @@ class Upscaled:
     scale: int
     layout: Layout
     plan: Plan
-    complete: bool  # False: a shard is done, and blocks of others are missing
+    complete: bool  # False: a shard is done, and the result is to be assembled
     pending: int  # blocks that are missing
     skipped: int  # tiles without data
     seconds: float
@@ -118,10 +118,12 @@ def upscale(
             _compute(ready, job, chosen, progress or _silent)
             pending = len(job.pending(plan))
             skipped = 0
-            if not pending:
+            whole = not pending and chosen.shard is None
+            if whole:
                 skipped = assemble(job, plan, layout, ready.target, overwrite=overwrite)
         except BaseException:
-            job.remove_if_idle()
+            if chosen.shard is None:  # else others may have begun in that folder
+                job.remove_if_idle()
             raise
     return Upscaled(
         path=ready.target,
@@ -129,7 +131,7 @@ def upscale(
         scale=ready.scene.predictor.signature.scale,
         layout=layout,
         plan=plan,
-        complete=not pending,
+        complete=whole,
         pending=pending,
         skipped=skipped,
         seconds=time.monotonic() - started,

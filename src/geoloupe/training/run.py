@@ -214,6 +214,8 @@ def _begin(recipe: Recipe, folder: Path, *, resume: bool) -> None:
         raise InputError(f"{folder}: holds a run already; add --resume, or name another folder")
     if path.read_text(encoding="utf-8") != text:
         raise InputError(f"{folder}: holds a run of another recipe; see its {RECIPE_FILE}")
+    for part in folder.rglob(".*.part*"):
+        part.unlink(missing_ok=True)  # of what was being written when the run was killed
 
 
 def _fabric(recipe: Recipe, hardware: Hardware) -> Any:
