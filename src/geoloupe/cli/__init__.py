@@ -12,6 +12,7 @@ from geoloupe.cli.convert import convert
 from geoloupe.cli.degrade import degrade
 from geoloupe.cli.demo import demo
 from geoloupe.cli.evaluate import evaluate
+from geoloupe.cli.models import models
 from geoloupe.cli.networks import networks
 from geoloupe.cli.picture import picture
 from geoloupe.cli.prepare import prepare
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 for command in (
     *(upscale, assemble, picture, degrade, prepare, train, finetune, evaluate),
-    *(demo, networks, convert),
+    *(models, demo, networks, convert),
 ):
     app.command()(command)
 

@@ -32,6 +32,9 @@ def evaluate(
         typer.Option("-o", "--output", help="A folder for the tables; else evaluation/."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace old tables.")] = False,
+    cards: Annotated[
+        bool, typer.Option("--cards", help="Write the means into the cards of the weights.")
+    ] = False,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
@@ -41,6 +44,7 @@ def evaluate(
 ) -> None:
     """Measure models image by image; write tables and print the means."""
     from geoloupe.cli.progress import progress_bar
+    from geoloupe.evaluation.cards import record
     from geoloupe.evaluation.evaluate import evaluate as run
     from geoloupe.evaluation.tables import FILES, write_tables
     from geoloupe.files.publish import check_folder
@@ -55,6 +59,9 @@ def evaluate(
         result = run(models, data, progress=progress, **options)
     write_tables(result, folder, overwrite=overwrite)
     _print(result)
+    for name in models if cards else ():
+        if Path(name).is_dir():
+            record(result, Path(name))
     typer.echo(f"\nEvery number: {folder}/images.csv, classes.csv, summary.csv, summary.json")
 
 

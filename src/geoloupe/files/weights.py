@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from safetensors import SafetensorError, numpy
 
-from geoloupe.errors import InputError
+from geoloupe.errors import InputError, RunError
+from geoloupe.files.publish import check_folder, publish
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "card.json"
@@ -105,6 +106,24 @@ def read_weights(path: Path) -> tuple[Card, dict[str, Array]]:
     except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
         why = ascii(str(error))[1:-1][:200]  # quotes the file, which may hold terminal escapes
         raise InputError(f"{file}: corrupt weights ({why})") from None
+
+
+def write_weights(
+    folder: Path, card: Card, tensors: Mapping[str, Array], *, overwrite: bool = False
+) -> None:
+    """Write a folder of weights, each file whole or absent."""
+    check_folder(folder, (WEIGHTS_FILE, CARD_FILE), overwrite=overwrite)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot make this folder ({error.strerror})") from None
+    try:
+        with publish(folder / WEIGHTS_FILE, overwrite=overwrite) as part:
+            part.write_bytes(weights_bytes(card, tensors))
+        with publish(folder / CARD_FILE, overwrite=overwrite) as part:
+            part.write_bytes(card_bytes(card))
+    except OSError as error:
+        raise RunError(f"{folder}: could not be written ({error.strerror})") from None
 
 
 def weights_bytes(card: Card, tensors: Mapping[str, Array]) -> bytes:

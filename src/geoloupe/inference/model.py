@@ -13,17 +13,17 @@ from pydantic import JsonValue
 from torch import Tensor, nn
 
 from geoloupe import catalog
-from geoloupe.errors import InputError, RunError
-from geoloupe.files.publish import check_folder, publish
+from geoloupe.errors import InputError
+from geoloupe.files.publish import check_folder
 from geoloupe.files.weights import (
     CARD_FILE,
     WEIGHTS_FILE,
     Array,
     Card,
-    card_bytes,
     read_weights,
-    weights_bytes,
+    write_weights,
 )
+from geoloupe.inference.shipped import shipped
 from geoloupe.networks import build, network_class
 from geoloupe.networks.name_table import shown
 from geoloupe.networks.published import agree, expected_state
@@ -71,27 +71,23 @@ def load(name_or_path: str | Path, **settings: Any) -> Model:
     path = Path(name_or_path)
     if path.exists():
         return _with_weights(path, settings)
+    if name in shipped():
+        return _with_weights(shipped()[name], settings)
     if path.suffix or len(path.parts) > 1:
         raise InputError(f"{path}: no such file or folder of weights")
-    raise InputError.unknown("model or weights folder", name, catalog.names("network"))
+    known = [*shipped(), *catalog.names("network")]
+    raise InputError.unknown("model or weights folder", name, known)
 
 
-def save(model: Model, folder: Path, *, overwrite: bool = False) -> None:
-    """Write a model as a folder of weights, each file whole or absent."""
-    refuse_target(folder, overwrite=overwrite)
+def save(model: Model, folder: Path, *, half: bool = False, overwrite: bool = False) -> None:
+    """Write a model as a folder of weights, each file whole or absent; `half` takes 16 bits."""
     state = cast("nn.Module", model.network).state_dict()
-    tensors = {name: tensor.cpu().contiguous().numpy() for name, tensor in state.items()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot make this folder ({error.strerror})") from None
-    try:
-        with publish(folder / WEIGHTS_FILE, overwrite=overwrite) as part:
-            part.write_bytes(weights_bytes(model.card, tensors))
-        with publish(folder / CARD_FILE, overwrite=overwrite) as part:
-            part.write_bytes(card_bytes(model.card))
-    except OSError as error:
-        raise RunError(f"{folder}: could not be written ({error.strerror})") from None
+    tensors = {
+        name: (tensor.half() if half and tensor.is_floating_point() else tensor).cpu().contiguous()
+        for name, tensor in state.items()
+    }
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    write_weights(folder, model.card, arrays, overwrite=overwrite)
 
 
 def refuse_target(folder: Path, *, overwrite: bool = False) -> None:
@@ -163,7 +159,8 @@ def _refuse_other_kind(name: str, array: Array, wanted: Tensor) -> None:
             f"{shown([name])} has shape {array.shape}, but the card's settings make "
             f"{tuple(wanted.shape)}"
         )
-    if str(array.dtype) != str(wanted.dtype).removeprefix("torch."):
+    stored, needed = str(array.dtype), str(wanted.dtype).removeprefix("torch.")
+    if stored != needed and (stored, needed) != ("float16", "float32"):
         raise InputError(f"{shown([name])} holds {array.dtype}, not {wanted.dtype}")
     if not np.isfinite(array).all():
         raise InputError(f"{shown([name])} holds NaN or infinity")

@@ -1,0 +1,91 @@
+"""`geoloupe models`: trained models, and the card of one."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geoloupe.cli.tables import print_table
+from geoloupe.errors import InputError
+
+if TYPE_CHECKING:
+    from geoloupe.files.weights import Card
+
+
+def models(
+    name: Annotated[
+        str | None, typer.Argument(help="A shipped model, or a folder of weights.")
+    ] = None,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write a copy into this new folder.")
+    ] = None,
+    half: Annotated[
+        bool, typer.Option("--half", help="Store the copy's numbers in 16 bits.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+) -> None:
+    """List the models that come with the program, or show the card of one."""
+    from geoloupe.files.weights import read_weights
+    from geoloupe.inference.model import load, save
+    from geoloupe.inference.shipped import shipped
+
+    if name is None:
+        cards = {key: read_weights(folder)[0] for key, folder in shipped().items()}
+        if as_json:
+            told = {key: card.model_dump(mode="json") for key, card in cards.items()}
+            typer.echo(json.dumps(told, indent=2))
+        else:
+            _print_list(cards)
+        return
+    model = load(name)
+    if not model.has_weights:
+        raise InputError(f"{name}: has no weights, so it has no card; see geoloupe networks {name}")
+    if output is not None:
+        save(model, output, half=half)
+        typer.echo(str(output))
+        return
+    if as_json:
+        typer.echo(model.card.model_dump_json(indent=2))
+    else:
+        _print_card(model.card, model.digest)
+
+
+def _print_list(cards: "dict[str, Card]") -> None:
+    rows = []
+    for name, card in cards.items():
+        best = card.scores[0] if card.scores else None
+        gain = ""
+        if best is not None and "psnr" in best.values and "psnr" in best.bicubic:
+            gain = f"{best.values['psnr'] - best.bicubic['psnr']:+.2f} dB on {best.data}"
+        bands = ", ".join(card.bands) if card.bands else "any"
+        rows.append([name, card.network, f"x{card.settings.get('scale')}", bands, gain])
+    print_table(["name", "network", "factor", "bands", "over bicubic"], rows)
+    typer.echo("\ngeoloupe models NAME shows its card.")
+
+
+def _print_card(card: "Card", digest: str) -> None:
+    facts: list[tuple[str, object]] = [
+        ("network", f"{card.network}, {json.dumps(card.settings)}"),
+        ("bands", ", ".join(card.bands) if card.bands else "any"),
+        ("about", card.notes),
+        ("not for", card.not_for),
+        ("trained on", card.trained_on),
+        ("licence", card.licence),
+        ("digest", digest),
+    ]
+    if card.training is not None:
+        made = card.training
+        text = f"{made.recipe}, {made.steps:,} steps, {made.hours:.2f} h on {made.hardware}"
+        facts += [("training", text), ("version", f"{made.version} {made.commit or ''}")]
+    if card.origin is not None:
+        facts.append(("made from", f"{card.origin.file}, sha256 {card.origin.sha256}"))
+    print_table([card.name, ""], [[key, str(text)] for key, text in facts if text])
+    for score in card.scores:
+        typer.echo(f"\n{score.data}, x{score.scale}, protocol {score.protocol}")
+        rows = [
+            [metric, f"{value:.4f}", f"{score.bicubic.get(metric, float('nan')):.4f}"]
+            for metric, value in score.values.items()
+        ]
+        print_table(["", card.name, "bicubic"], rows, numbers={card.name, "bicubic"})
