@@ -84,7 +84,7 @@ class Loupe(nn.Module):
         self.signature = Signature(
             scale=settings.scale,
             bands=None,
-            tile=256,
+            tile=384,
             margin=2 * settings.blocks + 3,
             reach="local",
         )

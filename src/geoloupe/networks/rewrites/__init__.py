@@ -22,6 +22,8 @@ TABLE = {
     f"{_NETWORKS}.hsenet:BasicModule": f"{_HERE}.hsenet:LeanBasicModule",
     f"{_NETWORKS}.hsenet:SingleScale": f"{_HERE}.hsenet:LeanSingleScale",
     f"{_NETWORKS}.hsenet:NonLocal": f"{_HERE}.hsenet:BlockedNonLocal",
+    f"{_NETWORKS}.loupe:Differences": f"{_HERE}.loupe:FixedDifferences",
+    f"{_NETWORKS}.loupe:LoupeBlock": f"{_HERE}.loupe:LeanBlock",
     f"{_NETWORKS}.mulsr:CrossFusion": f"{_HERE}.mulsr:FlatFusion",
     f"{_NETWORKS}.mulsr:Unit": f"{_HERE}.mulsr:LeanUnit",
     f"{_NETWORKS}.mulsr:MulSR": f"{_HERE}.mulsr:merge_last",

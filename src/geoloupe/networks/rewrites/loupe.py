@@ -1,0 +1,35 @@
+"""Loupe for inference: blocks that write over their own maps, filters made once."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from geoloupe.networks.loupe import Differences, LoupeBlock
+from geoloupe.networks.rewrites.residual import add_onto
+
+
+class LeanBlock(nn.Module):
+    """`LoupeBlock` without maps of its own (N,F,H,W)."""
+
+    def __init__(self, plain: LoupeBlock) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = plain.conv1, plain.conv2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return add_onto(x, self.conv2(self.conv1(x).relu_()))
+
+
+class FixedDifferences(nn.Module):
+    """`Differences` whose filters are centred once (N,3,H,W) -> (N,F,H,W)."""
+
+    def __init__(self, plain: Differences) -> None:
+        super().__init__()
+        weight = plain.weight
+        self.conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, bias=False)
+        with torch.no_grad():
+            self.conv.weight.copy_(weight - weight.mean((2, 3), keepdim=True))
+        self.conv.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.conv(F.pad(x, (1, 1, 1, 1), "replicate"))
+        return found
