@@ -24,7 +24,10 @@ Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="The new file, .tif or .png; a folder for several."),
 ]
-ModelName = Annotated[str, typer.Option(help="A weights file or folder, or bicubic.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option(help="A shipped model, weights, or bicubic; else loupe-x4, or -x2 by scale=2."),
+]
 Bands = Annotated[
     str | None, typer.Option(help="By number, name or wavelength: 3,2,1 or red,green,865nm.")
 ]
@@ -65,7 +68,7 @@ def upscale(
     scenes: Scenes,
     *,
     output: Output = None,
-    model: ModelName = "bicubic",
+    model: ModelName = None,
     bands: Bands = None,
     guide: Guide = None,
     memory: Memory = None,

@@ -38,7 +38,7 @@ _NODATA = ("_FillValue", "missing_value", "nodata")
 def upscale_array(
     array: "DataArray",
     *,
-    model: str | Path | Model = "bicubic",
+    model: str | Path | Model | None = None,
     guide: "DataArray | None" = None,
     **options: Any,
 ) -> "DataArray":

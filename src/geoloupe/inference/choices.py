@@ -9,7 +9,7 @@ from geoloupe.errors import InputError
 from geoloupe.files.planes import Layout
 from geoloupe.files.source import Source
 from geoloupe.inference.bands import choose_bands
-from geoloupe.inference.model import Model, load
+from geoloupe.inference.model import Model, default_model, load
 from geoloupe.inference.plan import Plan
 from geoloupe.inference.predictor import Engine, Precision, Predictor
 
@@ -20,7 +20,7 @@ SourceT = TypeVar("SourceT", bound=Source)
 class Choices:
     """What decides the numbers of a result, besides the scene and the model."""
 
-    scale: int | None = None  # for a model without weights; others have theirs
+    scale: int | None = None  # None: the model's; of ours and of interpolation, 4
     bands: str | tuple[str | int, ...] | None = None  # numbers from 1, names or wavelengths
     tile: int | None = None  # None: the model's own, which belongs to its answer
     range: tuple[float, float] | None = None  # stored values that a network sees as 0 and 1
@@ -36,9 +36,11 @@ class Choices:
             raise ValueError(f"range must rise, but {self.range[0]:g} to {self.range[1]:g} do not")
 
 
-def load_chosen(model: str | Path | Model, choices: Choices) -> Model:
-    """Load a model for the factor that was asked for."""
+def load_chosen(model: str | Path | Model | None, choices: Choices) -> Model:
+    """Load a model for the factor that was asked for; None is ours."""
     scale = choices.scale
+    if model is None:
+        model = default_model(scale)
     if not isinstance(model, Model):
         return load(model) if scale is None else load(model, scale=scale)
     has = model.network.signature.scale

@@ -63,6 +63,12 @@ class Model:
         return self.network.signature.margin if margin is None else margin
 
 
+def default_model(scale: int | None) -> str:
+    """Name the shipped model of a factor, or interpolation where none ships; no factor means 4."""
+    name = f"loupe-x{scale or 4}"
+    return name if name in shipped() else "bicubic"
+
+
 def load(name_or_path: str | Path, **settings: Any) -> Model:
     """Load weights from a file or a folder, or build a network that has none, by its name."""
     name = str(name_or_path)

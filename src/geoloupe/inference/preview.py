@@ -38,7 +38,7 @@ def forecast(
     path: str | Path,
     output: str | Path | None = None,
     *,
-    model: str | Path | Model = "bicubic",
+    model: str | Path | Model | None = None,
     overwrite: bool = False,
     **options: Any,
 ) -> Forecast:
@@ -76,7 +76,7 @@ def preview(
     path: str | Path,
     output: str | Path | None = None,
     *,
-    model: str | Path | Model = "bicubic",
+    model: str | Path | Model | None = None,
     overwrite: bool = False,
     **options: Any,
 ) -> Path:

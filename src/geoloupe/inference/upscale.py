@@ -96,7 +96,7 @@ def upscale(
     path: str | Path,
     output: str | Path | None = None,
     *,
-    model: str | Path | Model = "bicubic",
+    model: str | Path | Model | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     **options: Any,
@@ -158,7 +158,7 @@ def prepare(
     stack: ExitStack,
     path: str | Path,
     output: str | Path | None,
-    model: str | Path | Model,
+    model: str | Path | Model | None,
     chosen: UpscaleSettings,
     *,
     overwrite: bool,
@@ -239,7 +239,7 @@ def _compute(ready: Prepared, job: Job, chosen: UpscaleSettings, progress: Progr
 
 def _job_facts(
     path: str | Path,
-    model: str | Path | Model,
+    model: str | Path | Model | None,
     loaded: Model,
     chosen: UpscaleSettings,
     scene: Scene,
@@ -256,8 +256,15 @@ def _job_facts(
         "tiles": scene.plan.digest,
         "tags": dict(scene.layout.facts.tags),
         "blocks": sum(len(row) for row in scene.plan.blocks),
-        "call": {"path": str(path), "model": None if isinstance(model, Model) else str(model)},
+        "call": {"path": str(path), "model": _named(model, loaded)},
     }
+
+
+def _named(model: str | Path | Model | None, loaded: Model) -> str | None:
+    """Say how another process can load the model; None if it cannot."""
+    if model is None:
+        return loaded.card.name
+    return None if isinstance(model, Model) else str(model)
 
 
 def _silent(done: int, count: int) -> None:

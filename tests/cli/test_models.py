@@ -1,0 +1,90 @@
+"""Cards: what was measured is written into them, and the program shows them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geoloupe.files.weights import Card, read_weights
+from geoloupe.inference.model import Model, load, save
+from geoloupe.inference.shipped import shipped
+from geoloupe.networks import build
+from tests.training.scenes import prepared
+
+
+def geoloupe(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run the program."""
+    command = [sys.executable, "-m", "geoloupe", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A folder of fresh weights."""
+    settings = {"scale": 2, "features": 8, "blocks": 1}
+    card = Card(name="mine", network="loupe", settings=settings, not_for="maps")
+    save(Model(build("loupe", **settings), card), tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def test_what_is_measured_goes_into_the_card(weights: Path, tmp_path: Path) -> None:
+    data = prepared(tmp_path / "data", 4)
+    words = ("evaluate", "--network", f"{weights},bicubic", "--data", f"{data}:val", "--cards")
+    done = geoloupe(*words, "--scale", 2, "-o", tmp_path / "tables")
+    assert done.returncode == 0, done.stderr
+    before = read_weights(weights)[1]
+    card, tensors = read_weights(weights)
+    (score,) = card.scores
+    table = json.loads((tmp_path / "tables" / "summary.json").read_text())
+    assert score.protocol == "hsenet"
+    assert score.data == "folder:val, bi"
+    assert set(score.values) == set(score.bicubic) == {"psnr", "ssim"}
+    assert f"{score.values['psnr']:.3f}"[:5] in json.dumps(table)
+    assert all((tensors[name] == before[name]).all() for name in before)
+    # Measured again, a row is replaced and not repeated.
+    geoloupe(*words, "--scale", 2, "-o", tmp_path / "tables", "--overwrite")
+    assert len(read_weights(weights)[0].scores) == 1
+    shown = geoloupe("models", weights)
+    assert "not for" in shown.stdout
+    assert f"{score.values['psnr']:.4f}" in shown.stdout
+
+
+def test_a_copy_in_half_precision_answers_alike(weights: Path, tmp_path: Path) -> None:
+    done = geoloupe("models", weights, "--half", "-o", tmp_path / "half")
+    assert done.returncode == 0, done.stderr
+    sizes = [(folder / "model.safetensors").stat().st_size for folder in (weights, done_at(done))]
+    assert sizes[1] < 0.75 * sizes[0]
+    one, other = (load(folder).network.state_dict() for folder in (weights, tmp_path / "half"))
+    for name, tensor in one.items():
+        assert other[name].dtype == tensor.dtype
+        assert np.allclose(tensor.numpy(), other[name].numpy(), rtol=1e-3, atol=1e-6)
+    assert geoloupe("models", weights, "-o", tmp_path / "half").returncode == 2
+
+
+def done_at(done: subprocess.CompletedProcess[str]) -> Path:
+    """Read the folder that a command printed."""
+    return Path(done.stdout.strip())
+
+
+def test_shipped_models_are_listed_and_whole() -> None:
+    done = geoloupe("models", "--json")
+    told = json.loads(done.stdout)
+    assert set(told) == set(shipped())
+    for name, folder in shipped().items():
+        model = load(name)
+        assert model.card.name == name == folder.name
+        assert model.card.scores
+        assert model.card.training
+        assert model.card.licence
+        assert model.card.not_for
+    assert sum(f.stat().st_size for d in shipped().values() for f in d.iterdir()) < 16 * 2**20
+
+
+def test_networks_without_weights_have_no_card() -> None:
+    done = geoloupe("models", "bicubic")
+    assert done.returncode == 2
+    assert "has no weights, so it has no card" in done.stderr
+    assert "did you mean" in geoloupe("models", "bicubik").stderr
