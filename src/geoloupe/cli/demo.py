@@ -12,50 +12,93 @@ from geoloupe.errors import InputError
 if TYPE_CHECKING:
     from geoloupe.imagery.image import Image
 
-MODEL = "bicubic"
 SCALE = 4
 MARK = "GEOLOUPE_SAMPLE"  # the tag that tells a scene of ours from a person's
-FILES = ("scene.tif", f"scene_x{SCALE}.tif", "scene.png", f"scene_x{SCALE}.png")
+FILES = ("scene.tif", f"scene_x{SCALE}.tif", "demo.html")
+SHOWN = (250, 820, 640, 420)  # top, left, width and height of what the page shows, in fine pixels
 
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if it does not exist.")],
 ) -> None:
-    """Draw a sample scene, enlarge it, and write pictures of both."""
-    from geoloupe.datasets.sample import sample_scene
-    from geoloupe.files.facts import BandFacts, Facts
-    from geoloupe.files.picture import limits_of, visible, write_picture
-    from geoloupe.files.product import write_image
+    """Draw a sample scene, make it four times finer, and a page that compares it with the truth."""
+    from geoloupe.datasets.sample import sample_pair
+    from geoloupe.files.publish import publish_texts
     from geoloupe.inference.upscale import upscale
 
     _prepare(folder)
-    scene, result, small, large = (folder / name for name in FILES)
-    image = sample_scene()
-    facts = Facts(
-        bands=tuple(
-            BandFacts(
-                description=band.name,
-                colour=band.name,
-                imagery={"CENTRAL_WAVELENGTH_UM": f"{band.nm / 1000:g}"} if band.nm else {},
-            )
-            for band in image.bands
-        ),
-        tags={MARK: "drawn by geoloupe demo"},
-    )
-    write_image(scene, image, facts=facts, overwrite=True)
+    scene, result, page = (folder / name for name in FILES)
+    image, truth = sample_pair()
+    _write_scene(scene, image)
     with progress_bar("tiles") as progress:
-        made = upscale(scene, result, model=MODEL, scale=SCALE, overwrite=True, progress=progress)
-    colours = visible(image.bands)
-    limits = limits_of(image.select(colours))
-    for path, shown in ((small, image), (large, _read(result))):
-        write_picture(path, shown.select(colours), limits, overwrite=True)
+        made = upscale(scene, result, overwrite=True, progress=progress)
+    text = _page(image, _read(result), truth, made.model)
+    publish_texts(folder, {page.name: text}, overwrite=True)
     typer.echo(f"drew a scene of {image.grid.width} x {image.grid.height} pixels: {scene}")
     typer.echo(f"and made it {SCALE} times finer:")
     report(made)
-    typer.echo(f"pictures to look at: {small} and {large}")
-    typer.echo(
-        "No trained weights ship with geoloupe yet: this is bicubic interpolation, which enlarges "
-        "but adds no detail."
+    typer.echo(f"look at it beside interpolation and the truth, in any browser: {page}")
+
+
+def _write_scene(path: Path, image: "Image") -> None:
+    from geoloupe.files.facts import BandFacts, Facts
+    from geoloupe.files.product import write_image
+
+    bands = tuple(
+        BandFacts(
+            description=band.name,
+            colour=band.name,
+            imagery={"CENTRAL_WAVELENGTH_UM": f"{band.nm / 1000:g}"} if band.nm else {},
+        )
+        for band in image.bands
+    )
+    facts = Facts(bands=bands, tags={MARK: "drawn by geoloupe demo"})
+    write_image(path, image, facts=facts, overwrite=True)
+
+
+def _page(image: "Image", result: "Image", truth: "Image", model: str) -> str:
+    """Compare a part of the result with its LR pixels, interpolation and the truth."""
+    from geoloupe.evaluation.pages import Page, Table, Viewer, layer, render
+    from geoloupe.files.picture import limits_of, visible
+    from geoloupe.imagery.grid import Window
+    from geoloupe.inference.model import load
+    from geoloupe.inference.predictor import Predictor
+    from geoloupe.metrics.protocols import HSENET
+
+    top, left, width, height = SHOWN
+    window = Window(top=top, left=left, height=height, width=width)
+    smooth, pixels = (
+        Predictor.of(load(name, scale=SCALE)).super_resolve(image)
+        for name in ("bicubic", "nearest")
+    )
+    shown = {"as seen": pixels, "bicubic": smooth, model: result, "truth": truth}
+    parts = {name: each.crop(window) for name, each in shown.items()}
+    limits = limits_of(parts["truth"].select(visible(truth.bands)))
+    rows = []
+    for name in ("bicubic", model):
+        scores = HSENET.score(parts[name], parts["truth"], SCALE)
+        rows.append([name, f"{scores['psnr']:.2f}", f"{scores['ssim']:.4f}"])
+    metres = image.grid.pixel_size[0]
+    return render(
+        Page(
+            title="A scene, four times finer",
+            lead=f"A drawn scene of {metres:g} m pixels became one of {metres / SCALE:g} m. "
+            "Because it is drawn, the truth is known.",
+            parts=[
+                Viewer(
+                    title="Look",
+                    note="Drag the handle. All layers show the same stretch of values.",
+                    size=(width, height),
+                    layers=[layer(name, part, limits) for name, part in parts.items()],
+                ),
+                Table(
+                    title="Measured",
+                    note=f"Against the truth, in the part shown, all bands. {HSENET.describe()}.",
+                    headings=["", "PSNR, dB", "SSIM"],
+                    rows=rows,
+                ),
+            ],
+        )
     )
 
 

@@ -45,22 +45,30 @@ UTM_33N = (
 
 def sample_scene(size: int = 384, *, seed: int = 20) -> Image:
     """Draw a scene of size x size pixels: uint16 reflectance x 10000, nodata beyond a slant."""
+    return sample_pair(size, seed=seed)[0]
+
+
+def sample_pair(size: int = 384, *, seed: int = 20) -> tuple[Image, Image]:
+    """Draw a scene, and what a sensor of a quarter of its pixel's side would have seen."""
     rng = np.random.default_rng(seed)
     canvas = Canvas.blank(len(BANDS), size * FINE, pixel=PIXEL / FINE)
     _draw(canvas, rng)
     seen = canvas.values.reshape(len(BANDS), size, FINE, size, FINE).mean(axis=(2, 4))
     haze = np.array([0.012, 0.016, 0.024, 0.004], np.float32)[:, None, None]
-    seen = seen * 0.97 + haze
+    seen, truth = (values * 0.97 + haze for values in (seen, canvas.values))
     seen *= 1 + rng.normal(0, 0.006, seen.shape).astype(np.float32)  # the sensor's own noise
-    radiometry = Radiometry(dtype="uint16", high=(10_000.0,), nodata=0)
-    seen[:, _beyond(size)] = np.nan
+    beyond = _beyond(size)
+    seen[:, beyond] = np.nan
+    truth[:, beyond.repeat(FINE, 0).repeat(FINE, 1)] = np.nan
     left, top = CORNER
-    return Image.of(
-        radiometry.from_unit(seen),
-        radiometry=radiometry,
-        grid=Grid(crs=UTM_33N, transform=(PIXEL, 0, left, 0, -PIXEL, top), height=size, width=size),
-        bands=BANDS,
-    )
+    grid = Grid(crs=UTM_33N, transform=(PIXEL, 0, left, 0, -PIXEL, top), height=size, width=size)
+    return _stored(seen, grid), _stored(truth, grid.finer(FINE))
+
+
+def _stored(unit: Array, grid: Grid) -> Image:
+    radiometry = Radiometry(dtype="uint16", high=(10_000.0,), nodata=0)
+    values = radiometry.from_unit(unit.astype(np.float32, copy=False))
+    return Image.of(values, radiometry=radiometry, grid=grid, bands=BANDS)
 
 
 def _draw(canvas: Canvas, rng: np.random.Generator) -> None:

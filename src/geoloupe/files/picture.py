@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from rasterio.io import MemoryFile
 
 from geoloupe.errors import InputError
 from geoloupe.files.facts import BandFacts, Facts
 from geoloupe.files.product import write_image
+from geoloupe.files.raster import quiet
 from geoloupe.files.source import Source
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
@@ -81,18 +83,33 @@ def write_picture(
     """Write one or three bands as a picture; what has no data is transparent in a .png."""
     if len(image.bands) not in (1, 3):
         raise InputError(f"{path}: a picture has 1 or 3 bands, not {len(image.bands)}")
-    low, high = limits or limits_of(image)
-    unit = image.in_unit()
-    stretched = replace(
-        unit,
-        radiometry=replace(UNIT, low=(low,), high=(high,)),
-        grid=Grid(crs=None, height=image.grid.height, width=image.grid.width),
-    )
-    picture = stretched.in_radiometry(Radiometry(dtype="uint8", high=(255.0,)))
-    colours = _COLOURS if len(image.bands) == 3 else ("gray",)
     alpha = path.suffix.lower() == ".png"
+    colours = _COLOURS if len(image.bands) == 3 else ("gray",)
     facts = Facts(
         bands=tuple(BandFacts(colour=colour) for colour in colours),
         mask="alpha" if alpha else "none",
     )
-    write_image(path, picture, facts=facts, overwrite=overwrite)
+    write_image(path, _eight_bits(image, limits), facts=facts, overwrite=overwrite)
+
+
+def picture_bytes(image: Image, limits: Limits | None = None) -> bytes:
+    """Give one or three bands as the bytes of a .png, transparent where there are no data."""
+    shown = _eight_bits(image, limits)
+    values = np.concatenate([shown.values, shown.valid[None] * np.uint8(255)])
+    count, height, width = values.shape
+    with quiet(), MemoryFile() as memory:
+        options = {"driver": "PNG", "count": count, "height": height, "width": width}
+        with memory.open(**options, dtype="uint8") as out:
+            out.write(values)
+        content: bytes = memory.read()
+    return content
+
+
+def _eight_bits(image: Image, limits: Limits | None) -> Image:
+    low, high = limits or limits_of(image)
+    stretched = replace(
+        image.in_unit(),
+        radiometry=replace(UNIT, low=(low,), high=(high,)),
+        grid=Grid(crs=None, height=image.grid.height, width=image.grid.width),
+    )
+    return stretched.in_radiometry(Radiometry(dtype="uint8", high=(255.0,)))
