@@ -8,6 +8,7 @@ import typer
 
 from geoloupe import __version__
 from geoloupe.allocator import keep_freed_memory
+from geoloupe.cli.compare import compare
 from geoloupe.cli.convert import convert
 from geoloupe.cli.degrade import degrade
 from geoloupe.cli.demo import demo
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    *(upscale, assemble, picture, degrade, prepare, train, finetune, evaluate),
+    *(upscale, assemble, picture, degrade, prepare, train, finetune, evaluate, compare),
     *(models, demo, networks, convert),
 ):
     app.command()(command)

@@ -89,7 +89,9 @@ def _page(image: "Image", result: "Image", truth: "Image", model: str) -> str:
                     title="Look",
                     note="Drag the handle. All layers show the same stretch of values.",
                     size=(width, height),
-                    layers=[layer(name, part, limits) for name, part in parts.items()],
+                    layers=[
+                        layer(name, part, limits, numbers=300_000) for name, part in parts.items()
+                    ],
                 ),
                 Table(
                     title="Measured",

@@ -1,8 +1,8 @@
 """Models x a split x a protocol -> one row for each model and image."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from geoloupe.inference.predictor import Precision, Predictor
 from geoloupe.metrics.protocols import Protocol
 
 Progress = Callable[[int, int], None]
+Watch = Callable[[Model, Image, Image], None]
+"""Called with each model, its answer, and the truth in the same bands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,7 @@ def evaluate(
     *,
     split: str = "test",
     progress: Progress | None = None,
+    watch: Watch | None = None,
     **options: Any,
 ) -> Result:
     """Measure every model on every image of a split; `options` are those of EvaluateSettings.
@@ -61,28 +64,19 @@ def evaluate(
     scoring = Scoring.of(chosen.protocol, chosen.metrics)
     recipe = load_recipe(chosen.recipe or scoring.protocol.recipe)
     prepared, split = _data(data, split)
-    entries = prepared.split(split)[: chosen.limit]
     loaded = [_load(model, chosen) for model in models]
     if not loaded:
         raise InputError("name at least one model to evaluate")
     rows: list[Row] = []
     peaks: dict[str, int] = {}
     for model in _differently_named(loaded):
-        examples = Examples(
-            prepared=prepared,
-            entries=entries,
-            scale=model.network.signature.scale,
-            recipe=recipe,
-            seed=chosen.seed,
-            guide=_guide(model, chosen.guide),
-            matched=chosen.matched,
-        )
+        examples = _examples(model, prepared, split, recipe, chosen)
         predictor = Predictor.of(model, device=chosen.device, precision=chosen.precision)
         with PeakMemory(predictor.device) as memory:
-            for row in _rows(model, predictor, examples, scoring):
+            for row in _rows(model, predictor, examples, scoring, watch):
                 rows.append(row)
                 if progress is not None:
-                    progress(len(rows), len(loaded) * len(entries))
+                    progress(len(rows), len(loaded) * len(examples))
         peaks[model.card.name] = memory.peak
     return Result(
         rows=tuple(rows),
@@ -91,8 +85,50 @@ def evaluate(
     )
 
 
+def open_models(models: Sequence[str | Path | Model], options: Mapping[str, Any]) -> list[Model]:
+    """Load models as `evaluate` does; interpolation takes the factor of those with weights."""
+    chosen = settings.build(EvaluateSettings, options, "evaluate")
+    loaded = [_load(model, chosen) for model in models]
+    scales = [model.network.signature.scale for model in loaded if model.has_weights]
+    if chosen.scale is None and scales:
+        chosen = replace(chosen, scale=scales[0])
+        loaded = [
+            one if one.has_weights else _load(name, chosen)
+            for one, name in zip(loaded, models, strict=True)
+        ]
+    return loaded
+
+
+def examples_of(model: Model, data: str | Prepared, options: Mapping[str, Any]) -> Examples:
+    """Give the images that `evaluate` shows a model."""
+    chosen = settings.build(EvaluateSettings, options, "evaluate")
+    scoring = Scoring.of(chosen.protocol, chosen.metrics)
+    prepared, split = _data(data, "test")
+    return _examples(
+        model, prepared, split, load_recipe(chosen.recipe or scoring.protocol.recipe), chosen
+    )
+
+
+def _examples(
+    model: Model, prepared: Prepared, split: str, recipe: Recipe, chosen: EvaluateSettings
+) -> Examples:
+    return Examples(
+        prepared=prepared,
+        entries=prepared.split(split)[: chosen.limit],
+        scale=model.network.signature.scale,
+        recipe=recipe,
+        seed=chosen.seed,
+        guide=_guide(model, chosen.guide),
+        matched=chosen.matched,
+    )
+
+
 def _rows(
-    model: Model, predictor: Predictor, examples: Examples, scoring: Scoring
+    model: Model,
+    predictor: Predictor,
+    examples: Examples,
+    scoring: Scoring,
+    watch: Watch | None,
 ) -> Iterator[Row]:
     # Published rows of interpolation are of images stored as the LR is stored, so rounded, as
     # MATLAB's imresize gives them; a network's floats go to the protocol as they are.
@@ -105,11 +141,14 @@ def _rows(
             started = time.perf_counter()
             sr = enlarge(lr, guide)
             seconds = time.perf_counter() - started
-            scores = scoring.score(lr, sr, _chosen_bands(example.hr, model), examples.scale)
+            hr = _chosen_bands(example.hr, model)
+            scores = scoring.score(lr, sr, hr, examples.scale)
         except InputError as error:
             raise InputError(f"{examples.prepared.name}, {example.id}: {error}") from None
         except RunError as error:
             raise RunError(f"{examples.prepared.name}, {example.id}: {error}") from None
+        if watch is not None:
+            watch(model, sr, hr)
         yield Row(
             model=model.card.name,
             scale=examples.scale,

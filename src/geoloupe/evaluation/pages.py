@@ -14,7 +14,7 @@ from geoloupe.files.picture import Limits, limits_of, picture_bytes, visible
 from geoloupe.imagery.image import Image
 
 _HOME = resources.files("geoloupe.evaluation") / "page"
-_NUMBERS = 600_000  # that a page holds for each layer of a viewer at most
+_NUMBERS = 60_000  # of a layer that a page holds, unless it has little else to hold
 _MISSING = 65535
 
 
@@ -47,15 +47,14 @@ class Viewer:
     note: str = ""
     size: tuple[int, int]  # width and height that all layers are drawn at
     layers: Sequence[Layer]
+    pair: tuple[int, int] = (0, -1)  # the layers that are compared first
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the page's script is told."""
-        layers = [
-            {"name": layer.name, "address": layer.address, "values": layer.values}
-            for layer in self.layers
-        ]
-        return {"size": self.size, "layers": layers}
+        layers = [{"name": layer.name, "values": layer.values} for layer in self.layers]
+        left, right = (place % len(layers) for place in self.pair)
+        return {"size": self.size, "layers": layers, "left": left, "right": right}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,19 +114,21 @@ def render(page: Page) -> str:
     return text
 
 
-def layer(name: str, image: Image, limits: Limits | None = None) -> Layer:
+def layer(
+    name: str, image: Image, limits: Limits | None = None, *, numbers: int = _NUMBERS
+) -> Layer:
     """Make a layer of an image: its picture, and as many of its numbers as a page can hold."""
     shown = image.select(visible(image.bands))
     return Layer(
         name=name,
         png=picture_bytes(shown, limits or limits_of(shown)),
-        values=_numbers(image),
+        values=_numbers(image, numbers),
     )
 
 
-def _numbers(image: Image) -> dict[str, Any]:
+def _numbers(image: Image, most: int) -> dict[str, Any]:
     """Give stored values (B,H,W) in 16 bits; of every second, third, ... pixel if they are many."""
-    step = int(np.ceil(max(image.values.size / _NUMBERS, 1) ** 0.5))
+    step = int(np.ceil(max(image.values.size / most, 1) ** 0.5))
     part = (slice(None), slice(step // 2, None, step), slice(step // 2, None, step))
     values, present = image.values[part].astype(np.float64), image.present[part]
     low, high = (

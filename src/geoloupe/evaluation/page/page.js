@@ -14,15 +14,16 @@ class Viewer {
     this.readout = element.querySelector(".readout");
     this.readout.style.setProperty("--lines", this.layers.length + 1);
     this.profile = element.querySelector(".profile");
-    this.left = 0;
-    this.right = this.layers.length - 1;
+    this.left = facts.left;
+    this.right = facts.right;
     this.mode = "swipe";
     this.split = 0.5;
     this.view = { x: this.size[0] / 2, y: this.size[1] / 2, zoom: 1 };
     this.pointers = new Map();
     this.values = this.layers.map((layer) => decoded(layer.values));
     this.tools();
-    Promise.all(this.layers.map((layer) => loaded(layer.address))).then((images) => {
+    const printed = [...element.querySelectorAll(".printed img")];
+    Promise.all(printed.map((image) => image.decode().then(() => image))).then((images) => {
       this.images = images;
       this.arrange();
       this.fit();
@@ -281,15 +282,6 @@ class Viewer {
     this.profile.hidden = !curves.length;
     if (curves.length) this.profile.replaceChildren(plotted(curves, place));
   }
-}
-
-function loaded(address) {
-  return new Promise((done, failed) => {
-    const image = new Image();
-    image.onload = () => done(image);
-    image.onerror = failed;
-    image.src = address;
-  });
 }
 
 /** Numbers of 16 bits between low and high, bands by rows by columns; 65535 is missing. */

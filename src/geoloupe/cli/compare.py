@@ -1,0 +1,46 @@
+"""`geoloupe compare`: models side by side, with tables, drawings and a page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geoloupe.settings import parse_assignments
+
+
+def compare(
+    *,
+    models: Annotated[
+        list[str],
+        typer.Option(
+            "--models",
+            help="Two or more: bicubic,loupe-x4,weights/mine. The first is "
+            "what the others are measured by.",
+        ),
+    ],
+    data: Annotated[str, typer.Option(help="A prepared data set and its split: ucmerced:test.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A folder for the report.")],
+    protocol: Annotated[
+        str, typer.Option(help="hsenet, tsfnet, mulsr, sspsr or y-channel.")
+    ] = "hsenet",
+    scale: Annotated[int | None, typer.Option(help="The factor, for interpolation alone.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old report.")] = False,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="More: metrics=sam,trust, limit=10, seed=1.")
+    ] = None,
+) -> None:
+    """Measure models on the same images, say how sure the differences are, and show them."""
+    from geoloupe.cli.progress import progress_bar
+    from geoloupe.evaluation.comparison import compare as run
+    from geoloupe.evaluation.report import PAGE, check_report, write_report
+
+    names = [name for words in models for name in words.split(",") if name]
+    options = parse_assignments(assignments or ()) | {"protocol": protocol}
+    if scale is not None:
+        options["scale"] = scale
+    check_report(output, overwrite=overwrite)
+    with progress_bar("images") as progress:
+        found = run(names, data, progress=progress, **options)
+    write_report(found, output, overwrite=overwrite)
+    typer.echo((output / "report.md").read_text(encoding="utf-8").split("##")[0].strip())
+    typer.echo(f"  {output / PAGE}")

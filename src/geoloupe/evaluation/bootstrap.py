@@ -1,0 +1,72 @@
+"""How sure a difference of means is: a paired bootstrap over images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from geoloupe.evaluation.rows import Result
+
+_DRAWS = 10_000
+_TAILS = (2.5, 97.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A model's mean minus another's on the same images, and where it lies in 95 of 100 draws."""
+
+    model: str
+    other: str
+    metric: str
+    images: int
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval leaves zero out."""
+        return self.low > 0 or self.high < 0
+
+
+def differences(result: Result, other: str, *, seed: int = 0) -> list[Difference]:
+    """Compare every other model with one, in every metric both have on the same images."""
+    scores = {
+        model: {row.image: row.scores for row in result.rows if row.model == model}
+        for model in result.models
+    }
+    found = []
+    for model in result.models:
+        for metric in result.metrics if model != other else ():
+            pairs = [
+                (mine[metric], scores[other][image][metric])
+                for image, mine in scores[model].items()
+                if metric in mine and metric in scores[other].get(image, {})
+            ]
+            gains = [one - two for one, two in pairs if np.isfinite(one - two)]
+            if gains:
+                low, high = interval(gains, seed=seed)
+                found.append(
+                    Difference(
+                        model=model,
+                        other=other,
+                        metric=metric,
+                        images=len(gains),
+                        mean=float(np.mean(gains)),
+                        low=low,
+                        high=high,
+                    )
+                )
+    return found
+
+
+def interval(gains: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
+    """Give the 2.5th and 97.5th percentile of the mean of samples drawn with replacement."""
+    values = np.asarray(gains, np.float64)
+    rng = np.random.default_rng(seed)
+    means = np.empty(_DRAWS)
+    for start in range(0, _DRAWS, 500):  # not all at once: images may be many
+        drawn = rng.integers(0, len(values), (min(500, _DRAWS - start), len(values)))
+        means[start : start + len(drawn)] = values[drawn].mean(axis=1)
+    low, high = np.percentile(means, _TAILS)
+    return float(low), float(high)
