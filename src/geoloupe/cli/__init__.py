@@ -13,6 +13,7 @@ from geoloupe.cli.convert import convert
 from geoloupe.cli.degrade import degrade
 from geoloupe.cli.demo import demo
 from geoloupe.cli.evaluate import evaluate
+from geoloupe.cli.inspect import inspect
 from geoloupe.cli.models import models
 from geoloupe.cli.networks import networks
 from geoloupe.cli.picture import picture
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    *(upscale, assemble, picture, degrade, prepare, train, finetune, evaluate, compare),
+    *(upscale, assemble, inspect, picture, degrade, prepare, train, finetune, evaluate, compare),
     *(models, demo, networks, convert),
 ):
     app.command()(command)

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from geoloupe.errors import InputError, OutOfMemoryError, RunError
@@ -94,15 +95,29 @@ class Predictor:
             filled = filled.pad(bottom=bottom, right=right)
         return torch.tensor(filled.values, device=self.device)[None]
 
+    def disagreement(self, image: Image, guide: Image | None = None) -> NDArray[np.float32]:
+        """Give how far eight views of an image disagree (H,W): a deviation in unit values."""
+        self._check(image, guide)
+        scale = self.signature.scale
+        fine = None if guide is None else self._tensor(guide.in_unit(), scale)
+        answers = torch.stack(self._answers(self._tensor(image.in_unit(), 1), fine))
+        height, width = image.grid.height * scale, image.grid.width * scale
+        spread: NDArray[np.float32] = answers.std(0).mean(0)[:height, :width].cpu().numpy()
+        return spread
+
     def _answer(self, lr: Tensor, guide: Tensor | None) -> Tensor:
         """Give (B,H*scale,W*scale): the network's answer, or the mean of those to eight views."""
         if not self.ensemble:
             return self._run(lr, guide)
+        return torch.stack(self._answers(lr, guide)).mean(0)
+
+    def _answers(self, lr: Tensor, guide: Tensor | None) -> list[Tensor]:
+        """Give the answers to eight views, each turned back."""
         answers = []
         for view in _VIEWS:
             seen = None if guide is None else _view(guide, *view)
             answers.append(_viewed(self._run(_view(lr, *view), seen), *view))
-        return torch.stack(answers).mean(0)
+        return answers
 
     def _run(self, lr: Tensor, guide: Tensor | None) -> Tensor:
         """Call the network on (1,B,H,W) and give (B,H*scale,W*scale), finite and float32."""

@@ -23,6 +23,7 @@ NDVI = Index("NDVI", "nir", "red", "green vegetation (Rouse et al., 1974)")
 NDWI = Index("NDWI", "green", "nir", "open water (McFeeters, 1996)")
 NDBI = Index("NDBI", "swir1", "nir", "built-up land (Zha et al., 2003)")
 NDSI = Index("NDSI", "green", "swir1", "snow (Hall et al., 1995)")
+INDICES = (NDVI, NDWI, NDBI, NDSI)
 
 
 def index_map(image: Image, index: Index) -> NDArray[np.float64]:

@@ -1,0 +1,55 @@
+"""`geoloupe inspect`: what can be believed of a product."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def inspect(
+    product: Annotated[Path, typer.Argument(help="What was made.")],
+    *,
+    lr: Annotated[Path, typer.Option("--lr", help="What it was made from.")],
+    hr: Annotated[
+        Path | None, typer.Option("--hr", help="The truth, on the product's grid, if known.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="What made it, if its tags do not say: to measure doubt.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A folder for a page and the numbers.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old page.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+) -> None:
+    """Measure a product against its input: brightness, colour, place, seams, invented detail."""
+    from geoloupe.cli.tables import print_table
+    from geoloupe.evaluation.inspection import inspect as run
+    from geoloupe.evaluation.verdicts import PAGE, check_verdict, write_verdict
+
+    if output is not None:
+        check_verdict(output, overwrite=overwrite)
+    found = run(product, lr, hr, model=model)
+    if output is not None:
+        write_verdict(found, output, overwrite=overwrite)
+    if as_json:
+        numbers = {row.name: row.value for row in found.findings}
+        typer.echo(json.dumps({"verdict": found.verdict, "numbers": numbers}))
+        return
+    typer.echo(found.verdict)
+    print_table(
+        ["measure", "value", "good up to", "is"],
+        [
+            [
+                row.name,
+                f"{row.value:.4g}{row.unit}",
+                "" if row.limit is None else f"{row.limit:g}",
+                row.meaning,
+            ]
+            for row in found.findings
+        ],
+        numbers={"value", "good up to"},
+    )
+    if output is not None:
+        typer.echo(str(output / PAGE))

@@ -1,0 +1,77 @@
+"""Whether the tiles of a product can be told from its pixels."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloupe.files.source import Source
+from geoloupe.imagery.grid import Window
+from geoloupe.inference.plan import Span, spans
+
+_SEAMS = 8  # that are looked at along each axis
+_LENGTH = 256  # pixels of each that are looked at
+
+
+def seam_energy(product: Source, tags: Mapping[str, str], scale: int) -> dict[str, float]:
+    """Compare edges across seams with those beside them; nothing where there are no seams.
+
+    The value is how much the mean difference of neighbours exceeds that beside, as a share.
+    """
+    try:
+        tile, margin = int(tags["GEOLOUPE_TILE"]), int(tags["GEOLOUPE_MARGIN"])
+    except (KeyError, ValueError):
+        return {}
+    height, width = product.grid.height // scale, product.grid.width // scale
+    ratios = [
+        *_ratios(product, spans(width, tile=tile, margin=margin), scale, upright=True),
+        *_ratios(product, spans(height, tile=tile, margin=margin), scale, upright=False),
+    ]
+    if not ratios:
+        return {}
+    on, beside = np.sum(ratios, axis=0)
+    return {"seams": float(max(on / beside - 1, 0.0)) if beside else 0.0}
+
+
+def _ratios(
+    product: Source, parts: Sequence[Span], scale: int, *, upright: bool
+) -> list[tuple[float, float]]:
+    found = []
+    seams = [after for _, after in pairwise(parts)]
+    for seam in seams[:: -(-len(seams) // _SEAMS) or 1]:
+        start, stop = seam.enter * scale, seam.full * scale
+        if stop > start:
+            found += _along(product, start, stop, upright=upright)
+    return found
+
+
+def _along(product: Source, start: int, stop: int, *, upright: bool) -> list[tuple[float, float]]:
+    """Give mean edges on a seam and beside it, at two places along it."""
+    room = stop - start
+    across, along = product.grid.width, product.grid.height
+    if not upright:
+        across, along = along, across
+    first, last = max(start - room - 1, 0), min(stop + room + 1, across)
+    found = []
+    for place in (along // 3, 2 * along // 3):
+        begin = max(min(place, along - _LENGTH), 0)
+        length = min(_LENGTH, along)
+        window = (
+            Window(top=begin, left=first, height=length, width=last - first)
+            if upright
+            else Window(top=first, left=begin, height=last - first, width=length)
+        )
+        values = product.read(window).in_unit().values.astype(np.float64)
+        edges = np.abs(np.diff(values, axis=2 if upright else 1))
+        edges = edges if upright else edges.transpose(0, 2, 1)
+        on = _mean(edges[:, :, start - first : stop - first])
+        beside = _mean(np.delete(edges, np.s_[start - first : stop - first], axis=2))
+        if np.isfinite(on) and np.isfinite(beside):
+            found.append((on, beside))
+    return found
+
+
+def _mean(edges: NDArray[np.float64]) -> float:
+    present = edges[~np.isnan(edges)]
+    return float(present.mean()) if present.size else float("nan")

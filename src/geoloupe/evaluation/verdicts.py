@@ -1,0 +1,69 @@
+"""An inspection as files: a page with its verdict, and its numbers beside."""
+
+import csv
+import io
+from pathlib import Path
+
+from geoloupe.evaluation.inspection import Inspection
+from geoloupe.evaluation.pages import Page, Table, Viewer, layer, render
+from geoloupe.files.picture import limits_of, visible
+from geoloupe.files.publish import check_folder, publish_texts
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import UNIT
+
+PAGE, NUMBERS = "inspection.html", "inspection.csv"
+
+
+def check_verdict(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that cannot hold it, before the work."""
+    check_folder(folder, (PAGE, NUMBERS), overwrite=overwrite)
+
+
+def write_verdict(found: Inspection, folder: Path, *, overwrite: bool = False) -> None:
+    """Write the page and the numbers."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["measure", "value", "unit", "limit", "good"])
+    for row in found.findings:
+        limit = "" if row.limit is None else f"{row.limit:g}"
+        writer.writerow([row.name, f"{row.value:.6g}", row.unit.strip(), limit, row.good])
+    texts = {NUMBERS: text.getvalue(), PAGE: render(_page(found))}
+    publish_texts(folder, texts, overwrite=overwrite)
+
+
+def _page(found: Inspection) -> Page:
+    product = found.shown["product"]
+    limits = limits_of(product.select(visible(product.bands)))
+    layers = [layer(name, image, limits) for name, image in found.shown.items()]
+    if found.doubt is not None:
+        doubt = Image.of(found.doubt[None].astype("float32"), radiometry=UNIT)
+        layers.append(layer(found.doubt_name, doubt, (0.0, max(float(found.doubt.max()), 0.02))))
+    rows = [
+        [
+            row.name,
+            f"{row.value:.4g}{row.unit}",
+            "" if row.limit is None else f"{row.limit:g}{row.unit}",
+            ("" if row.limit is None else "good") if row.good else "look",
+            row.meaning,
+        ]
+        for row in found.findings
+    ]
+    return Page(
+        title=f"Can {Path(found.product).name} be believed?",
+        lead=found.verdict,
+        parts=[
+            Viewer(
+                title="A part of it",
+                note="All layers but the last show the same stretch of values.",
+                size=(product.grid.width, product.grid.height),
+                layers=layers,
+                pair=(0, 1),
+            ),
+            Table(
+                title="Measured",
+                note=f"Means over {found.windows} windows; the seams are looked at everywhere.",
+                headings=["measure", "value", "good up to", "", "is"],
+                rows=rows,
+            ),
+        ],
+    )

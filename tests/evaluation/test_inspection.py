@@ -1,0 +1,127 @@
+"""A product is believed when it should be, and each fault is found and named."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+import geoloupe
+from geoloupe.datasets.sample import sample_pair
+from geoloupe.errors import InputError
+from geoloupe.evaluation.inspection import inspect
+from geoloupe.files.product import write_image
+
+SCALE = 4
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn scene, the truth, and a tiled product."""
+    place = tmp_path_factory.mktemp("scene")
+    scene, truth = sample_pair(192)
+    write_image(place / "scene.tif", scene)
+    write_image(place / "truth.tif", truth)
+    geoloupe.upscale(place / "scene.tif", place / "out.tif", model="bicubic", tile=80)
+    return place
+
+
+def test_interpolation_agrees_with_its_input(folder: Path) -> None:
+    found = inspect(folder / "out.tif", folder / "scene.tif")
+    assert "agrees with its input" in found.verdict
+    values = {row.name: row.value for row in found.findings}
+    assert values["synthesis"] < 0.01
+    assert values["seams"] <= 0.02
+    assert {"NDVI drift", "NDWI drift"} <= set(values)
+    assert "hallucination" not in values
+
+
+def test_the_truth_tells_what_is_right_missing_and_invented(folder: Path) -> None:
+    found = inspect(folder / "out.tif", folder / "scene.tif", folder / "truth.tif")
+    values = {row.name: row.value for row in found.findings}
+    shares = [values[name] for name in ("improvement", "omission", "hallucination")]
+    assert sum(shares) == pytest.approx(1, abs=1e-6)
+    assert values["omission"] > values["hallucination"]  # interpolation leaves out, invents little
+    assert set(found.shown) == {"input", "product", "truth"}
+    assert found.doubt is not None
+
+
+def brighter(values: np.ndarray) -> np.ndarray:
+    return np.where(values > 0, values * 1.2, 0)
+
+
+def shifted(values: np.ndarray) -> np.ndarray:
+    return np.roll(values, 2, axis=2)
+
+
+def recoloured(values: np.ndarray) -> np.ndarray:
+    return np.stack([values[0] * 0.7, values[1], values[2] * 1.3, values[3] * 0.8])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "names"),
+    [
+        (brighter, {"reflectance"}),
+        (shifted, {"spatial"}),
+        (recoloured, {"spectral"}),
+    ],
+)
+def test_each_fault_is_named(
+    folder: Path, tmp_path: Path, spoil: Callable[[np.ndarray], np.ndarray], names: set[str]
+) -> None:
+    with rasterio.open(folder / "out.tif") as out:
+        values, profile, tags = out.read(), out.profile, out.tags()
+    profile = {k: v for k, v in profile.items() if k not in ("driver", "compress", "interleave")}
+    with rasterio.open(tmp_path / "bad.tif", "w", driver="GTiff", **profile) as bad:
+        bad.write(np.clip(spoil(values), 0, 65535).astype(values.dtype))
+        bad.update_tags(**tags)
+    found = inspect(tmp_path / "bad.tif", folder / "scene.tif")
+    assert names <= {row.name for row in found.findings if not row.good}
+    assert "Look before you use it" in found.verdict
+
+
+def test_a_visible_seam_is_found(folder: Path, tmp_path: Path) -> None:
+    with rasterio.open(folder / "out.tif") as out:
+        values, profile, tags = out.read(), out.profile, out.tags()
+    plan = geoloupe.upscale(
+        folder / "scene.tif", tmp_path / "again.tif", model="bicubic", tile=80
+    ).plan
+    for number, column in enumerate(plan.columns):  # every second column of tiles is brighter
+        part = slice((column.enter + column.full) * SCALE // 2, None)
+        values[:, :, part] = values[:, :, part] * (1.15 if number % 2 else 1 / 1.15)
+    profile = {k: v for k, v in profile.items() if k not in ("driver", "compress", "interleave")}
+    with rasterio.open(tmp_path / "bad.tif", "w", driver="GTiff", **profile) as bad:
+        bad.write(values)
+        bad.update_tags(**tags)
+    found = inspect(tmp_path / "bad.tif", folder / "scene.tif")
+    seams = next(row for row in found.findings if row.name == "seams")
+    assert not seams.good
+
+
+def test_the_program_writes_a_page_and_its_numbers(folder: Path, tmp_path: Path) -> None:
+    words = ["inspect", str(folder / "out.tif"), "--lr", str(folder / "scene.tif")]
+    done = subprocess.run(
+        [sys.executable, "-m", "geoloupe", *words, "-o", str(tmp_path / "page"), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads(done.stdout)
+    with (tmp_path / "page" / "inspection.csv").open() as file:
+        rows = {row["measure"]: float(row["value"]) for row in csv.DictReader(file)}
+    assert rows == pytest.approx(told["numbers"], rel=1e-5)
+    assert told["verdict"] in (tmp_path / "page" / "inspection.html").read_text()
+
+
+def test_what_does_not_belong_together_is_said(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no whole multiple of"):
+        inspect(folder / "scene.tif", folder / "out.tif")
+    part = tmp_path / "part.tif"
+    write_image(part, sample_pair(192)[1].select([0, 1]))
+    with pytest.raises(InputError, match="blue"):
+        inspect(folder / "out.tif", folder / "scene.tif", part)
