@@ -16,12 +16,15 @@ def picture(
     like: Annotated[
         str | None, typer.Option(help="Another scene whose black and white are taken.")
     ] = None,
-    side: Annotated[int, typer.Option(help="The longest side; more pixels are averaged.")] = 2048,
+    side: Annotated[
+        int, typer.Option(help="At most so many pixels a side; others are averaged.")
+    ] = 2048,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")] = False,
 ) -> None:
     """Show a scene of any type and size: three bands, stretched, in eight bits."""
     from geoloupe.errors import InputError
     from geoloupe.files.picture import limits_of, overview, visible, write_picture
+    from geoloupe.files.publish import refuse_inputs
     from geoloupe.files.source import Source, open_source
     from geoloupe.inference.bands import choose_bands
 
@@ -34,11 +37,13 @@ def picture(
         words = bands.split(",")
         return source.select(choose_bands(source.bands, words, wanted=None, count=None))
 
+    refuse_inputs(output, scene)
     limits = None
     if like is not None:
         with open_source(like) as other:
             limits = limits_of(overview(shown(other), side))
     with open_source(scene) as source:
+        refuse_inputs(output, *source.files)
         image = overview(shown(source), side)
     write_picture(output, image, limits, overwrite=overwrite)
     typer.echo(f"{output}\n  {image.grid.width} x {image.grid.height} pixels")

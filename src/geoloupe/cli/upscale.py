@@ -64,6 +64,9 @@ Assignments = Annotated[
 ]
 
 
+_ALREADY = ("model", "overwrite", "progress", "path", "output")
+
+
 def upscale(
     scenes: Scenes,
     *,
@@ -84,6 +87,8 @@ def upscale(
     assignments: Assignments = None,
 ) -> None:
     """Enlarge scenes; place, bands, nodata and tags are kept. Stopped, it can be run again."""
+    if quiet:
+        logging.getLogger("geoloupe").setLevel(logging.ERROR)
     if verbose:
         logging.basicConfig(format="%(message)s")
         logging.getLogger("geoloupe").setLevel(logging.INFO)
@@ -92,14 +97,21 @@ def upscale(
         **{"shard": shard, "cluster": cluster, "workers": workers},
     }
     options = parse_assignments(assignments or ())
+    for taken in _ALREADY:
+        if taken in options:
+            raise InputError(f"--set {taken}: has an option or a place of its own; see --help")
     options |= {name: value for name, value in named.items() if value is not None}
     options |= {"model": model, "overwrite": overwrite}
+    from geoloupe.files.source import stem_of
+
     several = len(scenes) > 1
-    if several and output is not None and not output.is_dir():
+    into = output if output is not None and output.is_dir() else None
+    if several and output is not None and into is None:
         raise InputError(f"{output}: is no folder; several scenes need one for their results")
+    targets = [output if into is None else into / f"{stem_of(name)}.tif" for name in scenes]
+    _refuse_doubles(scenes, targets)
     failed: list[tuple[str, GeoloupeError]] = []
-    for name in scenes:
-        target = _inside(output, name) if several and output is not None else output
+    for name, target in zip(scenes, targets, strict=True):
         try:
             _one(name, target, options, dry_run, preview, as_json=as_json, quiet=quiet)
         except GeoloupeError as error:
@@ -177,8 +189,15 @@ def report(result: "Upscaled") -> None:
     typer.echo(f"  {tiles}{empty}, in {result.seconds:.1f} s")
 
 
-def _inside(folder: Path, name: str) -> Path:
-    return folder / f"{Path(name.rstrip('/')).stem}.tif"
+def _refuse_doubles(scenes: list[str], targets: list[Path | None]) -> None:
+    seen: dict[Path, str] = {}
+    for name, target in zip(scenes, targets, strict=True):
+        if target in seen:
+            raise InputError(
+                f"{target}: would be made of both {seen[target]} and {name}; run them apart"
+            )
+        if target is not None:
+            seen[target] = name
 
 
 def _told(name: str, found: dict[str, Any]) -> str:

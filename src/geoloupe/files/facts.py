@@ -78,7 +78,7 @@ def read_facts(dataset: Any, indexes: Sequence[int]) -> Facts:
     return Facts(
         bands=tuple(_read_band(dataset, index) for index in indexes),
         tags=_lasting(dataset.tags()),
-        mask=_mask_kind(dataset),
+        mask=_mask_kind(dataset, indexes),
         gcps=tuple((point.row, point.col, point.x, point.y, point.z or 0.0) for point in gcps),
         gcp_crs=gcp_crs.to_wkt() if gcps and gcp_crs else None,
         rpcs=dataset.rpcs,
@@ -113,7 +113,7 @@ def write_facts(dataset: Any, facts: Facts) -> None:
 def _read_band(dataset: Any, index: int) -> BandFacts:
     return BandFacts(
         description=dataset.descriptions[index - 1],
-        colour=dataset.colorinterp[index - 1].name,
+        colour=dataset.colorinterp[index - 1].name.replace("alpha", "undefined"),
         tags=_lasting(dataset.tags(index)),
         imagery=dataset.tags(index, ns="IMAGERY"),
         scale=dataset.scales[index - 1],
@@ -126,9 +126,10 @@ def _lasting(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in tags.items() if not key.startswith(_STALE)}
 
 
-def _mask_kind(dataset: Any) -> Literal["none", "mask", "alpha"]:
+def _mask_kind(dataset: Any, indexes: Sequence[int]) -> Literal["none", "mask", "alpha"]:
     if ColorInterp.alpha in dataset.colorinterp:
-        return "alpha"
+        among = dataset.colorinterp.index(ColorInterp.alpha) + 1 in indexes
+        return "none" if among else "alpha"
     flags = dataset.mask_flag_enums[0]
     # No flag at all: every band has a mask of its own.
     return "mask" if not flags or MaskFlags.per_dataset in flags else "none"

@@ -39,6 +39,12 @@ class MatSource:
         """The bands that `read` gives."""
         return tuple(facts.band for facts in self.facts.bands)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The file itself."""
+        name = mat_name(self.name)
+        return (str(name[0]),) if name else ()
+
     def read(self, window: Window | None = None) -> Image:
         """Read a window that lies inside, or all."""
         part = window or Window(top=0, left=0, height=self.grid.height, width=self.grid.width)

@@ -4,6 +4,7 @@ GDAL sees them through a .vrt, overviews included, and copies them into the fina
 overviews here is many times faster than leaving it to GDAL.
 """
 
+import errno
 import os
 import sys
 import zlib
@@ -25,6 +26,7 @@ from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
 
+PIXELS = "pixels.raw"
 _SMALLEST = 512  # pixels a side that need no coarser overview
 _AT_ONCE = 2**21  # pixels of an overview that are averaged at once
 _GDAL_TYPES = {
@@ -74,14 +76,12 @@ class Planes:
 
     @classmethod
     def create(cls, folder: Path, layout: Layout, name: str = "pixels") -> Self:
-        """Make the files, all zero; they take up space as they are written."""
+        """Make the files, all zero; a full disk is found now, not when they are written to."""
         planes = cls(folder=folder, layout=layout, name=name)
         height, width = planes._sides
-        with planes._file("").open("wb") as file:
-            file.truncate(layout.size)
+        _reserve(planes._file(""), layout.size)
         if planes.masked:
-            with planes._file(".mask").open("wb") as file:
-                file.truncate(height * width)
+            _reserve(planes._file(".mask"), height * width)
         return planes
 
     @property
@@ -225,6 +225,18 @@ class Planes:
             f"<PixelOffset>{item}</PixelOffset><LineOffset>{width * item}</LineOffset>"
             f"<ByteOrder>{_ORDER}</ByteOrder></VRTRasterBand>"
         )
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Make a file of zeros and take its place on the disk: mapped, it could not say it is full."""
+    with path.open("wb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except (AttributeError, OSError) as error:
+            if getattr(error, "errno", None) == errno.ENOSPC:
+                path.unlink(missing_ok=True)
+                raise
+            file.truncate(size)  # a system or a disk that cannot
 
 
 def _means(values: NDArray[Any], absent: NDArray[np.bool_], nodata: float | None) -> NDArray[Any]:

@@ -1,10 +1,11 @@
 """Results as files: raw planes, copied into the final format, read back, published."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from rasterio.windows import Window as RasterioWindow
 from geoloupe.errors import InputError, RunError
 from geoloupe.files.facts import BandFacts, Facts
 from geoloupe.files.planes import Layout, Planes
-from geoloupe.files.publish import check_target, publish
+from geoloupe.files.publish import check_target, publish, size_text
 from geoloupe.files.raster import quiet
 from geoloupe.imagery.image import Image
 
@@ -83,27 +84,53 @@ class Product:
             self.planes.write(image, top=top)
 
 
-def check_output(path: Path, layout: Layout, *, overwrite: bool = False) -> Format:
-    """Refuse a target that cannot hold the result, before any work is done for it."""
+def check_output(path: Path, layout: Layout, *, overwrite: bool = False, there: int = 0) -> Format:
+    """Refuse a target that cannot hold the result, before any work is done for it.
+
+    `there` bytes of the pixels' own place are on the disk already.
+    """
     known = FORMATS.get(path.suffix.lower())
     if known is None:
         raise InputError(f"{path}: results are written as {', '.join(FORMATS)}")
     dtype, bands = layout.radiometry.dtype, len(layout.facts.bands)
+    marked = layout.facts.mask != "none" or layout.radiometry.nodata is not None
     for fits, what in (
         (known.dtypes is None or dtype in known.dtypes, f"{dtype} values"),
         (known.counts is None or bands in known.counts, f"{bands} bands"),
         (known.alpha or layout.facts.mask != "alpha", "transparency"),
+        (known.placed or known.alpha or not marked, "a mark for missing pixels"),
     ):
         if not fits:
             raise InputError(f"{path}: {known.driver} cannot hold {what}; write a .tif instead")
     check_target(path, overwrite=overwrite)
-    size = 2 * layout.size  # the pixels on their way, and the file itself
+    if known.placed and not overwrite:
+        for side in _companions(path):
+            raise InputError(
+                f"{side}: would be read together with the new {path.name}; delete it, or allow "
+                "--overwrite"
+            )
+    size = 2 * layout.size + layout.size // 3 - there  # the pixels, overviews, the file itself
     free = shutil.disk_usage(path.parent).free
     if size > free:
         raise RunError(
-            f"{path}: takes {size / 1e9:.1f} GB to write, but the disk has {free / 1e9:.1f} GB left"
+            f"{path}: takes up to {size_text(size)} to make, but the disk has {size_text(free)} "
+            "left"
         )
     return known
+
+
+def fitting(layout: Layout, path: Path) -> Layout:
+    """Give a layout the one way in which a format can mark missing pixels."""
+    missing = layout.radiometry.nodata is not None or layout.facts.mask == "mask"
+    if path.suffix.lower() == ".png" and missing and len(layout.facts.bands) in (1, 3):
+        return replace(layout, facts=replace(layout.facts, mask="alpha"))
+    return layout
+
+
+def _companions(path: Path) -> list[Path]:
+    """List the files beside an old result that GDAL would take for parts of a new one."""
+    names = (path.with_name(path.name + suffix) for suffix in (".aux.xml", ".msk", ".ovr"))
+    return [name for name in names if os.path.lexists(name)]
 
 
 @contextmanager
@@ -123,13 +150,18 @@ def create(path: Path, layout: Layout, *, overwrite: bool = False) -> Iterator[P
 
 def publish_planes(planes: Planes, path: Path, *, overwrite: bool = False) -> None:
     """Copy finished pixels into the format of a new file, and read it back before it counts."""
-    kind = check_output(path, planes.layout, overwrite=overwrite)
+    kind = check_output(path, planes.layout, overwrite=overwrite, there=planes.layout.size)
     for left in planes.folder.glob(".*.part.*"):
         left.unlink(missing_ok=True)  # by a run that was killed while it copied
     with publish(path, overwrite=overwrite, folder=planes.folder) as part:
         with failing(path):
             _copy(planes, part, kind)
         _check(part, path, planes, kind)
+        for old in _companions(path):
+            old.unlink()
+        beside = part.with_name(f"{part.name}.aux.xml")
+        if beside.exists():  # what the format itself cannot hold, such as rare projections
+            beside.replace(path.with_name(f"{path.name}.aux.xml"))
 
 
 def write_image(

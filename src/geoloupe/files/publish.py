@@ -39,7 +39,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         raise InputError(f"{path}: cannot be a file's name ({error.strerror})") from None
     if is_folder:
         raise InputError(f"{path}: is a folder; name a file in it")
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         raise InputError(f"{path}: exists already; choose another name or allow --overwrite")
     if not path.parent.is_dir():
         raise InputError(f"{path}: the folder {path.parent} does not exist; create it first")
@@ -75,6 +75,15 @@ def publish_texts(folder: Path, texts: Mapping[str, str], *, overwrite: bool = F
                 raise RunError(
                     f"{folder / name}: could not be written ({error.strerror})"
                 ) from None
+
+
+def size_text(size: float) -> str:
+    """Say a number of bytes in two or three digits."""
+    for unit in ("bytes", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB" if size < 1000 else f"{size / 1000:.3g} TB"
 
 
 def refuse_inputs(target: Path, *inputs: str | Path | None) -> None:

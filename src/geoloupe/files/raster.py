@@ -1,5 +1,6 @@
 """Every raster that GDAL reads, as a Source."""
 
+import logging
 import math
 import os
 import warnings
@@ -30,6 +31,9 @@ from geoloupe.imagery.spectra import Band
 
 # GDAL would keep whole scenes in a twentieth of the machine's memory, and read none of them twice.
 os.environ.setdefault("GDAL_CACHEMAX", "64")
+_log = logging.getLogger(__name__)
+
+_LEVELS = 32  # of transparency that smooth edges have
 _SAMPLE = 4_000_000  # values that the range of a scene is measured on, spread over all of it
 
 
@@ -48,6 +52,11 @@ class RasterSource:
     def bands(self) -> tuple[Band, ...]:
         """The bands that `read` gives."""
         return tuple(facts.band for facts in self.facts.bands)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files that GDAL reads it from."""
+        return tuple(self.dataset.files)
 
     def read(self, window: Window | None = None) -> Image:
         """Read a window that lies inside, or all; where nodata is set, what is masked holds it."""
@@ -92,12 +101,12 @@ class RasterSource:
         self.dataset.close()
 
 
-def open_raster(name: str) -> RasterSource:
+def open_raster(name: str, *, alpha: bool = True) -> RasterSource:
     """Open anything that GDAL reads; what no network can use is an InputError."""
     with failing(name):
         dataset = rasterio.open(name)
         try:
-            return _source(name, dataset)
+            return _source(name, dataset, alpha)
         except BaseException:
             dataset.close()
             raise
@@ -145,12 +154,14 @@ def failing(name: str) -> Iterator[None]:
         raise InputError(f"{name}: cannot be read; damaged or incomplete? ({cause})") from None
 
 
-def _source(name: str, dataset: Any) -> RasterSource:
-    indexes = [
+def _source(name: str, dataset: Any, alpha: bool) -> RasterSource:
+    clear = [
         index
         for index, colour in enumerate(dataset.colorinterp, start=1)
-        if colour is not ColorInterp.alpha
+        if colour is ColorInterp.alpha and alpha
     ]
+    indexes = [index for index in dataset.indexes if index not in clear]
+    _doubt_transparency(name, dataset, clear)
     _refuse_unusable(name, dataset, indexes)
     facts = read_facts(dataset, indexes)
     dtype = dataset.dtypes[indexes[0] - 1]
@@ -169,6 +180,19 @@ def _source(name: str, dataset: Any) -> RasterSource:
         indexes=tuple(indexes),
         dataset=dataset,
     )
+
+
+def _doubt_transparency(name: str, dataset: Any, clear: Sequence[int]) -> None:
+    """Say so where what is marked as transparency looks like data: writers mark a fourth band."""
+    for index in clear:
+        shape = (min(dataset.height, 256), min(dataset.width, 256))
+        levels = np.unique(dataset.read(index, out_shape=shape))
+        if len(levels) > _LEVELS:
+            _log.warning(
+                "%s: band %s is marked as transparency, but has many levels; all above 0 count as "
+                "opaque. If it is data: --set alpha=false",
+                *(name, index),
+            )
 
 
 def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:

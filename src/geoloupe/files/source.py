@@ -48,6 +48,11 @@ class Source(Protocol):
         """The bands that `read` gives."""
         ...
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it is read from, so that none of them is written over."""
+        ...
+
     def read(self, window: Window | None = None) -> Image:
         """Read a window that lies inside, or all."""
         ...
@@ -70,8 +75,21 @@ class Source(Protocol):
     ) -> None: ...
 
 
-def open_source(path: str | Path) -> Source:
-    """Open a scene for reading, whatever its suffix says; use it in a `with` statement."""
+def stem_of(name: str) -> str:
+    """Name a scene for its results: without folders and suffix, with the part that is meant."""
+    path, colon, part = name.rstrip("/").rpartition(":")
+    if not colon or "/" in part or "\\" in part:
+        path, part = name.rstrip("/"), ""
+    stem = Path(path).name.removesuffix(".zip")
+    stem = Path(stem).stem if "." in stem[1:] else stem
+    return f"{stem}_{part}" if part else stem
+
+
+def open_source(path: str | Path, *, alpha: bool = True) -> Source:
+    """Open a scene for reading, whatever its suffix says; use it in a `with` statement.
+
+    With `alpha` False, a band that is marked as transparency is a band like others.
+    """
     name = str(path)
     product, cube = product_name(name), mat_name(name)
     if product is not None:
@@ -82,7 +100,7 @@ def open_source(path: str | Path) -> Source:
         return open_mat_source(*cube)
     if "://" not in name and not name.startswith("/vsi") and not _DRIVER.match(name):
         _refuse_plainly_wrong(Path(path), folder=name.rstrip("/").lower().endswith(".zarr"))
-    return open_raster(name)
+    return open_raster(name, alpha=alpha)
 
 
 def _refuse_plainly_wrong(path: Path, *, folder: bool = False) -> None:

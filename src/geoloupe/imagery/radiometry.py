@@ -13,6 +13,7 @@ _BRIGHTEST = (
     2.0  # clouds and glint exceed reflectance 1; a scene that exceeds this is something else
 )
 
+_FILL = 1e37  # beyond it lie what old programs fill with, and no measurement
 _CACHED = 2**17  # values that the caches of one core hold, with those made of them
 
 
@@ -31,10 +32,13 @@ class Radiometry:
     nodata: float | None = None
 
     def missing(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Tell which stored values of any shape mean "no data"; NaN and infinity always do."""
+        """Tell which stored values of any shape mean "no data".
+
+        NaN, infinity and the outermost floats, which old programs fill with, always do.
+        """
         nodata = self._stored_nodata()
         absent = np.zeros(values.shape, bool) if nodata is None else values == nodata
-        return absent if values.dtype.kind != "f" else absent | ~np.isfinite(values)
+        return absent if values.dtype.kind != "f" else absent | ~(np.abs(values) < _FILL)
 
     def to_unit(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Map stored values (B,H,W) to unit values (B,H,W), with NaN where data are missing."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from xarray import DataArray
 
 _SAMPLE = 4_000_000  # values that the range of an array is measured on
+_BAND_NAMES = ("band", "bands", "wavelength", "wavelengths", "channel", "time")
 _NODATA = ("_FillValue", "missing_value", "nodata")
 
 
@@ -105,6 +106,10 @@ class _ImageSource:
     def facts(self) -> Facts:
         return Facts(bands=tuple(BandFacts(description=b.name or None) for b in self.bands))
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        return ()
+
     def read(self, window: Window | None = None) -> Image:
         return self.image if window is None else self.image.crop(window)
 
@@ -129,7 +134,9 @@ class _ImageSource:
 
 def _image(array: "DataArray") -> Image:
     """Take the values (band,y,x) and what the array says of them."""
-    if array.ndim not in (2, 3) or 0 in array.shape:
+    if not hasattr(array, "dims") or not hasattr(array, "encoding") or not hasattr(array, "ndim"):
+        raise InputError(f"upscale_array takes an xarray.DataArray, not a {type(array).__name__}")
+    if array.ndim not in (2, 3) or 0 in array.shape or set(array.dims[-2:]) & set(_BAND_NAMES):
         raise InputError(
             f"the array is {dict(array.sizes)}; give one of (y, x) or (band, y, x), in this order"
         )
@@ -138,19 +145,34 @@ def _image(array: "DataArray") -> Image:
         raise InputError(f"the array holds {values.dtype}; convert it to numbers first")
     values = values.reshape(-1, *values.shape[-2:])
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
-    nodata = _nodata(array.attrs) if _nodata(array.attrs) is not None else _nodata(array.encoding)
+    # What the encoding says is of the file: decoded floats hold NaN instead.
+    told = array.attrs if values.dtype.kind == "f" else {**array.encoding, **array.attrs}
     step = max(int((values.size / _SAMPLE) ** 0.5), 1)
     sample = values[:, ::step, ::step]
     return Image.of(
         values,
-        radiometry=infer(values.dtype.name, nodata, sample=sample),
+        radiometry=infer(
+            values.dtype.name, _nodata(told), sample=sample, tags=_tags(array.attrs, len(values))
+        ),
         bands=_bands(array, len(values)),
     )
 
 
 def _nodata(told: Mapping[Any, Any]) -> float | None:
-    found = next((told[key] for key in _NODATA if told.get(key) is not None), None)
-    return None if found is None else float(found)
+    for key in _NODATA:
+        try:
+            return float(told[key])
+        except (KeyError, TypeError, ValueError):
+            continue  # absent, or a word such as "none"
+    return None
+
+
+def _tags(told: Mapping[Any, Any], count: int) -> list[tuple[float, float]]:
+    """Read scale and offset, which stay in the attributes of an array that was not decoded."""
+    try:
+        return [(float(told.get("scale_factor", 1)), float(told.get("add_offset", 0)))] * count
+    except (TypeError, ValueError):
+        return []
 
 
 def _bands(array: "DataArray", count: int) -> tuple[Band, ...]:
@@ -165,7 +187,8 @@ def _bands(array: "DataArray", count: int) -> tuple[Band, ...]:
             if coordinate.dtype.kind in "UO":
                 names = [str(value) for value in coordinate.values]
             elif str(name).startswith("wavelength"):
-                lengths = [float(value) for value in coordinate.values]
+                nm = 1.0 if float(np.max(coordinate.values)) > 100 else 1000.0  # else micrometres
+                lengths = [float(value) * nm for value in coordinate.values]
     return tuple(Band(*each) for each in zip(names, lengths, strict=True))
 
 
@@ -177,11 +200,12 @@ def _like(
         array = array.isel({array.dims[0]: list(positions)})
     down, across = array.dims[-2:]
     coords = {}
+    steps = dict(zip((down, across), _steps(array), strict=True))
     for name, coordinate in array.coords.items():
         fine = coordinate.values
         for axis, dimension in enumerate(coordinate.dims):
             if dimension in (down, across):
-                fine = _finer(fine, axis, scale)
+                fine = _finer(fine, axis, scale, steps[dimension])
         coords[name] = (coordinate.dims, fine, _finer_reference(coordinate.attrs, scale))
     shape = (*array.shape[:-2], *values.shape[-2:])
     made = type(array)(
@@ -191,14 +215,27 @@ def _like(
     return made
 
 
-def _finer(centres: NDArray[Any], axis: int, scale: int) -> NDArray[Any]:
+def _steps(array: "DataArray") -> tuple[float, float]:
+    """Give the sizes of a pixel down and across, which single pixels do not show; 0 if unknown."""
+    for coordinate in array.coords.values():
+        if "GeoTransform" in coordinate.attrs:
+            numbers = [float(n) for n in str(coordinate.attrs["GeoTransform"]).split()]
+            return numbers[5], numbers[1]
+    return 0.0, 0.0
+
+
+def _finer(centres: NDArray[Any], axis: int, scale: int, step: float) -> NDArray[Any]:
     """Give the centres of pixels cut into `scale`, along an axis; the outline stays.
 
     Between centres they are spread evenly, and beyond the outermost the last step goes on.
     """
     count = centres.shape[axis]
-    if centres.dtype.kind not in "uif" or count == 1:
+    if centres.dtype.kind not in "uif":
         return centres.repeat(scale, axis)
+    if count == 1:
+        shift = ((np.arange(scale) + 0.5) / scale - 0.5) * step
+        shape = [-1 if dim == axis else 1 for dim in range(centres.ndim)]
+        return np.asarray(centres.repeat(scale, axis) + shift.reshape(shape))
     places = (np.arange(count * scale) + 0.5) / scale - 0.5
     before = np.clip(np.floor(places).astype(int), 0, count - 2)
     share = (places - before).reshape([-1 if dim == axis else 1 for dim in range(centres.ndim)])

@@ -21,21 +21,20 @@ _log = logging.getLogger(__name__)
 
 def assemble(job: Job, plan: Plan, layout: Layout, target: Path, *, overwrite: bool) -> int:
     """Make the file of a job whose blocks are all done; give the number of tiles without data."""
-    with job.alone():
-        scale = layout.grid.height // plan.height
-        planes = job.planes or Planes.create(job.folder, layout)
-        canvas = _Canvas(job, planes, scale)
-        for row in plan.blocks:
-            for block in row:
-                if job.apart(block):
-                    canvas.put_inside(block)
-            for left, right in pairwise(row):
-                canvas.put_across(left, right)
-        for upper, lower in pairwise(plan.blocks):
-            canvas.put_down(upper, lower)
-        _log.info("%s: all blocks are done; writing and reading back", target)
-        publish_planes(planes, target, overwrite=overwrite)
-        empty = sum(job.empty(block) for row in plan.blocks for block in row)
+    scale = layout.grid.height // plan.height
+    planes = job.planes or job.placed(layout)
+    canvas = _Canvas(job, planes, scale)
+    for row in plan.blocks:
+        for block in row:
+            if job.apart(block):
+                canvas.put_inside(block)
+        for left, right in pairwise(row):
+            canvas.put_across(left, right)
+    for upper, lower in pairwise(plan.blocks):
+        canvas.put_down(upper, lower)
+    _log.info("%s: all blocks are done; writing and reading back", target)
+    publish_planes(planes, target, overwrite=overwrite)
+    empty = sum(job.empty(block) for row in plan.blocks for block in row)
     job.remove()
     return empty
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from geoloupe.errors import InputError
 from geoloupe.imagery.spectra import Band
 
-_WAVELENGTH = re.compile(r"([0-9.]+)\s*(nm|um|µm)")
+_WAVELENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(nm|um|µm)")
 _NEAR = 20.0  # nm between what a person asks for and what a sensor has
 
 

@@ -53,17 +53,14 @@ def compute_on_cluster(
 def _call(ready: "Prepared", chosen: "UpscaleSettings") -> dict[str, Any]:
     """Give what a worker needs to do the same, as plain values."""
     plain = settings.dump(chosen) | {"cluster": None, "workers": None, "shard": None}
+    call = ready.job["call"]
     return {
-        "path": _absolute(ready.job["call"]["path"]),
-        "model": _absolute(ready.job["call"]["model"]),
+        "path": call["path"],
+        "model": call["model"],
         "target": str(ready.target.absolute()),
-        "settings": plain | {"guide": plain["guide"] and _absolute(plain["guide"])},
+        "settings": plain | {"guide": call["guide"]},
         "job": dict(ready.job),
     }
-
-
-def _absolute(name: str) -> str:
-    return str(Path(name).absolute()) if Path(name).exists() else name
 
 
 def _finished(client: Any, call: Mapping[str, Any], blocks: Sequence[Block]) -> Iterator[Block]:

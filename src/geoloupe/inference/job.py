@@ -5,6 +5,7 @@ block is one file that appears when it is whole, so the files are the ledger. An
 processes and machines that see the folder may add to it.
 """
 
+import hashlib
 import json
 import os
 import secrets
@@ -21,12 +22,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from geoloupe.errors import InputError, RunError
-from geoloupe.files.planes import Layout, Planes
-from geoloupe.files.publish import publish_texts
+from geoloupe.files.planes import PIXELS, Layout, Planes
+from geoloupe.files.publish import publish_texts, size_text
 from geoloupe.inference.plan import Block, Plan
 from geoloupe.inference.scene import Piece
 
 _FACTS = "job.json"
+_LONGEST = 150
 _EDGES = ("top", "bottom", "left", "right")
 
 
@@ -46,7 +48,8 @@ class Job:
         path = folder / _FACTS
         if path.exists():
             before = read_facts(target)
-            changed = [key for key in facts if key != "call" and before.get(key) != facts[key]]
+            ignored = {"call", "device"} if _complete(folder, before) else {"call"}
+            changed = [k for k in facts if k not in ignored and before.get(k) != facts[k]]
             if changed:
                 raise InputError(
                     f"{target}: an unfinished run of other choices lies in {folder}: "
@@ -55,9 +58,11 @@ class Job:
                 )
         else:
             text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
-            # Of two processes that begin at once, one writes and both go on.
-            with suppress(InputError):
+            try:
                 publish_texts(folder, {_FACTS: text})
+            except InputError:  # of two processes that begin at once, one writes and both go on
+                if not path.exists():
+                    raise
         return cls(folder=folder, facts=facts)
 
     def done(self, block: Block) -> bool:
@@ -70,20 +75,31 @@ class Job:
 
     def in_place(self, layout: Layout) -> "Job":
         """Put pixels where they belong at once: for one machine, on which nobody else writes."""
-        exists = (self.folder / "pixels.raw").exists()
-        make = Planes if exists else Planes.create
-        return replace(self, planes=make(folder=self.folder, layout=layout))
+        return replace(self, planes=self.placed(layout))
 
-    def doubt(self, plan: Plan, scale: int) -> None:
+    def placed(self, layout: Layout) -> Planes:
+        """Open the pixels that are in their place already, or make room for them."""
+        exists = (self.folder / PIXELS).exists()
+        make = Planes if exists else Planes.create
+        try:
+            return make(folder=self.folder, layout=layout)
+        except OSError as error:
+            raise RunError(
+                f"{self.folder}: no room for {size_text(layout.size)} of pixels ({error.strerror})"
+            ) from None
+
+    def doubt(self, plan: Plan, scale: int, layout: Layout) -> None:
         """Forget finished blocks whose pixels are not what they were: the power may have failed."""
+        planes = self.placed(layout) if (self.folder / PIXELS).exists() else None
         for block in (block for row in plan.blocks for block in row if self.done(block)):
             told = self._told(block)
-            if "checksum" in told and self.planes is not None:
-                shape = json.loads(told["shape"])
-                top, left = block.down.full * scale, block.across.full * scale
-                found = self.planes.checksum(top=top, left=left, height=shape[0], width=shape[1])
-                if found != int(told["checksum"]):
-                    self._file(block).unlink()
+            if "checksum" not in told:
+                continue
+            shape = json.loads(told["shape"])
+            top, left = block.down.full * scale, block.across.full * scale
+            place = {"top": top, "left": left, "height": shape[0], "width": shape[1]}
+            if planes is None or planes.checksum(**place) != int(told["checksum"]):
+                self._file(block).unlink()
 
     def save(self, block: Block, piece: Piece, scale: int) -> None:
         """Keep a finished block; its file is whole or absent."""
@@ -142,8 +158,8 @@ class Job:
         return int(self._told(block)["empty"])
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other processes out while the result is put together."""
+    def held(self, *, alone: bool) -> Iterator[None]:
+        """Keep other processes out, or with `alone` False only those that want to be alone."""
         try:
             import fcntl
         except ImportError:  # Windows
@@ -151,9 +167,12 @@ class Job:
             return
         with (self.folder / _FACTS).open("rb") as facts:
             try:
-                fcntl.flock(facts, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise InputError(f"{self.folder}: another process is finishing it now") from None
+                kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+                fcntl.flock(facts, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"{self.folder}: another process works on it now") from None
+            except OSError:  # a file system that cannot lock: then nobody can be kept out
+                pass
             yield
 
     def remove(self) -> None:
@@ -185,7 +204,10 @@ class Job:
 
 def work_folder(target: Path) -> Path:
     """Say where the work on a result lies."""
-    return target.with_name(f".{target.name}.work")
+    name = target.name
+    if len(name) > _LONGEST:  # a file's name has an end, and others must not be mistaken for it
+        name = name[:_LONGEST] + hashlib.sha256(name.encode()).hexdigest()[:8]
+    return target.with_name(f".{name}.work")
 
 
 def read_facts(target: Path) -> dict[str, Any]:
@@ -200,6 +222,18 @@ def read_facts(target: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: is damaged; delete {path.parent} ({error})") from None
     return facts
+
+
+def absolute(name: str | Path | None) -> str | None:
+    """Name a file so that a process in another folder finds it; other names stay."""
+    if name is None:
+        return None
+    return os.path.abspath(name) if os.path.exists(name) else str(name)
+
+
+def _complete(folder: Path, facts: Mapping[str, Any]) -> bool:
+    """Tell whether nothing is left to compute, so that it does not matter on what device."""
+    return len(list((folder / "blocks").glob("*.safetensors"))) >= facts.get("blocks", 1)
 
 
 def file_identity(name: str | Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 
@@ -22,6 +23,7 @@ from geoloupe.inference.scene import Progress, Scene
 _log = logging.getLogger(__name__)
 
 _SHARE = 0.6  # of the free memory that is taken unless a person says otherwise
+_LOOKED = 4  # blocks of which a tile is measured
 _COPIES = 3  # of a block in memory at most, while it is finished and written
 
 
@@ -69,8 +71,7 @@ def thread_count(scene: Scene, blocks: Sequence[Block], memory: int | None) -> t
     """Choose how many blocks are computed at once, and give the bytes that each needs, measured."""
     most = min(os.cpu_count() or 1, len(blocks))
     with _one_thread():
-        tile = next(blocks[0].strip(0))
-        need = peak_of(lambda: scene.predict(tile.window))
+        need = max(map(partial(_peak, scene), _spread(blocks)))
     down, across = blocks[0].down, blocks[0].across
     pixels = (down.stop - down.start) * (across.stop - across.start)
     scale = scene.predictor.signature.scale
@@ -79,6 +80,20 @@ def thread_count(scene: Scene, blocks: Sequence[Block], memory: int | None) -> t
         return min(2, most), need  # one computes while the other reads and writes
     budget = memory if memory is not None else int(_SHARE * available())
     return max(min(most, budget // need), 1), need
+
+
+def _spread(blocks: Sequence[Block]) -> list[Block]:
+    """Choose some blocks from all over the scene: a corner may hold no data and cost nothing."""
+    step = max(len(blocks) // _LOOKED, 1)
+    return [blocks[len(blocks) // 2], *blocks[::step][:_LOOKED]]
+
+
+def _peak(scene: Scene, block: Block) -> int:
+    """Measure what a tile of a block takes."""
+    tile = list(block.strip(len(block.rows) // 2))[len(block.columns) // 2]
+    if not scene.has_data(tile.window):
+        return 0
+    return peak_of(lambda: scene.predict(tile.window))
 
 
 def _in_threads(

@@ -77,7 +77,7 @@ def parse_size(text: str) -> int:
         number = float(found[1]) if found else -1.0
     except ValueError:
         number = -1.0
-    if found is None or number <= 0:
+    if found is None or not 0 < number < 1e30:
         raise ValueError(f"memory is a size such as 2GB, not {text!r}")
     power = " kmgt".index(found[2].lower() or " ")
     return int(number * (1024 if found[3] else 1000) ** power)

@@ -8,6 +8,7 @@ from typing import Any
 
 from geoloupe import settings
 from geoloupe.files.product import write_image
+from geoloupe.files.publish import refuse_inputs
 from geoloupe.imagery.grid import Window
 from geoloupe.inference.local import thread_count
 from geoloupe.inference.memory import parse_size
@@ -86,6 +87,7 @@ def preview(
         ready = prepare(stack, path, output, model, chosen, overwrite=True)
         window = _middle(ready.scene.plan).window
         target = ready.target.with_name(f"{ready.target.stem}_preview{ready.target.suffix}")
+        refuse_inputs(target, path, *ready.scene.source.files)
         image, facts = _enlarged(ready, window)
         write_image(target, image, facts=facts, overwrite=overwrite)
     return target

@@ -68,6 +68,11 @@ class Scene:
             values = blender.finish(row)
         return self._piece(block, values, empty)
 
+    def has_data(self, window: Window) -> bool:
+        """Tell whether any pixel of a tile holds data."""
+        with self._reading:
+            return bool(self.source.read(window).valid.any())
+
     def predict(self, window: Window) -> Image | None:
         """Enlarge one tile; None where it holds no data."""
         scale = self.predictor.signature.scale

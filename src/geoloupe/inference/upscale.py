@@ -9,11 +9,11 @@ from typing import Any
 
 from geoloupe import __version__, settings
 from geoloupe.errors import InputError
-from geoloupe.files.planes import Layout
-from geoloupe.files.product import check_output
+from geoloupe.files.planes import PIXELS, Layout
+from geoloupe.files.product import check_output, fitting
 from geoloupe.files.publish import refuse_inputs
 from geoloupe.files.raster import open_aligned
-from geoloupe.files.source import Source, open_source
+from geoloupe.files.source import Source, open_source, stem_of
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.inference.assemble import assemble
@@ -24,7 +24,7 @@ from geoloupe.inference.choices import (
     load_chosen,
     predictor_for,
 )
-from geoloupe.inference.job import Job, file_identity, read_facts, work_folder
+from geoloupe.inference.job import Job, absolute, file_identity, read_facts, work_folder
 from geoloupe.inference.local import compute_blocks
 from geoloupe.inference.memory import parse_size
 from geoloupe.inference.model import Model
@@ -49,6 +49,8 @@ class UpscaleSettings(Choices):
             parse_size(self.memory)
         if self.shard is not None:
             parse_shard(self.shard)
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers must be 1 or more, not {self.workers}")
 
 
 _log = logging.getLogger(__name__)
@@ -111,20 +113,25 @@ def upscale(
         ready = prepare(stack, path, output, model, chosen, overwrite=overwrite)
         plan, layout = ready.scene.plan, ready.scene.layout
         job = Job.open(ready.target, ready.job)
-        try:
-            if not any((chosen.shard, chosen.cluster, chosen.workers)):
-                job = job.in_place(layout)
-            job.doubt(plan, ready.scene.predictor.signature.scale)
-            _compute(ready, job, chosen, progress or _silent)
-            pending = len(job.pending(plan))
-            skipped = 0
-            whole = not pending and chosen.shard is None
-            if whole:
+        alone = not any((chosen.shard, chosen.cluster, chosen.workers))
+        skipped, whole = 0, False
+        with job.held(alone=alone):
+            try:
+                if alone:
+                    job = job.in_place(layout)
+                job.doubt(plan, ready.scene.predictor.signature.scale, layout)
+                _compute(ready, job, chosen, progress or _silent)
+                if alone:
+                    skipped = assemble(job, plan, layout, ready.target, overwrite=overwrite)
+            except BaseException:
+                if chosen.shard is None:  # else others may have begun in that folder
+                    job.remove_if_idle()
+                raise
+        pending = 0 if alone else len(job.pending(plan))
+        whole = not pending and chosen.shard is None
+        if whole and not alone:
+            with job.held(alone=True):
                 skipped = assemble(job, plan, layout, ready.target, overwrite=overwrite)
-        except BaseException:
-            if chosen.shard is None:  # else others may have begun in that folder
-                job.remove_if_idle()
-            raise
     return Upscaled(
         path=ready.target,
         model=ready.model.card.name,
@@ -142,6 +149,7 @@ def finish(target: Path, *, overwrite: bool = False) -> Upscaled:
     """Put together a result whose blocks were computed as shards."""
     facts = read_facts(target)
     call, chosen = facts["call"], dict(facts["settings"])
+    chosen["guide"] = call["guide"]
     if call["model"] is None:
         raise InputError(f"{target}: was begun with a model of a program; finish it there")
     job, blocks = Job(folder=work_folder(target), facts=facts), facts["blocks"]
@@ -164,7 +172,7 @@ def prepare(
     overwrite: bool,
 ) -> Prepared:
     """Open everything and refuse what cannot work, before any pixel is computed."""
-    source = stack.enter_context(open_source(path))
+    source = stack.enter_context(open_source(path, alpha=chosen.alpha))
     loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
     source = chosen_part(source, loaded, chosen)
@@ -179,8 +187,10 @@ def prepare(
     )
     layout = layout_of(source, loaded, plan, chosen)
     target = Path(output) if output is not None else _beside(Path(path), scale, source.grid)
-    refuse_inputs(target, path, chosen.guide)
-    check_output(target, layout, overwrite=overwrite)
+    refuse_inputs(target, path, *source.files, chosen.guide)
+    layout = fitting(layout, target)
+    there = work_folder(target) / PIXELS
+    check_output(target, layout, overwrite=overwrite, there=layout.size if there.exists() else 0)
     scene = Scene(
         source=source,
         guide=_open_guide(stack, chosen.guide, loaded, layout.grid),
@@ -256,7 +266,11 @@ def _job_facts(
         "tiles": scene.plan.digest,
         "tags": dict(scene.layout.facts.tags),
         "blocks": sum(len(row) for row in scene.plan.blocks),
-        "call": {"path": str(path), "model": _named(model, loaded)},
+        "call": {
+            "path": absolute(path),
+            "model": _named(model, loaded),
+            "guide": absolute(chosen.guide),
+        },
     }
 
 
@@ -264,7 +278,7 @@ def _named(model: str | Path | Model | None, loaded: Model) -> str | None:
     """Say how another process can load the model; None if it cannot."""
     if model is None:
         return loaded.card.name
-    return None if isinstance(model, Model) else str(model)
+    return None if isinstance(model, Model) else absolute(model)
 
 
 def _silent(done: int, count: int) -> None:
@@ -274,7 +288,8 @@ def _silent(done: int, count: int) -> None:
 def _beside(path: Path, scale: int, grid: Grid) -> Path:
     """Name a result after its scene: a GeoTIFF, or a PNG for a picture that lies nowhere."""
     picture = not grid.georeferenced and path.suffix.lower() in (".png", ".jpg", ".jpeg")
-    return path.with_name(f"{path.stem}_x{scale}{'.png' if picture else '.tif'}")
+    suffix = ".png" if picture else ".tif"
+    return path.with_name(f"{stem_of(str(path))}_x{scale}{suffix}")
 
 
 def _open_guide(stack: ExitStack, path: Path | None, model: Model, grid: Grid) -> Source | None:
