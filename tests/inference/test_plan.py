@@ -14,11 +14,18 @@ from geoloupe.inference.plan import make_plan, spans
 lengths, tiles, margins = st.integers(1, 300), st.integers(1, 64), st.integers(0, 20)
 
 
-@given(length=lengths, tile=tiles, margin=margins)
-def test_spans_cover_an_axis_and_throw_the_margin_away(length: int, tile: int, margin: int) -> None:
+@given(length=lengths, tile=tiles, margin=margins, fit=st.booleans())
+def test_spans_cover_an_axis_and_throw_the_margin_away(
+    length: int, tile: int, margin: int, fit: bool
+) -> None:
     if tile <= 2 * margin and length > tile:
         return
-    found = spans(length, tile=tile, margin=margin)
+    found = spans(length, tile=tile, margin=margin, fit=fit)
+    most = max(span.stop - span.start for span in found)
+    if fit:  # as many tiles, and none larger
+        assert len(found) == len(spans(length, tile=tile, margin=margin))
+        assert most <= tile
+        tile = most
     assert found[0].enter == found[0].full == found[0].start == 0
     assert found[-1].leave == found[-1].end == found[-1].stop == length
     for span in found:

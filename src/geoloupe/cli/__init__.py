@@ -1,6 +1,7 @@
 """The `geoloupe` program: its commands, and failures as one clean sentence."""
 
 import logging
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -85,4 +86,8 @@ def program(
 
 def _leave(message: str, code: int) -> NoReturn:
     typer.echo(f"geoloupe: {message}", err=True)
+    if code == INTERRUPTED:
+        # All is cleaned up; threads that still compute would make the interpreter's end a crash.
+        sys.stdout.flush()
+        os._exit(code)
     sys.exit(code)

@@ -23,10 +23,11 @@ def seam_energy(product: Source, tags: Mapping[str, str], scale: int) -> dict[st
         tile, margin = int(tags["GEOLOUPE_TILE"]), int(tags["GEOLOUPE_MARGIN"])
     except (KeyError, ValueError):
         return {}
+    fit = tags.get("GEOLOUPE_REACH") == "local"
     height, width = product.grid.height // scale, product.grid.width // scale
     ratios = [
-        *_ratios(product, spans(width, tile=tile, margin=margin), scale, upright=True),
-        *_ratios(product, spans(height, tile=tile, margin=margin), scale, upright=False),
+        *_ratios(product, spans(width, tile=tile, margin=margin, fit=fit), scale, upright=True),
+        *_ratios(product, spans(height, tile=tile, margin=margin, fit=fit), scale, upright=False),
     ]
     if not ratios:
         return {}

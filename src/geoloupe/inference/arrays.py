@@ -58,6 +58,7 @@ def upscale_array(
         tile=chosen.tile or loaded.tile,
         margin=loaded.margin,
         group=max(source.grid.height, source.grid.width),  # one block: the result is in memory
+        fit=loaded.network.signature.reach == "local",
     )
     seen = None if guide is None else _ImageSource(_image(guide))
     signature, name = loaded.network.signature, loaded.card.name

@@ -83,6 +83,7 @@ def layout_of(source: Source, model: Model, plan: Plan, choices: Choices) -> Lay
         "GEOLOUPE_SCALE": str(scale),
         "GEOLOUPE_TILE": str(plan.tile),
         "GEOLOUPE_MARGIN": str(plan.margin),
+        "GEOLOUPE_REACH": model.network.signature.reach,
         "GEOLOUPE_TILES": f"{len(plan.rows)} x {len(plan.columns)}",
         "GEOLOUPE_RANGE": "; ".join(f"{a:g} to {b:g}" for a, b in zip(low, high, strict=True)),
         "GEOLOUPE_PRECISION": choices.precision,

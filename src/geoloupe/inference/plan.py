@@ -124,8 +124,14 @@ class Plan:
         )
 
 
-def make_plan(height: int, width: int, *, tile: int, margin: int, group: int = 1) -> Plan:
-    """Cut a scene into tiles of `tile` x `tile`; a side no longer than that is not cut."""
+def make_plan(
+    height: int, width: int, *, tile: int, margin: int, group: int = 1, fit: bool = False
+) -> Plan:
+    """Cut a scene into tiles of `tile` x `tile`; a side no longer than that is not cut.
+
+    With `fit`, tiles are only as large as as many of them need: for networks that see no farther
+    than the margin, so that the tile is no part of their answer.
+    """
     if tile <= 2 * margin and (height > tile or width > tile):
         raise InputError(
             f"a tile of {tile} pixels leaves nothing when {margin} are thrown away on each side; "
@@ -137,18 +143,20 @@ def make_plan(height: int, width: int, *, tile: int, margin: int, group: int = 1
         tile=tile,
         margin=margin,
         group=group,
-        rows=spans(height, tile=tile, margin=margin),
-        columns=spans(width, tile=tile, margin=margin),
+        rows=spans(height, tile=tile, margin=margin, fit=fit),
+        columns=spans(width, tile=tile, margin=margin, fit=fit),
     )
 
 
-def spans(length: int, *, tile: int, margin: int) -> tuple[Span, ...]:
+def spans(length: int, *, tile: int, margin: int, fit: bool = False) -> tuple[Span, ...]:
     """Cut an axis into stretches of `tile` pixels that are spread evenly, or into a single one."""
     if length <= tile:
         return (Span(0, length, 0, 0, length, length),)
     # Half of the margin hides a seam and costs little; two ramps of a tile must not touch.
     ramp = min((margin + 1) // 2, (tile - 2 * margin + 1) // 3)
     steps = -(-(length - tile) // (tile - 2 * margin - ramp))
+    if fit:
+        tile = -(-(length + steps * (2 * margin + ramp)) // (steps + 1))
     starts = [index * (length - tile) // steps for index in range(steps + 1)]
     # Every ramp lies in the middle of its overlap, at least `margin` from both tiles' ends.
     seams = [after + (before + tile - after - ramp) // 2 for before, after in pairwise(starts)]

@@ -184,6 +184,7 @@ def prepare(
         tile=tile,
         margin=margin,
         group=block_side(tile=tile, margin=margin, pixel=pixel),
+        fit=loaded.network.signature.reach == "local",
     )
     layout = layout_of(source, loaded, plan, chosen)
     target = Path(output) if output is not None else _beside(Path(path), scale, source.grid)
