@@ -102,7 +102,7 @@ def test_a_zip_and_the_metadata_file_are_the_same(tmp_path: Path) -> None:
 
 
 def test_a_product_is_enlarged_with_its_offset(tmp_path: Path) -> None:
-    result = geoloupe.upscale(product(tmp_path), tmp_path / "out.tif", scale=2)
+    result = geoloupe.upscale(product(tmp_path), tmp_path / "out.tif", model="bicubic", scale=2)
     with rasterio.open(result.path) as out:
         assert (out.nodata, out.dtypes[0]) == (0, "uint16")
         assert out.offsets[0] == pytest.approx(-0.1)

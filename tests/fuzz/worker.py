@@ -18,7 +18,7 @@ def judge(path: Path) -> str:
 
     target = path.with_suffix(".result.tif")
     try:
-        result = geoloupe.upscale(path, target, scale=2, overwrite=True)
+        result = geoloupe.upscale(path, target, model="bicubic", scale=2, overwrite=True)
     except GeoloupeError as error:
         left = [item.name for item in path.parent.iterdir() if item.name.startswith(".")]
         if "\n" in str(error) or path.name not in str(error):

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 def test_an_array_gives_what_its_file_gives(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(1, 9000, (3, 70, 90)).astype(np.uint16)
     path = picture(tmp_path / "scene.tif", values)
-    made = geoloupe.upscale(path, tmp_path / "out.tif", scale=3, tile=32)
+    made = geoloupe.upscale(path, tmp_path / "out.tif", model="bicubic", scale=3, tile=32)
     with rioxarray.open_rasterio(path) as scene:
-        fine = geoloupe.upscale_array(scene, scale=3, tile=32)
+        fine = geoloupe.upscale_array(scene, model="bicubic", scale=3, tile=32)
     with rasterio.open(made.path) as out:
         assert (fine.values == out.read()).all()
         assert fine.dtype == "uint16"

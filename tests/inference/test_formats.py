@@ -78,7 +78,9 @@ def test_every_kind_of_file_goes_through(tmp_path: Path, make: Callable[[Path], 
 
 
 def test_wavelengths_choose_bands_and_stay(tmp_path: Path) -> None:
-    made = geoloupe.upscale(envi(tmp_path), tmp_path / "out.tif", bands="480nm,0.66um", scale=2)
+    made = geoloupe.upscale(
+        envi(tmp_path), tmp_path / "out.tif", bands="480nm,0.66um", model="bicubic", scale=2
+    )
     with open_source(made.path) as source:
         assert [band.nm for band in source.bands] == pytest.approx([480, 660])
 
@@ -89,7 +91,7 @@ def test_ground_control_points_move_with_the_pixels(tmp_path: Path) -> None:
     with rasterio.open(path, "w", driver="GTiff", dtype="uint8", **SIZE) as out:
         out.gcps = (points, CRS.from_epsg(4326))
         out.write(noise("uint8"))
-    made = geoloupe.upscale(path, tmp_path / "out.tif", scale=4)
+    made = geoloupe.upscale(path, tmp_path / "out.tif", model="bicubic", scale=4)
     with rasterio.open(made.path) as after:
         found, crs = after.gcps
         assert crs == CRS.from_epsg(4326)
@@ -109,7 +111,7 @@ def test_rpcs_point_to_the_same_ground(tmp_path: Path) -> None:
     with rasterio.open(path, "w", driver="GTiff", dtype="uint8", **SIZE) as out:
         out.rpcs = rpcs
         out.write(noise("uint8"))
-    made = geoloupe.upscale(path, tmp_path / "out.tif", scale=2)
+    made = geoloupe.upscale(path, tmp_path / "out.tif", model="bicubic", scale=2)
     with rasterio.open(made.path) as after:
         found = after.rpcs
         # RPC pixels count from the centre of the first, so an edge -0.5 stays where it is.
@@ -139,7 +141,9 @@ def test_alpha_and_an_inner_mask_are_enlarged_exactly(tmp_path: Path) -> None:
         out.write(np.concatenate([noise("uint8"), mask[None]]))
         out.colorinterp = [*out.colorinterp[:3], ColorInterp.alpha]
     for path in (masked, opaque):
-        made = geoloupe.upscale(path, path.with_name(f"{path.stem}_x3.tif"), scale=3)
+        made = geoloupe.upscale(
+            path, path.with_name(f"{path.stem}_x3.tif"), model="bicubic", scale=3
+        )
         with rasterio.open(made.path) as after:
             assert (after.dataset_mask() == wanted).all()
 
@@ -150,7 +154,7 @@ def test_scale_and_offset_tags_are_kept_and_used(tmp_path: Path, kind: str) -> N
     with rasterio.open(path, "w", driver="GTiff", dtype=kind, **SIZE, **PLACED) as out:
         out.write(noise(kind))
         out.scales, out.offsets = (0.004,) * 3, (-0.1,) * 3
-    made = geoloupe.upscale(path, tmp_path / "out.tif", scale=2)
+    made = geoloupe.upscale(path, tmp_path / "out.tif", model="bicubic", scale=2)
     with rasterio.open(made.path) as after:
         assert after.scales == (0.004,) * 3
         assert after.offsets == (-0.1,) * 3

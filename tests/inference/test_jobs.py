@@ -255,7 +255,7 @@ def test_a_preview_is_a_part_of_the_result(scene: Path) -> None:
     result = geoloupe.upscale(scene, scene.with_name("out.tif"), **OPTIONS)
     with rasterio.open(path) as part, rasterio.open(result.path) as all_of_it:
         window = all_of_it.window(*part.bounds)
-        assert part.shape == (96, 96)
+        assert all(80 <= side <= 96 for side in part.shape)  # one tile of 32 or a little less
         inner = (slice(None), slice(24, 72), slice(24, 72))
         assert (part.read()[inner] == all_of_it.read(window=window)[inner]).all()
 

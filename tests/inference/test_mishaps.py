@@ -69,7 +69,7 @@ def test_what_one_machine_began_others_finish(
 def test_a_fill_that_no_tag_declares_is_no_value(tmp_path: Path, fill: float) -> None:
     values = (np.random.default_rng(0).random((1, 60, 60)) * 500).astype(np.float32)
     values[0, :20] = fill
-    made = geoloupe.upscale(picture(tmp_path / "dem.tif", values), scale=2)
+    made = geoloupe.upscale(picture(tmp_path / "dem.tif", values), model="bicubic", scale=2)
     with rasterio.open(made.path) as out:
         found = out.read(1)
     assert np.isnan(found[:40]).all()
@@ -88,7 +88,7 @@ def test_a_projection_that_the_format_cannot_hold_is_kept_beside(tmp_path: Path,
         width=20, dtype="uint8",
     ) as out:  # fmt: skip
         out.write(values)
-    made = geoloupe.upscale(scene, scale=2)
+    made = geoloupe.upscale(scene, model="bicubic", scale=2)
     with rasterio.open(scene) as before, rasterio.open(made.path) as after:
         assert before.crs is not None
         assert after.crs == before.crs
@@ -184,7 +184,7 @@ def test_missing_pixels_of_pictures_are_transparent_or_refused(tmp_path: Path) -
     assert not image.valid[:20].any()
     assert image.valid[20:].all()
     with pytest.raises(InputError, match="JPEG cannot hold a mark for missing pixels"):
-        geoloupe.upscale(scene, tmp_path / "a.jpg", scale=2)
+        geoloupe.upscale(scene, tmp_path / "a.jpg", model="bicubic", scale=2)
 
 
 def test_assembling_does_not_depend_on_the_folder_one_is_in(tmp_path: Path) -> None:

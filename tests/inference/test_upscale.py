@@ -61,7 +61,7 @@ def test_the_result_covers_the_scene_exactly(
     tmp_path: Path, size: tuple[int, int], transform: Affine
 ) -> None:
     scene = write(tmp_path / "in.tif", ramp(2, *size), transform=transform)
-    geoloupe.upscale(scene, tmp_path / "out.tif", scale=3)
+    geoloupe.upscale(scene, tmp_path / "out.tif", model="bicubic", scale=3)
     with rasterio.open(scene) as before, rasterio.open(tmp_path / "out.tif") as after:
         assert after.shape == (3 * size[0], 3 * size[1])
         assert after.crs == before.crs
@@ -77,7 +77,7 @@ def test_enlarging_keeps_the_values(tmp_path: Path, dtype: str) -> None:
     """The mean of the finer pixels of a smooth scene is the coarse pixel."""
     values = ramp(1, 40, 40, dtype)
     scene = write(tmp_path / "in.tif", values)
-    geoloupe.upscale(scene, tmp_path / "out.tif", scale=4)
+    geoloupe.upscale(scene, tmp_path / "out.tif", model="bicubic", scale=4)
     with rasterio.open(tmp_path / "out.tif") as out:
         fine = out.read(1).astype(float)
     means = fine.reshape(40, 4, 40, 4).mean((1, 3))
@@ -89,7 +89,7 @@ def test_nodata_stays_where_it_was_and_spreads_nowhere(tmp_path: Path) -> None:
     values[:, :9, 12:] = 0
     values[0, 20, 20] = 0  # missing in one band alone
     scene = write(tmp_path / "in.tif", values, nodata=0)
-    geoloupe.upscale(scene, tmp_path / "out.tif", scale=2, tile=16)
+    geoloupe.upscale(scene, tmp_path / "out.tif", model="bicubic", scale=2, tile=16)
     with rasterio.open(tmp_path / "out.tif") as out:
         fine = out.read()
         assert out.nodata == 0
@@ -102,7 +102,7 @@ def test_a_scene_of_next_to_nothing(tmp_path: Path, kept: int) -> None:
     values = np.full((1, 12, 12), np.nan, np.float32)
     values[0, 5, 5 : 5 + kept] = 0.25
     scene = write(tmp_path / "in.tif", values)
-    geoloupe.upscale(scene, tmp_path / "out.tif", scale=2)
+    geoloupe.upscale(scene, tmp_path / "out.tif", model="bicubic", scale=2)
     with rasterio.open(tmp_path / "out.tif") as out:
         fine = out.read(1)
     assert np.isfinite(fine).sum() == 4 * kept
@@ -112,8 +112,8 @@ def test_a_scene_of_next_to_nothing(tmp_path: Path, kept: int) -> None:
 def test_tiles_of_a_local_network_give_the_whole_image(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     scene = write(tmp_path / "in.tif", generator.random((3, 70, 61), dtype=np.float32))
-    geoloupe.upscale(scene, tmp_path / "whole.tif", scale=2)
-    geoloupe.upscale(scene, tmp_path / "tiled.tif", scale=2, tile=24)
+    geoloupe.upscale(scene, tmp_path / "whole.tif", model="bicubic", scale=2)
+    geoloupe.upscale(scene, tmp_path / "tiled.tif", model="bicubic", scale=2, tile=24)
     with rasterio.open(tmp_path / "whole.tif") as a, rasterio.open(tmp_path / "tiled.tif") as b:
         assert a.tags()["GEOLOUPE_TILES"] == "1 x 1"
         assert b.tags()["GEOLOUPE_TILE"] == "24"
@@ -124,7 +124,7 @@ def test_the_product_is_a_valid_cog_with_names_kept(tmp_path: Path) -> None:
     scene = write(tmp_path / "in.tif", ramp(2, 300, 200))
     with rasterio.open(scene, "r+") as out:
         out.descriptions = ("red", "nir")
-    geoloupe.upscale(scene, tmp_path / "out.tif", scale=4)
+    geoloupe.upscale(scene, tmp_path / "out.tif", model="bicubic", scale=4)
     valid, errors, _ = cog_validate(tmp_path / "out.tif")
     assert valid, errors
     with rasterio.open(tmp_path / "out.tif") as out:
@@ -177,7 +177,7 @@ def test_a_cube_with_a_guide(tmp_path: Path) -> None:
 )
 def test_real_scenes_go_through(tmp_path: Path, name: str) -> None:
     scene = DATA / "scenes" / f"{name}.tif"
-    geoloupe.upscale(scene, tmp_path / "out.tif", scale=2)
+    geoloupe.upscale(scene, tmp_path / "out.tif", model="bicubic", scale=2)
     with rasterio.open(scene) as before, rasterio.open(tmp_path / "out.tif") as after:
         assert after.shape == (2 * before.height, 2 * before.width)
         assert np.allclose(before.bounds, after.bounds, rtol=1e-12, atol=1e-9)

@@ -89,6 +89,7 @@ def _page(image: "Image", result: "Image", truth: "Image", model: str) -> str:
                     title="Look",
                     note="Drag the handle. All layers show the same stretch of values.",
                     size=(width, height),
+                    pair=(1, 2),
                     layers=[
                         layer(name, part, limits, numbers=300_000) for name, part in parts.items()
                     ],

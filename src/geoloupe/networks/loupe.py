@@ -84,7 +84,7 @@ class Loupe(nn.Module):
         self.signature = Signature(
             scale=settings.scale,
             bands=None,
-            tile=384,
+            tile=256,
             margin=2 * settings.blocks + 3,
             reach="local",
         )
