@@ -219,11 +219,11 @@ def _begin(recipe: Recipe, folder: Path, *, resume: bool) -> None:
 
 
 def _fabric(recipe: Recipe, hardware: Hardware) -> Any:
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what it is given
     try:
         from lightning_fabric import Fabric
     except ImportError:
         raise InputError("training needs more packages: pip install 'geoloupe[train]'") from None
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what it is given
     devices, nodes = hardware.devices, hardware.nodes
     if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun has started this and its siblings
         devices = int(os.environ["LOCAL_WORLD_SIZE"])
