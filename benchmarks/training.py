@@ -36,8 +36,9 @@ def samples_per_second(name: str, *, plain: bool) -> float:
         torch.set_flush_denormal(True)
     recipe = read_recipe(name)
     network = build(recipe.network, **recipe.settings)
-    module = network if plain else network.to(memory_format=torch.channels_last)  # type: ignore[attr-defined]
-    objective = Objective.of(module, recipe.loss, recipe.data.bands_at_once)
+    if not plain:
+        lay_out(network)
+    objective = Objective.of(network, recipe.loss, recipe.data.bands_at_once)
     optimiser = torch.optim.AdamW(objective.parameters(), lr=recipe.optimiser.rate)
     signature, size = network.signature, recipe.patches.size
     bands = BANDS.get(name) or signature.bands or 3

@@ -249,7 +249,9 @@ def _state(recipe: Recipe) -> tuple[State, Objective]:
         if plain_settings(begun.network) != plain_settings(network):
             raise InputError(f"{recipe.start}: has other settings than the recipe's network")
         module.load_state_dict(cast("nn.Module", begun.network).state_dict())
-    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for weight in module.parameters():
+        if weight.dim() == 4:  # MulSR has convolutions in three dimensions, which stay as they are
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     chosen = recipe.optimiser
     optimiser = torch.optim.AdamW(
         [weight for weight in module.parameters() if weight.requires_grad],
