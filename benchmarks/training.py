@@ -12,13 +12,16 @@ import subprocess
 import sys
 import time
 from statistics import median
+from typing import cast
 
 import torch
+from torch import nn
 
 from geoloupe.allocator import keep_freed_memory
 from geoloupe.networks import build
 from geoloupe.training.losses import Objective
 from geoloupe.training.recipe import read_recipe
+from geoloupe.training.run import lay_out
 
 BANDS = {"mulsr-cave": 31, "sspsr-chikusei": 128}
 RECIPES = (
@@ -37,7 +40,7 @@ def samples_per_second(name: str, *, plain: bool) -> float:
     recipe = read_recipe(name)
     network = build(recipe.network, **recipe.settings)
     if not plain:
-        lay_out(network)
+        lay_out(cast("nn.Module", network))
     objective = Objective.of(network, recipe.loss, recipe.data.bands_at_once)
     optimiser = torch.optim.AdamW(objective.parameters(), lr=recipe.optimiser.rate)
     signature, size = network.signature, recipe.patches.size

@@ -64,7 +64,7 @@ def test_every_number_of_the_report_is_in_its_tables(
     folder = tmp_path / "report"
     write_report(found, folder)
     names = {path.name for path in folder.iterdir()}
-    assert names == {*FILES, "time.svg", "bands.svg"}
+    assert names == {*FILES, "time.svg", "bands.svg", *(f"spectrum-{n}.svg" for n in (1, 2, 3))}
     assert len(found.by_band["nearest"]) == 5
     page = (folder / "report.html").read_text()
     numbers = set()
@@ -78,7 +78,7 @@ def test_every_number_of_the_report_is_in_its_tables(
     shown = [n for cell in cells for n in re.findall(r"[-+]?[0-9]+\.[0-9]{4}\b", cell)]
     assert len(shown) > 10
     assert set(shown) <= numbers
-    with pytest.raises(InputError, match=r"has a images\.csv already"):
+    with pytest.raises(InputError, match=r"has a report\.html already"):
         check_report(folder, overwrite=False)
 
 

@@ -32,7 +32,8 @@ def compare(
     """Measure models on the same images, say how sure the differences are, and show them."""
     from geoloupe.cli.progress import progress_bar
     from geoloupe.evaluation.comparison import compare as run
-    from geoloupe.evaluation.report import PAGE, check_report, write_report
+    from geoloupe.evaluation.report import check_report, write_report
+    from geoloupe.evaluation.study import PAGE
 
     names = [name for words in models for name in words.split(",") if name]
     options = parse_assignments(assignments or ()) | {"protocol": protocol}

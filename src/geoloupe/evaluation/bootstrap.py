@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geoloupe.evaluation.pages import Table
 from geoloupe.evaluation.rows import Result
 
 _DRAWS = 10_000
@@ -70,3 +71,35 @@ def interval(gains: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
         means[start : start + len(drawn)] = values[drawn].mean(axis=1)
     low, high = np.percentile(means, _TAILS)
     return float(low), float(high)
+
+
+def difference_table(found: Sequence[Difference]) -> Table:
+    """Show differences to a person."""
+    return Table(
+        title="How sure the differences are",
+        note="Paired bootstrap over images, 10,000 draws: 95 % of them lie between. A "
+        "difference whose interval holds zero may be chance.",
+        headings=["model and other", "metric", "difference", "from", "to", "sure"],
+        rows=[
+            [
+                f"{row.model} and {row.other}",
+                row.metric,
+                *(f"{value:+.4f}" for value in (row.mean, row.low, row.high)),
+                "yes" if row.sure else "no",
+            ]
+            for row in found
+        ],
+    )
+
+
+def difference_lines(found: Sequence[Difference]) -> list[list[str]]:
+    """Give differences to a program."""
+    head = ["model", "other", "metric", "images", "mean", "low", "high", "sure"]
+    return [head] + [
+        [
+            *(row.model, row.other, row.metric, str(row.images)),
+            *(f"{value:.6f}" for value in (row.mean, row.low, row.high)),
+            str(row.sure),
+        ]
+        for row in found
+    ]

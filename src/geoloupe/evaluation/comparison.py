@@ -1,9 +1,10 @@
 """Several models on the same images: scores, how sure their differences are, and crops to see."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,10 @@ from geoloupe.evaluation.rows import Result
 from geoloupe.imagery.image import Image
 from geoloupe.inference.model import Model
 from geoloupe.inference.predictor import Predictor
+from geoloupe.networks.summary import multiply_adds, parameter_count
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _CROPS = 4  # images that are shown
 
@@ -41,6 +46,9 @@ class Comparison:
     by_band: dict[str, NDArray[np.float64]]  # mean PSNR of each band, by model
     shown: tuple[Shown, ...]
     metric: str  # by which the best is the best
+    parameters: dict[str, int]  # by model
+    multiply_adds: dict[str, int]  # for the image shown first
+    histories: dict[str, NDArray[np.float64]]  # steps and scores (N,2) of runs that left a log
 
     @property
     def best(self) -> str:
@@ -96,15 +104,46 @@ def compare(
     if best != first:
         found += [row for row in differences(result, best) if row.model != first]
     facts = result.facts
+    shown = _shown(result, opened, data, metric, (first, best), options)
+    bands_shown, height, width = shown[0].example.lr.values.shape
     return Comparison(
         result=result,
         models=tuple(opened),
         differences=tuple(found),
         published=tuple(published(facts["data"]["name"], scales.pop(), facts["protocol"]["name"])),
         by_band=bands.means(),
-        shown=_shown(result, opened, data, metric, (first, best), options),
+        shown=shown,
         metric=metric,
+        parameters={
+            model.card.name: parameter_count(cast("nn.Module", model.network)) for model in opened
+        },
+        multiply_adds={
+            model.card.name: multiply_adds(model.network, height, width, bands_shown)
+            for model in opened
+        },
+        histories=_histories(models, opened, metric),
     )
+
+
+def _histories(
+    models: Sequence[str | Path | Model], opened: Sequence[Model], metric: str
+) -> dict[str, NDArray[np.float64]]:
+    found = {}
+    for name, model in zip(models, opened, strict=True):
+        history = None if isinstance(name, Model) else read_history(Path(name), metric)
+        if history is not None:
+            found[model.card.name] = history
+    return found
+
+
+def read_history(weights: Path, metric: str) -> NDArray[np.float64] | None:
+    """Read steps and scores (N,2) from the log of the run that weights lie in, if they do."""
+    try:
+        with (weights.parent / "validation.csv").open(encoding="utf-8") as file:
+            rows = [(float(row["step"]), float(row[metric])) for row in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return np.array(rows) if rows else None
 
 
 def _shown(

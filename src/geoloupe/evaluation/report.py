@@ -1,61 +1,63 @@
 """A comparison as files: tables in three forms, drawings, pictures, and a page with all of them."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from geoloupe.evaluation.bootstrap import difference_lines, difference_table
 from geoloupe.evaluation.comparison import Comparison, Shown
-from geoloupe.evaluation.drawings import bars, curves, points
-from geoloupe.evaluation.pages import Figure, Page, Table, Viewer, layer, render
+from geoloupe.evaluation.comparison_drawings import drawings_of, spectra_of
+from geoloupe.evaluation.pages import Table, Viewer, layer
+from geoloupe.evaluation.study import TEXTS, Study, check_study
 from geoloupe.evaluation.tables import FILES as TABLES
 from geoloupe.evaluation.tables import write_tables
 from geoloupe.files.picture import limits_of, visible
-from geoloupe.files.publish import check_folder, publish_texts
 from geoloupe.imagery.image import Image
 
-PAGE = "report.html"
-FILES = (*TABLES, PAGE, "report.md", "report.tex", "differences.csv", "bands.csv", "published.csv")
+NUMBERS = (
+    *(*TABLES, "differences.csv", "bands.csv", "published.csv"),
+    *("costs.csv", "spectra.csv", "training.csv"),
+)
+FILES = (*TEXTS, *NUMBERS)
 
 Rows = list[list[str]]
 
 
 def check_report(folder: Path, *, overwrite: bool) -> None:
     """Refuse a folder that cannot hold a report, before the work for it."""
-    check_folder(folder, FILES, overwrite=overwrite)
+    check_study(folder, NUMBERS, overwrite=overwrite)
 
 
 def write_report(found: Comparison, folder: Path, *, overwrite: bool = False) -> None:
     """Write everything; each file is whole or absent."""
     write_tables(found.result, folder, overwrite=overwrite)
-    tables = _tables(found)
-    drawings = _drawings(found)
-    texts = {
-        "differences.csv": _csv(_difference_lines(found)),
-        "bands.csv": _csv(_band_lines(found)),
-        "published.csv": _csv(_published_lines(found)),
-        "report.md": _markdown(found, tables),
-        "report.tex": _latex(tables[0]),
-        PAGE: render(_page(found, tables, drawings)),
-        **{f"{name}.svg": figure.svg for name, figure in drawings.items()},
-    }
-    publish_texts(folder, texts, overwrite=overwrite)
+    study_of(found).write(folder, overwrite=overwrite)
 
 
-def _page(found: Comparison, tables: Sequence[Table], drawings: dict[str, Figure]) -> Page:
+def study_of(found: Comparison) -> Study:
+    """Arrange a comparison for people and for programs."""
     facts = found.result.facts
     data, count = facts["data"], found.result.summaries()[0].count
     pair = (1, 1 + found.result.models.index(found.best))  # behind the LR pixels
     viewers = [_viewer(shown, pair) for shown in found.shown]
-    return Page(
+    return Study(
         title=f"{len(found.models)} models on {data['name']}, {data['split']}",
         lead=_lead(found),
-        parts=[tables[0], *viewers[:1], *tables[1:], *drawings.values(), *viewers[1:]],
+        tables=_tables(found),
+        drawings=drawings_of(found),
+        first=viewers[:1],
+        last=viewers[1:],
+        numbers={
+            "differences.csv": difference_lines(found.differences),
+            "bands.csv": _band_lines(found),
+            "published.csv": _published_lines(found),
+            "costs.csv": _cost_lines(found),
+            "spectra.csv": _spectrum_lines(found),
+            "training.csv": _history_lines(found),
+        },
         made=f"{count} images; {facts['protocol']['name']}: {facts['protocol']['conventions']}; "
-        f"LR by {facts['recipe']['name']}, seed {facts['settings']['seed']}. Every number is in "
-        "the .csv files beside this page.",
+        f"LR by {facts['recipe']['name']}, seed {facts['settings']['seed']}.",
     )
 
 
@@ -75,12 +77,11 @@ def _lead(found: Comparison) -> str:
 def _tables(found: Comparison) -> list[Table]:
     result = found.result
     summaries = {row.model: row for row in result.summaries()}
-    parameters = {model.card.name: _parameters(model.network) for model in found.models}
     scores: Rows = [
         [
             name,
             *(_spread(row.mean.get(metric), row.std.get(metric)) for metric in result.metrics),
-            f"{parameters[name]:,}",
+            f"{found.parameters[name]:,}",
             f"{row.seconds:.3f}",
             f"{result.peaks[name] / 1e6:.0f}",
         ]
@@ -93,21 +94,7 @@ def _tables(found: Comparison) -> list[Table]:
             headings=["model", *result.metrics, "parameters", "seconds", "peak MB"],
             rows=scores,
         ),
-        Table(
-            title="How sure the differences are",
-            note="Paired bootstrap over images, 10,000 draws: 95 % of them lie between. A "
-            "difference whose interval holds zero may be chance.",
-            headings=["model and other", "metric", "difference", "from", "to", "sure"],
-            rows=[
-                [
-                    f"{row.model} and {row.other}",
-                    row.metric,
-                    *(f"{value:+.4f}" for value in (row.mean, row.low, row.high)),
-                    "yes" if row.sure else "no",
-                ]
-                for row in found.differences
-            ],
-        ),
+        difference_table(found.differences),
     ]
     if found.published:
         metrics = list(dict.fromkeys(name for row in found.published for name in row.scores))
@@ -145,39 +132,6 @@ def _class_table(found: Comparison, labels: Sequence[str]) -> Table:
     )
 
 
-def _drawings(found: Comparison) -> dict[str, Figure]:
-    result, metric = found.result, found.metric
-    summaries = {row.model: row for row in result.summaries()}
-    first = result.models[0]
-    drawings = {
-        "time": Figure(
-            title="Quality and time",
-            svg=points(
-                {name: (row.seconds, row.mean[metric]) for name, row in summaries.items()},
-                "seconds an image, median",
-                metric,
-            ),
-        )
-    }
-    labels = sorted({row.label for row in result.rows if row.label})
-    if len(labels) > 1:
-        means = {(row.model, row.label): row.mean[metric] for row in result.by_class()}
-        gains = {
-            name: [means[name, label] - means[first, label] for label in labels]
-            for name in result.models[1:]
-        }
-        drawings["classes"] = Figure(
-            title="Gain by class", svg=bars(labels, gains, f"{metric} above {first}")
-        )
-    if max(len(scores) for scores in found.by_band.values()) > 3:
-        lines = {
-            name: (np.arange(1.0, len(scores) + 1), scores)
-            for name, scores in found.by_band.items()
-        }
-        drawings["bands"] = Figure(title="PSNR of each band", svg=curves(lines, "band", "PSNR, dB"))
-    return drawings
-
-
 def _viewer(shown: Shown, pair: tuple[int, int]) -> Viewer:
     """Show the LR pixels, every answer, the truth, and how far each answer is from it."""
     hr = shown.example.hr.in_unit()
@@ -208,28 +162,12 @@ def _repeated(lr: Image, like: Image, scale: int) -> Image:
     return Image.of(values, radiometry=lr.radiometry, grid=like.grid, bands=lr.bands)
 
 
-def _parameters(network: object) -> int:
-    return sum(weight.numel() for weight in network.parameters())  # type: ignore[attr-defined]
-
-
 def _spread(mean: float | None, deviation: float | None) -> str:
     return "" if mean is None else f"{mean:.4f} ± {deviation or 0:.4f}"
 
 
 def _score(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
-
-
-def _difference_lines(found: Comparison) -> Rows:
-    head = ["model", "other", "metric", "images", "mean", "low", "high", "sure"]
-    return [head] + [
-        [
-            *(row.model, row.other, row.metric, str(row.images)),
-            *(f"{value:.6f}" for value in (row.mean, row.low, row.high)),
-            str(row.sure),
-        ]
-        for row in found.differences
-    ]
 
 
 def _band_lines(found: Comparison) -> Rows:
@@ -249,34 +187,26 @@ def _published_lines(found: Comparison) -> Rows:
     return lines
 
 
-def _csv(lines: Rows) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue()
+def _cost_lines(found: Comparison) -> Rows:
+    lines = [["model", "parameters", "multiply-adds"]]
+    for name, count in found.parameters.items():
+        lines.append([name, str(count), str(found.multiply_adds[name])])
+    return lines
 
 
-def _markdown(found: Comparison, tables: Sequence[Table]) -> str:
-    parts = [_lead(found), ""]
-    for table in tables:
-        parts += [f"## {table.title}", "", *([table.note, ""] if table.note else [])]
-        parts.append("| " + " | ".join(table.headings) + " |")
-        parts.append("|" + "---|" + "---:|" * (len(table.headings) - 1))
-        parts += ["| " + " | ".join(row) + " |" for row in table.rows]
-        parts.append("")
-    return "\n".join(parts)
+def _spectrum_lines(found: Comparison) -> Rows:
+    lines = [["place", "image", "band", "value"]]
+    for place, spectra in spectra_of(found.shown[0]).items():
+        for name, (bands, values) in spectra.items():
+            lines += [
+                [place, name, f"{band:.0f}", f"{value:.6f}"]
+                for band, value in zip(bands, values, strict=True)
+            ]
+    return lines
 
 
-def _latex(table: Table) -> str:
-    def safe(text: str) -> str:
-        for letter in "\\&%$#_{}":
-            text = text.replace(letter, f"\\{letter}" if letter != "\\" else r"\textbackslash ")
-        return text.replace("±", r"$\pm$")
-
-    rows = [" & ".join(map(safe, row)) + r" \\" for row in (table.headings, *table.rows)]
-    columns = "l" + "r" * (len(table.headings) - 1)
-    lines = [
-        *(rf"\begin{{tabular}}{{{columns}}}", r"\toprule", rows[0], r"\midrule"),
-        *rows[1:],
-        *(r"\bottomrule", r"\end{tabular}", ""),
-    ]
-    return "\n".join(lines)
+def _history_lines(found: Comparison) -> Rows:
+    lines = [["model", "step", found.metric]]
+    for name, history in found.histories.items():
+        lines += [[name, f"{step:.0f}", f"{score:.6f}"] for step, score in history]
+    return lines

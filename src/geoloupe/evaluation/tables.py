@@ -1,12 +1,11 @@
 """Rows as files: images.csv, classes.csv, summary.csv and summary.json in a folder of results."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from geoloupe.evaluation.rows import Result, Summary
+from geoloupe.evaluation.table_texts import csv_text
 from geoloupe.files.publish import publish_texts
 
 FILES = ("images.csv", "classes.csv", "summary.csv", "summary.json")
@@ -16,9 +15,9 @@ def write_tables(result: Result, folder: Path, *, overwrite: bool = False) -> No
     """Write every number; each file is whole or absent."""
     summaries = result.summaries()
     texts = {
-        "images.csv": _csv(_image_lines(result)),
-        "classes.csv": _csv(_summary_lines(result, result.by_class())),
-        "summary.csv": _csv(_summary_lines(result, summaries)),
+        "images.csv": csv_text(_image_lines(result)),
+        "classes.csv": csv_text(_summary_lines(result, result.by_class())),
+        "summary.csv": csv_text(_summary_lines(result, summaries)),
         "summary.json": _json(result, summaries),
     }
     publish_texts(folder, texts, overwrite=overwrite)
@@ -71,9 +70,3 @@ def _number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.6g}" if abs(value) < 1e-3 else f"{value:.6f}"
-
-
-def _csv(lines: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue()

@@ -37,7 +37,7 @@ def bicubic_up(x: Tensor, scale: int) -> Tensor:
     Networks use this form: engines that trace them know convolutions. In mixed precision it stays
     exact, for a pixel that is rounded to 8 bits of mantissa is visibly another.
     """
-    with torch.autocast(x.device.type, enabled=False):
+    with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
         x = _enlarge_rows(x, scale).transpose(-2, -1)
         return _enlarge_rows(x, scale).transpose(-2, -1)
 

@@ -6,9 +6,11 @@ from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from geoloupe import catalog
 from geoloupe.networks import build, network_class
+from geoloupe.networks.signature import Network
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,25 @@ def describe(name: str, values: Mapping[str, Any]) -> tuple[list[Setting], list[
 def parameter_count(network: nn.Module) -> int:
     """Count the trainable numbers of a network."""
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def multiply_adds(network: Network, height: int, width: int, bands: int = 3) -> int:
+    """Count the multiplications of one LR image (bands,height,width), Fourier transforms left out.
+
+    Convolutions and matrix products are counted, as published tables do; a network for one band at
+    a time is asked for all of them.
+    """
+    signature, scale = network.signature, network.signature.scale
+    meta = torch.device("meta")  # shapes without memory or time
+    with meta:
+        outline = cast("nn.Module", cast("Any", type(network))(network.settings))
+    lr = torch.empty(1, signature.bands or bands, height, width, device=meta)
+    guide = None
+    if signature.guide_bands:
+        guide = torch.empty(1, signature.guide_bands, height * scale, width * scale, device=meta)
+    with FlopCounterMode(display=False) as counter:
+        outline.eval()(lr, guide)
+    return int(counter.get_total_flops()) // 2
 
 
 def _outline(name: str, values: Mapping[str, Any]) -> nn.Module:

@@ -1,0 +1,46 @@
+"""Tables as texts that other programs read: comma-separated values, Markdown, LaTeX."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from geoloupe.evaluation.pages import Table
+
+Lines = Iterable[Sequence[object]]
+
+
+def csv_text(lines: Lines) -> str:
+    """Write lines, the first of them headings."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
+
+
+def markdown(lead: str, tables: Sequence[Table]) -> str:
+    """Write a paragraph and each table under a heading of its own."""
+    parts = [lead, ""]
+    for table in tables:
+        parts += [f"## {table.title}", "", *([table.note, ""] if table.note else [])]
+        parts.append("| " + " | ".join(table.headings) + " |")
+        parts.append("|" + "---|" + "---:|" * (len(table.headings) - 1))
+        parts += ["| " + " | ".join(row) + " |" for row in table.rows]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def latex(table: Table) -> str:
+    """Write one table with the rules of the booktabs package."""
+
+    def safe(text: str) -> str:
+        for letter in "\\&%$#_{}":
+            text = text.replace(letter, f"\\{letter}" if letter != "\\" else r"\textbackslash ")
+        return text.replace("±", r"$\pm$")
+
+    rows = [" & ".join(map(safe, row)) + r" \\" for row in (table.headings, *table.rows)]
+    columns = "l" + "r" * (len(table.headings) - 1)
+    lines = [
+        *(rf"\begin{{tabular}}{{{columns}}}", r"\toprule", rows[0], r"\midrule"),
+        *rows[1:],
+        *(r"\bottomrule", r"\end{tabular}", ""),
+    ]
+    return "\n".join(lines)
