@@ -4,7 +4,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from geoloupe.imagery.image import Image
 from geoloupe.inference.model import Model
 from geoloupe.inference.predictor import Predictor
 from geoloupe.networks.summary import multiply_adds, parameter_count
-
-if TYPE_CHECKING:
-    from torch import nn
 
 _CROPS = 4  # images that are shown
 
@@ -115,7 +112,7 @@ def compare(
         shown=shown,
         metric=metric,
         parameters={
-            model.card.name: parameter_count(cast("nn.Module", model.network)) for model in opened
+            model.card.name: parameter_count(cast("Any", model.network)) for model in opened
         },
         multiply_adds={
             model.card.name: multiply_adds(model.network, height, width, bands_shown)
