@@ -13,6 +13,7 @@ from geoloupe.cli.compare import compare
 from geoloupe.cli.convert import convert
 from geoloupe.cli.degrade import degrade
 from geoloupe.cli.demo import demo
+from geoloupe.cli.downstream import downstream
 from geoloupe.cli.evaluate import evaluate
 from geoloupe.cli.inspect import inspect
 from geoloupe.cli.models import models
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 for command in (
     *(upscale, assemble, inspect, picture, degrade, prepare, train, finetune, evaluate, compare),
+    downstream,
     *(models, demo, networks, convert),
 ):
     app.command()(command)

@@ -40,6 +40,7 @@ class Examples(Sequence[Example]):
     recipe: Recipe = BI
     seed: int = 0
     guide: SpectralResponse | None = None  # makes a guide where the data set has none
+    guided: bool = True  # False: no guide, even where the data set has one
     matched: bool = False  # real LR images get the mean and contrast of their HR image's bands
     _lines: dict[str, Line] = field(default_factory=dict, repr=False, compare=False)
     _kept: dict[str, Image] = field(default_factory=dict, repr=False, compare=False)
@@ -140,6 +141,8 @@ class Examples(Sequence[Example]):
 
     def _guide(self, entry: Entry, fine: Window, hr: Image) -> Image | None:
         """Give the data set's own guide at the truth's size, else one made of the truth."""
+        if not self.guided:
+            return None
         real = entry.parts.get("guide")
         if real is None:
             return None if self.guide is None else self.guide.seen(hr)

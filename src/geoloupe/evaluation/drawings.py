@@ -39,15 +39,16 @@ def curves(
     across: str,
     up: str,
     *,
-    logarithmic: bool = False,
+    logarithmic: str = "",
 ) -> str:
-    """Draw lines of y over x."""
+    """Draw lines of y over x; `logarithmic` names the axes that are: "", "x", "y" or "xy"."""
     with _drawing(9, 4.2) as (axes, done):
         for index, (name, (x, y)) in enumerate(series.items()):
             dots = "o" if len(x) <= 20 else None
             axes.plot(x, y, label=name, color=_colour(index), marker=dots, markersize=4)
-        if logarithmic:
+        if "x" in logarithmic:
             axes.set_xscale("log")
+        if "y" in logarithmic:
             axes.set_yscale("log")
         axes.set_xlabel(across)
         axes.set_ylabel(up)

@@ -63,7 +63,7 @@ def evaluate(
     chosen = settings.build(EvaluateSettings, options, "evaluate")
     scoring = Scoring.of(chosen.protocol, chosen.metrics)
     recipe = load_recipe(chosen.recipe or scoring.protocol.recipe)
-    prepared, split = _data(data, split)
+    prepared, split = open_data(data, split)
     loaded = [_load(model, chosen) for model in models]
     if not loaded:
         raise InputError("name at least one model to evaluate")
@@ -103,7 +103,7 @@ def examples_of(model: Model, data: str | Prepared, options: Mapping[str, Any]) 
     """Give the images that `evaluate` shows a model."""
     chosen = settings.build(EvaluateSettings, options, "evaluate")
     scoring = Scoring.of(chosen.protocol, chosen.metrics)
-    prepared, split = _data(data, "test")
+    prepared, split = open_data(data, "test")
     return _examples(
         model, prepared, split, load_recipe(chosen.recipe or scoring.protocol.recipe), chosen
     )
@@ -119,6 +119,7 @@ def _examples(
         recipe=recipe,
         seed=chosen.seed,
         guide=_guide(model, chosen.guide),
+        guided=bool(model.network.signature.guide_bands),
         matched=chosen.matched,
     )
 
@@ -165,7 +166,8 @@ def _chosen_bands(image: Image, model: Model) -> Image:
     return image if indexes == list(range(len(image.bands))) else image.select(indexes)
 
 
-def _data(data: str | Prepared, split: str) -> tuple[Prepared, str]:
+def open_data(data: str | Prepared, split: str) -> tuple[Prepared, str]:
+    """Open a prepared data set, whose name may tell the split, as in ucmerced:val."""
     if isinstance(data, Prepared):
         return data, split
     name, colon, wanted = data.rpartition(":")

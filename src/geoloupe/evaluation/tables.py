@@ -15,7 +15,7 @@ def write_tables(result: Result, folder: Path, *, overwrite: bool = False) -> No
     """Write every number; each file is whole or absent."""
     summaries = result.summaries()
     texts = {
-        "images.csv": csv_text(_image_lines(result)),
+        "images.csv": csv_text(image_lines(result)),
         "classes.csv": csv_text(_summary_lines(result, result.by_class())),
         "summary.csv": csv_text(_summary_lines(result, summaries)),
         "summary.json": _json(result, summaries),
@@ -23,7 +23,8 @@ def write_tables(result: Result, folder: Path, *, overwrite: bool = False) -> No
     publish_texts(folder, texts, overwrite=overwrite)
 
 
-def _image_lines(result: Result) -> Iterable[Sequence[object]]:
+def image_lines(result: Result) -> Iterable[Sequence[object]]:
+    """Give every score of every image, headings first."""
     yield ["model", "scale", "image", "class", *result.metrics, "seconds"]
     for row in result.rows:
         scores = [_number(row.scores.get(name)) for name in result.metrics]

@@ -293,6 +293,7 @@ def _examples(prepared: Prepared, recipe: Recipe, split: str, state: State) -> E
         recipe=load_recipe(recipe.data.recipe),
         seed=recipe.seed,
         guide=guide,
+        guided=guide is not None,
         matched=recipe.data.matched,
     )
 

@@ -1,0 +1,81 @@
+"""`geoloupe downstream`: what sharpened images are good for, beside interpolation and the truth."""
+
+from dataclasses import fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geoloupe import settings
+from geoloupe.settings import parse_assignments
+
+
+class Task(StrEnum):
+    """What comes after."""
+
+    SCENES = "scenes"
+    PIXELS = "pixels"
+    INDICES = "indices"
+
+
+def downstream(
+    task: Annotated[
+        Task,
+        typer.Argument(
+            help="scenes: recognise their classes; pixels: tell spectra of cubes apart, with all "
+            "bands and with few; indices: NDVI and others."
+        ),
+    ],
+    *,
+    models: Annotated[
+        list[str],
+        typer.Option("--models", help="bicubic,loupe-x4,weights/mine; the first is the yardstick."),
+    ],
+    data: Annotated[str, typer.Option(help="A prepared data set and its split: ucmerced:test.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A folder for the report.")],
+    scale: Annotated[int | None, typer.Option(help="The factor, for interpolation alone.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old report.")] = False,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="More, of the task: epochs=30; classes=8, labels=map.tif, share=0.1, "
+            "neighbours=5; of the images: protocol=sspsr, recipe=bd, limit=10, seed=1.",
+        ),
+    ] = None,
+) -> None:
+    """Try what people do with images on sharpened ones, and on the truth."""
+    from geoloupe.cli.progress import progress_bar
+    from geoloupe.evaluation.downstream import indices, pixels, scenes
+    from geoloupe.evaluation.study import PAGE, check_study
+
+    names = [name for words in models for name in words.split(",") if name]
+    options = parse_assignments(assignments or ())
+    if scale is not None:
+        options["scale"] = scale
+    numbers = {
+        Task.SCENES: scenes.NUMBERS,
+        Task.PIXELS: pixels.NUMBERS,
+        Task.INDICES: indices.NUMBERS,
+    }
+    check_study(output, numbers[task], overwrite=overwrite)
+    with progress_bar(task.value) as progress:
+        if task is Task.SCENES:
+            own = _taken(options, scenes.SceneSettings)
+            learning = settings.build(scenes.SceneSettings, own, "downstream scenes")
+            found = scenes.scene_classes(names, data, task=learning, progress=progress, **options)
+        elif task is Task.PIXELS:
+            own = _taken(options, pixels.PixelSettings)
+            naming = settings.build(pixels.PixelSettings, own, "downstream pixels")
+            found = pixels.pixel_classes(names, data, task=naming, progress=progress, **options)
+        else:
+            found = indices.index_agreement(names, data, progress=progress, **options)
+    found.write(output, overwrite=overwrite)
+    typer.echo(found.lead)
+    typer.echo(f"  {output / PAGE}")
+
+
+def _taken(options: dict[str, object], kind: type) -> dict[str, object]:
+    """Take out of the options those of a task."""
+    return {field.name: options.pop(field.name) for field in fields(kind) if field.name in options}

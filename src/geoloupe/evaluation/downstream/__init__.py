@@ -1,0 +1,1 @@
+"""What sharpened images are good for: the tasks that come after, on them and on the truth."""
