@@ -11,6 +11,7 @@ from geoloupe import __version__
 from geoloupe.allocator import keep_freed_memory
 from geoloupe.cli.compare import compare
 from geoloupe.cli.convert import convert
+from geoloupe.cli.cost import cost
 from geoloupe.cli.degrade import degrade
 from geoloupe.cli.demo import demo
 from geoloupe.cli.downstream import downstream
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 for command in (
     *(upscale, assemble, inspect, picture, degrade, prepare, train, finetune, evaluate, compare),
-    downstream,
+    *(downstream, cost),
     *(models, demo, networks, convert),
 ):
     app.command()(command)

@@ -1,0 +1,45 @@
+"""`geoloupe cost`: parameters, operations, time and memory of networks on this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geoloupe import settings
+from geoloupe.settings import parse_assignments
+
+
+def cost(
+    *,
+    models: Annotated[
+        list[str],
+        typer.Option("--models", help="Models, weights, or networks, which need no weights here."),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A folder for the report.")],
+    sizes: Annotated[
+        str, typer.Option(help="LR pixels along a side, with commas between.")
+    ] = "32,64,128,256",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old report.")] = False,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="More: scale=4, bands=31, threads=1, precision=bf16, engine=openvino, "
+            "device=cuda, repeats=3, limit=60.",
+        ),
+    ] = None,
+) -> None:
+    """Measure what networks cost, by the size of an image."""
+    from geoloupe.cli.progress import progress_bar
+    from geoloupe.evaluation.cost import NUMBERS, CostSettings, costs, study_of
+    from geoloupe.evaluation.study import PAGE, check_study
+
+    names = [name for words in models for name in words.split(",") if name]
+    options = parse_assignments([f"sizes=[{sizes}]", *(assignments or ())])
+    chosen = settings.build(CostSettings, options, "cost")
+    check_study(output, NUMBERS, overwrite=overwrite)
+    with progress_bar("cases") as progress:
+        study = study_of(costs(names, chosen, progress=progress), chosen)
+    study.write(output, overwrite=overwrite)
+    typer.echo(study.lead)
+    typer.echo(f"  {output / PAGE}")
