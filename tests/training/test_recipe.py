@@ -1,11 +1,13 @@
 """Recipes: strict, complete, and the same when written and read again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from geoloupe.errors import InputError
 from geoloupe.networks import build
+from geoloupe.training.ablation import read_ablation, shipped_ablations
 from geoloupe.training.recipe import read_recipe, recipe_text, shipped
 
 
@@ -52,3 +54,30 @@ def test_a_file_that_is_no_recipe_is_named(tmp_path: Path) -> None:
         read_recipe(tmp_path / "b.toml")
     with pytest.raises(InputError, match="no recipe is called 'smok'; did you mean 'smoke'"):
         read_recipe("smok")
+
+
+@pytest.mark.parametrize("name", shipped_ablations())
+def test_ablations_change_what_they_say_and_build(name: str) -> None:
+    whole, *others = read_ablation(name)
+    assert whole.name == "whole"
+    assert len(others) >= 2
+    for other in others:
+        assert replace(other, name="whole") != whole
+        build(other.network, **other.settings)
+        assert (other.schedule, other.data, other.patches) == (
+            whole.schedule,
+            whole.data,
+            whole.patches,
+        )
+
+
+def test_ablations_are_strict(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('recipe = "smoke"\n[variants.whole]\n[variants.other]\n"batch" = 3\n')
+    whole, other = read_ablation(path, {"seed": 5})
+    assert (whole.seed, other.seed, other.batch, other.name) == (5, 5, 3, "other")
+    path.write_text('recipe = "smoke"\n[variants.whole]\n')
+    with pytest.raises(InputError, match="two variants or more"):
+        read_ablation(path)
+    with pytest.raises(InputError, match="did you mean 'hsenet'"):
+        read_ablation("hsnet")

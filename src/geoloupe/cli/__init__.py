@@ -9,6 +9,7 @@ import typer
 
 from geoloupe import __version__
 from geoloupe.allocator import keep_freed_memory
+from geoloupe.cli.ablate import ablate
 from geoloupe.cli.compare import compare
 from geoloupe.cli.convert import convert
 from geoloupe.cli.cost import cost
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 for command in (
     *(upscale, assemble, inspect, picture, degrade, prepare, train, finetune, evaluate, compare),
-    *(downstream, cost),
+    *(downstream, cost, ablate),
     *(models, demo, networks, convert),
 ):
     app.command()(command)

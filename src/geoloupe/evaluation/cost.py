@@ -107,7 +107,8 @@ def study_of(found: Sequence[Cost], chosen: CostSettings) -> Study:
         title="Cost",
         note="One image of so many LR pixels; the median of some runs after a first. Operations "
         "are multiply-adds without Fourier transforms; a pixel of the output "
-        "counts once, however many bands it has; memory is what a fresh process takes beyond the loaded network.",
+        "counts once, however many bands it has; memory is what a fresh process takes beyond the "
+        "loaded network.",
         headings=["model and LR size", "parameters", "Gmadd", "seconds", "Mpx/s", "peak MB"],
         rows=rows,
     )

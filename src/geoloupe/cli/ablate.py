@@ -1,0 +1,56 @@
+"""`geoloupe ablate`: variants of a recipe trained one after the other, then compared."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geoloupe.settings import parse_assignments
+
+
+def ablate(
+    name: Annotated[
+        str,
+        typer.Argument(help="hsenet, tsfnet, convformersr, mulsr, sspsr, or a .toml of variants."),
+    ],
+    *,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A folder for runs and the report.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="What the variants are compared on.")] = "test",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change all variants: schedule.steps=500, data.set=mine."),
+    ] = None,
+) -> None:
+    """Train a network without one of its parts at a time, and say what each part is worth.
+
+    A stopped ablation goes on when the same is run again; variants that are done stay.
+    """
+    from geoloupe.cli.progress import progress_bar
+    from geoloupe.evaluation.comparison import compare
+    from geoloupe.evaluation.report import write_report
+    from geoloupe.evaluation.study import PAGE
+    from geoloupe.training.ablation import read_ablation
+    from geoloupe.training.run import RECIPE_FILE, train
+
+    recipes = read_ablation(name, parse_assignments(assignments or ()))
+    folder = output or Path("runs") / f"ablation-{Path(name).stem}"
+    done = []
+    for recipe in recipes:
+        run = folder / recipe.name
+        with progress_bar(recipe.name) as progress:
+            found = train(recipe, run, resume=(run / RECIPE_FILE).exists(), progress=progress)
+        typer.echo(f"{recipe.name}: {found.steps} steps in {found.seconds / 60:.1f} min")
+        done.append(found.model)
+    first = recipes[0]
+    options = {
+        "protocol": first.validation.protocol,
+        "guide": first.data.guide,
+        "matched": first.data.matched,
+    }
+    with progress_bar("images") as progress:
+        comparison = compare(done, f"{first.data.set}:{split}", progress=progress, **options)
+    write_report(comparison, folder / "report", overwrite=True)
+    typer.echo((folder / "report" / "report.md").read_text(encoding="utf-8").split("## How")[0])
+    typer.echo(f"  {folder / 'report' / PAGE}")

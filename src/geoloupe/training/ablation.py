@@ -1,0 +1,63 @@
+"""A recipe without one of its parts at a time: what each of them is worth."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from geoloupe import settings
+from geoloupe.errors import InputError
+from geoloupe.settings import STRICT
+from geoloupe.training.recipe import Recipe, read_recipe
+
+_SHIPPED = resources.files("geoloupe.training") / "ablations"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """A recipe, what all variants change of it, and what each changes beside."""
+
+    __pydantic_config__ = STRICT
+
+    recipe: str
+    variants: dict[str, dict[str, Any]]  # by name; the first is what the others are measured by
+    about: str = ""
+    changes: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.variants) < 2:
+            raise ValueError("an ablation has two variants or more")
+
+
+def shipped_ablations() -> list[str]:
+    """List the ablations that come with the program."""
+    return sorted(path.name.removesuffix(".toml") for path in _SHIPPED.iterdir())
+
+
+def read_ablation(name: str | Path, changes: Mapping[str, Any] | None = None) -> list[Recipe]:
+    """Read a .toml file or a shipped ablation and give the recipe of each variant."""
+    text, source = _text(name)
+    try:
+        plain = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source}: is no TOML ({error})") from None
+    found = settings.build(Ablation, plain, source)
+    shared = {**(found.changes or {}), **(changes or {})}
+    return [
+        replace(read_recipe(found.recipe, {**shared, **own}), name=variant)
+        for variant, own in found.variants.items()
+    ]
+
+
+def _text(name: str | Path) -> tuple[str, str]:
+    path = Path(name)
+    if path.suffix == ".toml":
+        try:
+            return path.read_text(encoding="utf-8"), str(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read as an ablation ({error})") from None
+    if str(name) not in shipped_ablations():
+        raise InputError.unknown("ablation", str(name), shipped_ablations())
+    return (_SHIPPED / f"{name}.toml").read_text(encoding="utf-8"), str(name)
