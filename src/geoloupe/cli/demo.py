@@ -59,7 +59,7 @@ def _write_scene(path: Path, image: "Image") -> None:
 def _page(image: "Image", result: "Image", truth: "Image", model: str) -> str:
     """Compare a part of the result with its LR pixels, interpolation and the truth."""
     from geoloupe.evaluation.pages import Page, Table, Viewer, layer, render
-    from geoloupe.files.picture import limits_of, visible
+    from geoloupe.files.picture import limits_of
     from geoloupe.imagery.grid import Window
     from geoloupe.inference.model import load
     from geoloupe.inference.predictor import Predictor
@@ -73,7 +73,7 @@ def _page(image: "Image", result: "Image", truth: "Image", model: str) -> str:
     )
     shown = {"as seen": pixels, "bicubic": smooth, model: result, "truth": truth}
     parts = {name: each.crop(window) for name, each in shown.items()}
-    limits = limits_of(parts["truth"].select(visible(truth.bands)))
+    limits = limits_of(parts["truth"])
     rows = []
     for name in ("bicubic", model):
         scores = HSENET.score(parts[name], parts["truth"], SCALE)

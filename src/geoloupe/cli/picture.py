@@ -23,7 +23,7 @@ def picture(
 ) -> None:
     """Show a scene of any type and size: three bands, stretched, in eight bits."""
     from geoloupe.errors import InputError
-    from geoloupe.files.picture import limits_of, overview, visible, write_picture
+    from geoloupe.files.picture import alike, limits_of, overview, visible, write_picture
     from geoloupe.files.publish import refuse_inputs
     from geoloupe.files.source import Source, open_source
     from geoloupe.inference.bands import choose_bands
@@ -37,13 +37,17 @@ def picture(
         words = bands.split(",")
         return source.select(choose_bands(source.bands, words, wanted=None, count=None))
 
+    def together(source: Source) -> bool:
+        return bands is not None or alike(source.bands)
+
     refuse_inputs(output, scene)
     limits = None
     if like is not None:
         with open_source(like) as other:
-            limits = limits_of(overview(shown(other), side))
+            limits = limits_of(overview(shown(other), side), together=together(other))
     with open_source(scene) as source:
         refuse_inputs(output, *source.files)
         image = overview(shown(source), side)
+        limits = limits or limits_of(image, together=together(source))
     write_picture(output, image, limits, overwrite=overwrite)
     typer.echo(f"{output}\n  {image.grid.width} x {image.grid.height} pixels")

@@ -10,7 +10,7 @@ from geoloupe.evaluation.rows import Result
 
 _DRAWS = 10_000
 _TAILS = (2.5, 97.5)
-_FEW = 6  # of fewer, all may lean to one side by chance more often than one time in twenty
+FEW = 6  # of fewer, all may lean to one side by chance more often than one time in twenty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Difference:
     @property
     def sure(self) -> bool:
         """Whether the interval leaves zero out, and is of more than a few images."""
-        return self.images >= _FEW and (self.low > 0 or self.high < 0)
+        return self.images >= FEW and (self.low > 0 or self.high < 0)
 
 
 def differences(result: Result, other: str, *, seed: int = 0) -> list[Difference]:
@@ -79,7 +79,7 @@ def difference_table(found: Sequence[Difference]) -> Table:
     return Table(
         title="How sure the differences are",
         note="Paired bootstrap over images, 10,000 draws: 95 % of them lie between. A "
-        f"difference whose interval holds zero, or of fewer than {_FEW} images, may be chance.",
+        f"difference whose interval holds zero, or of fewer than {FEW} images, may be chance.",
         headings=["model and other", "metric", "difference", "from", "to", "sure"],
         rows=[
             [

@@ -159,12 +159,14 @@ def _shown(
     picks = {
         order[round(last * share)]: f"{why}: {gains[order[round(last * share)]]:+.2f}"
         for share, why in (
-            (0.5, "the median gain"),
-            (1.0, "the largest gain"),
-            (0.0, "the smallest gain"),
-            (0.75, "a gain larger than three of four"),
+            (0.5, "the median gain of all images"),
+            (1.0, "the largest gain of all images"),
+            (0.0, "the smallest gain of all images"),
+            (0.75, "a gain larger than that of three images of four"),
         )
     }
+    if last == 0:
+        picks = {order[0]: f"being the only one: {gains[order[0]]:+.2f}"}
     found = []
     for model in models:
         examples = examples_of(model, data, options)

@@ -92,7 +92,7 @@ def _costs(found: Comparison) -> dict[str, Figure]:
         ),
     ):
         learned = {model: count for model, count in counts.items() if found.parameters[model]}
-        if learned:
+        if len(learned) > 1:
             places = {model: (count, quality[model]) for model, count in learned.items()}
             drawings[name] = Figure(title=title, svg=points(places, across, metric))
     return drawings

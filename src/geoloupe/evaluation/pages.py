@@ -121,7 +121,7 @@ def layer(
     shown = image.select(visible(image.bands))
     return Layer(
         name=name,
-        png=picture_bytes(shown, limits or limits_of(shown)),
+        png=picture_bytes(shown, limits or limits_of(image)),
         values=_numbers(image, numbers),
     )
 

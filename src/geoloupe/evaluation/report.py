@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from geoloupe.evaluation.bootstrap import difference_lines, difference_table
+from geoloupe.evaluation.bootstrap import FEW, difference_lines, difference_table
 from geoloupe.evaluation.comparison import Comparison, Shown
 from geoloupe.evaluation.comparison_drawings import drawings_of, spectra_of
 from geoloupe.evaluation.pages import Table, Viewer, layer
+from geoloupe.evaluation.rows import Summary
 from geoloupe.evaluation.study import TEXTS, Study, check_study
 from geoloupe.evaluation.tables import FILES as TABLES
 from geoloupe.evaluation.tables import write_tables
-from geoloupe.files.picture import limits_of, visible
+from geoloupe.files.picture import limits_of
 from geoloupe.imagery.image import Image
 
 NUMBERS = (
@@ -67,6 +68,12 @@ def _lead(found: Comparison) -> str:
     row = next((row for row in rows if row.metric == found.metric), None)
     if row is None:
         return f"None is better than {first} in {found.metric}."
+    if row.images < FEW:
+        images = "one image" if row.images == 1 else f"{row.images} images"
+        return (
+            f"{best} is {row.mean:+.2f} from {first} in {found.metric} on {images}, which is too "
+            "few to say that it is so on others."
+        )
     doubt = "" if row.sure else "; that may be chance"
     return (
         f"{best} is {row.mean:+.2f} from {first} in {found.metric}, in 95 of 100 draws of the "
@@ -80,7 +87,7 @@ def _tables(found: Comparison) -> list[Table]:
     scores: Rows = [
         [
             name,
-            *(_spread(row.mean.get(metric), row.std.get(metric)) for metric in result.metrics),
+            *(_spread(row, metric) for metric in result.metrics),
             f"{found.parameters[name]:,}",
             f"{row.seconds:.3f}",
             f"{result.peaks[name] / 1e6:.0f}",
@@ -136,7 +143,7 @@ def _viewer(shown: Shown, pair: tuple[int, int]) -> Viewer:
     """Show the LR pixels, every answer, the truth, and how far each answer is from it."""
     hr = shown.example.hr.in_unit()
     scale = hr.grid.height // shown.example.lr.grid.height
-    limits = limits_of(hr.select(visible(hr.bands)))
+    limits = limits_of(hr)
     pixels = _repeated(shown.example.lr.in_unit(), hr, scale)
     layers = [layer("LR", pixels, limits)]
     errors = []
@@ -147,10 +154,10 @@ def _viewer(shown: Shown, pair: tuple[int, int]) -> Viewer:
     for name, error in errors:
         mean = np.nanmean(error.values, axis=0, keepdims=True)
         shade = Image.of(mean, radiometry=hr.radiometry)
-        layers.append(layer(f"error of {name}", shade, (0.0, 0.15)))
+        layers.append(layer(f"error of {name}", shade, ((0.0,), (0.15,))))
     return Viewer(
         title=shown.example.id,
-        note=f"Chosen for {shown.why} of all images. Errors are drawn from 0 (black) to 0.15.",
+        note=f"Chosen for {shown.why}. Errors are drawn from 0 (black) to 0.15.",
         size=(hr.grid.width, hr.grid.height),
         layers=layers,
         pair=pair,
@@ -162,8 +169,11 @@ def _repeated(lr: Image, like: Image, scale: int) -> Image:
     return Image.of(values, radiometry=lr.radiometry, grid=like.grid, bands=lr.bands)
 
 
-def _spread(mean: float | None, deviation: float | None) -> str:
-    return "" if mean is None else f"{mean:.4f} ± {deviation or 0:.4f}"
+def _spread(row: Summary, metric: str) -> str:
+    if metric not in row.mean:
+        return ""
+    mean = f"{row.mean[metric]:.4f}"
+    return mean if row.count == 1 else f"{mean} ± {row.std[metric]:.4f}"
 
 
 def _score(value: float | None) -> str:

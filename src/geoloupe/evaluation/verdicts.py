@@ -6,7 +6,7 @@ from pathlib import Path
 
 from geoloupe.evaluation.inspection import Inspection
 from geoloupe.evaluation.pages import Page, Table, Viewer, layer, render
-from geoloupe.files.picture import limits_of, visible
+from geoloupe.files.picture import limits_of
 from geoloupe.files.publish import check_folder, publish_texts
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
@@ -33,11 +33,12 @@ def write_verdict(found: Inspection, folder: Path, *, overwrite: bool = False) -
 
 def _page(found: Inspection) -> Page:
     product = found.shown["product"]
-    limits = limits_of(product.select(visible(product.bands)))
+    limits = limits_of(product)
     layers = [layer(name, image, limits) for name, image in found.shown.items()]
     if found.doubt is not None:
+        brightest = max(float(found.doubt.max()), 0.02)
         doubt = Image.of(found.doubt[None].astype("float32"), radiometry=UNIT)
-        layers.append(layer(found.doubt_name, doubt, (0.0, max(float(found.doubt.max()), 0.02))))
+        layers.append(layer(found.doubt_name, doubt, ((0.0,), (brightest,))))
     rows = [
         [
             row.name,

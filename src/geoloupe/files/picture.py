@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
 from geoloupe.errors import InputError
@@ -17,8 +18,8 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT, Radiometry
 from geoloupe.imagery.spectra import Band
 
-Limits = tuple[float, float]
-"""The unit values that a picture shows as black and white, the same for all its bands."""
+Limits = tuple[tuple[float, ...], tuple[float, ...]]
+"""The unit values that a picture shows as black and as white: one for all bands, or one each."""
 
 _COLOURS = ("red", "green", "blue")
 _TAILS = (0.005, 0.995)  # of the values that may be pure black and pure white
@@ -67,10 +68,26 @@ def overview(source: Source, side: int) -> Image:
     )
 
 
-def limits_of(image: Image) -> Limits:
-    """Choose what is black and white from the darkest and brightest of an image."""
-    unit = image.in_unit()
-    shown = unit.values[~np.isnan(unit.values)]
+def alike(bands: Sequence[Band]) -> bool:
+    """Tell whether the visible ones of these bands are colours, to be stretched alike."""
+    names = {bands[index].common for index in visible(bands)}
+    return len(bands) <= len(_COLOURS) or names == set(_COLOURS)
+
+
+def limits_of(image: Image, *, together: bool | None = None) -> Limits:
+    """Choose what is black and white from the darkest and brightest of an image's visible bands.
+
+    Colours are stretched together, or they would change; other bands one by one, for one of them is
+    often many times darker than the next. None asks the bands.
+    """
+    unit = image.select(visible(image.bands)).in_unit().values
+    together = alike(image.bands) if together is None else together
+    found = [_tails(part) for part in ([unit] if together else unit)]
+    return tuple(low for low, _ in found), tuple(high for _, high in found)
+
+
+def _tails(values: NDArray[np.float32]) -> tuple[float, float]:
+    shown = values[~np.isnan(values)]
     if not shown.size:
         return 0.0, 1.0
     low, high = np.quantile(shown, _TAILS)
@@ -109,7 +126,7 @@ def _eight_bits(image: Image, limits: Limits | None) -> Image:
     low, high = limits or limits_of(image)
     stretched = replace(
         image.in_unit(),
-        radiometry=replace(UNIT, low=(low,), high=(high,)),
+        radiometry=replace(UNIT, low=low, high=high),
         grid=Grid(crs=None, height=image.grid.height, width=image.grid.width),
     )
     return stretched.in_radiometry(Radiometry(dtype="uint8", high=(255.0,)))

@@ -46,7 +46,7 @@ class Validation:
             bands=hr.bands,
             grid=Grid(crs=None, height=height, width=width),
         ).select(visible(hr.bands))
-        limits = limits_of(hr.select(visible(hr.bands)))
+        limits = limits_of(hr)
         path.parent.mkdir(exist_ok=True)
         write_picture(path, shown, limits, overwrite=True)
 
