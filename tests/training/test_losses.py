@@ -10,6 +10,7 @@ from geoloupe.networks import build
 from geoloupe.training.losses import (
     LossSettings,
     Objective,
+    band_weights,
     ratio_difference,
     spatial_variation,
     spectral_variation,
@@ -69,3 +70,11 @@ def test_the_rate_follows_epochs_steps_or_a_cosine() -> None:
     assert cosine.share(4, 1) == pytest.approx(0.5 * (0.2 + 0.4 * (1 + math.cos(math.pi * 0.04))))
     assert cosine.share(50, 1) == pytest.approx(0.6)
     assert cosine.share(99, 1) == pytest.approx(0.2, abs=1e-3)
+
+
+def test_a_balanced_loss_sees_dark_bands_as_it_sees_bright_ones() -> None:
+    hr = torch.rand(2, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    hr[:, 1] = hr[:, 0] * 0.01
+    weights = band_weights(hr).flatten()
+    assert weights.tolist() == pytest.approx([1, 100], rel=1e-4)
+    assert band_weights(torch.zeros(1, 1, 4, 4)).item() == 1

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from geoloupe.networks.signature import Network
 from geoloupe.settings import STRICT
 
+_FLAT = 1e-4  # unit values; a band that varies less counts as if it varied so much
 _DARK = 0.02  # unit value below which a ratio of two bands says more of noise than of the ground
 
 
@@ -29,6 +30,7 @@ class LossSettings:
     spatial_tv: float = 0.0
     spectral_tv: float = 0.0
     pairs: tuple[tuple[int, int], ...] = ()  # none: all pairs of up to four bands
+    balanced: bool = False  # every band's difference counts by how much the band varies
 
     def __post_init__(self) -> None:
         weights = [getattr(self, name) for name in _TERMS]
@@ -38,7 +40,7 @@ class LossSettings:
     @classmethod
     def terms(cls) -> Iterator[str]:
         """List the names of the weights."""
-        yield from (field.name for field in fields(cls) if field.name != "pairs")
+        yield from (field.name for field in fields(cls) if field.name not in ("pairs", "balanced"))
 
 
 _TERMS = tuple(LossSettings.terms())
@@ -66,7 +68,10 @@ class Objective(nn.Module):
     def loss(self, sr: Tensor, hr: Tensor) -> Tensor:
         """Compare one stage with its truth."""
         settings = self.settings
-        total = settings.l1 * (sr - hr).abs().mean()
+        difference = (sr - hr).abs()
+        if settings.balanced:
+            difference = difference * band_weights(hr)
+        total = settings.l1 * difference.mean()
         if settings.spectral_ratio:
             total = total + settings.spectral_ratio * ratio_difference(sr, hr, settings.pairs)
         if settings.spatial_tv:
@@ -81,6 +86,16 @@ class Objective(nn.Module):
         if bands is not None and not hasattr(network, "bands"):
             raise ValueError(f"{network.REFERENCE.title} learns all bands at once; leave bands out")
         return cls(network, settings, bands)
+
+
+def band_weights(hr: Tensor) -> Tensor:
+    """Give a weight to each band (B,1,1): the inverse of its deviation, 1 for the most varied.
+
+    A cube's bands differ a hundred times in brightness. Unweighted, the dark ones are not learned,
+    and protocols that average the scores of bands punish that.
+    """
+    deviation = hr.std((0, 2, 3)).clamp(min=_FLAT)[:, None, None]
+    return deviation.max() / deviation
 
 
 def ratio_difference(sr: Tensor, hr: Tensor, pairs: tuple[tuple[int, int], ...]) -> Tensor:
