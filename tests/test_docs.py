@@ -11,7 +11,7 @@ import pytest
 from tests.training.scenes import draw
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = ["scenes.md", "training.md"]
+PAGES = ["comparing.md", "scenes.md", "training.md"]
 
 
 def commands(page: str) -> list[str]:
@@ -25,6 +25,7 @@ def test_a_page_works_as_it_is_written(page: str, tmp_path: Path) -> None:
     found = commands(page)
     assert len(found) > 5
     draw(tmp_path / "images")
+    draw(tmp_path / "infrared", bands=(0, 1, 2, 3))
     for command in found:
         words = shlex.split(command)
         if words[0] == "geoloupe":
