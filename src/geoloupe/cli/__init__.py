@@ -15,6 +15,7 @@ from geoloupe.cli.convert import convert
 from geoloupe.cli.cost import cost
 from geoloupe.cli.degrade import degrade
 from geoloupe.cli.demo import demo
+from geoloupe.cli.doctor import doctor
 from geoloupe.cli.downstream import downstream
 from geoloupe.cli.evaluate import evaluate
 from geoloupe.cli.inspect import inspect
@@ -39,7 +40,7 @@ app = typer.Typer(
 for command in (
     *(upscale, assemble, inspect, picture, degrade, prepare, train, finetune, evaluate, compare),
     *(downstream, cost, ablate),
-    *(models, demo, networks, convert),
+    *(models, demo, networks, convert, doctor),
 ):
     app.command()(command)
 

@@ -1,0 +1,28 @@
+"""`geoloupe doctor`: what is installed, and whether it works here."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from geoloupe.cli.tables import print_table
+
+
+def doctor(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+) -> None:
+    """Tell what a report of a fault needs, and try the models that come with the program."""
+    from geoloupe.inference.checkup import checkup
+
+    found = list(checkup())
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+    else:
+        rows = [
+            [finding.subject, "" if finding.sound else "FAULT", finding.told] for finding in found
+        ]
+        print_table(["subject", "", "found"], rows)
+    if not all(finding.sound for finding in found):
+        raise typer.Exit(1)

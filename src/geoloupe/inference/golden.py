@@ -1,0 +1,57 @@
+"""What a shipped model answers to one known image: proof that it works here as it did at home."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloupe.errors import InputError
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import UNIT
+from geoloupe.inference.model import Model
+from geoloupe.inference.predictor import Predictor
+
+FILE = "golden.json"
+TOLERANCE = 1e-4  # unit values; processors round differently, and sums of bands differ by less
+_SIDE = 24  # LR pixels
+_COUNT = 64  # values that are kept
+
+
+def answers(model: Model) -> NDArray[np.float32]:
+    """Give some values of the model's answer to the known image."""
+    signature = model.network.signature
+    guide = None
+    if signature.guide_bands:
+        guide = _known(signature.guide_bands, _SIDE * signature.scale)
+    sr = Predictor.of(model).predict(_known(signature.bands or 4, _SIDE), guide).values
+    places = np.linspace(0, sr.size - 1, _COUNT).astype(np.int64)
+    found: NDArray[np.float32] = sr.reshape(-1)[places]
+    return found
+
+
+def golden_text(model: Model) -> str:
+    """Write a model's answers down, as the file beside its weights."""
+    return json.dumps([round(float(value), 6) for value in answers(model)]) + "\n"
+
+
+def largest_error(model: Model, folder: Path) -> float:
+    """Say how far the model's answers are from those beside its weights, in unit values."""
+    path = folder / FILE
+    try:
+        kept = np.array(json.loads(path.read_text(encoding="utf-8")), np.float32)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    found = answers(model)
+    if kept.shape != found.shape:
+        raise InputError(f"{path}: holds {kept.size} values where {found.size} are expected")
+    return float(np.abs(found - kept).max())
+
+
+def _known(bands: int, side: int) -> Image:
+    """Draw waves and an edge that no generator of random numbers has a hand in."""
+    row, column = np.mgrid[0:side, 0:side] / side
+    number = np.arange(bands)[:, None, None]
+    waves = np.sin(9 * row + 0.7 * number) * np.cos(13 * column - 0.3 * number)
+    values = 0.5 + 0.25 * waves + 0.15 * (row + column > 1)
+    return Image.of(values.astype(np.float32), radiometry=UNIT)

@@ -1,0 +1,45 @@
+"""Put a trained and measured model into the package.
+
+    python -m tools.ship runs/mine/model mine --notes "What it is for." --not-for "What it is not."
+
+It stores weights in 16 bits, writes the card, and writes down what the model answers to one known
+image, which `geoloupe doctor` and the tests try again wherever the package is installed. Measure
+the result with `geoloupe evaluate --network src/geoloupe/models/mine,bicubic ... --cards`.
+"""
+
+import argparse
+from pathlib import Path
+
+from geoloupe.files.publish import publish_texts
+from geoloupe.inference.golden import FILE, golden_text
+from geoloupe.inference.model import Model, load, save
+
+HOME = Path(__file__).parent.parent / "src" / "geoloupe" / "models"
+
+
+def main() -> None:
+    """Read the words of the command line and ship."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--notes", required=True, help="what it is for")
+    parser.add_argument("--not-for", required=True)
+    parser.add_argument("--licence", required=True)
+    parser.add_argument("--overwrite", action="store_true")
+    words = parser.parse_args()
+    model = load(words.weights)
+    told = {
+        "name": words.name,
+        "notes": words.notes,
+        "not_for": words.not_for,
+        "licence": words.licence,
+    }
+    card = model.card.model_copy(update=told)
+    folder = HOME / words.name
+    save(Model(model.network, card), folder, half=True, overwrite=words.overwrite)
+    stored = load(folder)
+    publish_texts(folder, {FILE: golden_text(stored)}, overwrite=True)
+
+
+if __name__ == "__main__":
+    main()
