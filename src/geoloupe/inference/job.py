@@ -13,11 +13,12 @@ import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -30,6 +31,28 @@ from geoloupe.inference.scene import Piece
 _FACTS = "job.json"
 _LONGEST = 150
 _EDGES = ("top", "bottom", "left", "right")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What the file of a finished block says besides its arrays."""
+
+    empty: int  # tiles without data
+    shape: tuple[int, int]
+    pixels: int | None  # the checksum of pixels that are in their place; None: they are in the file
+    sums: Mapping[str, int]  # the checksums of the file's arrays
+
+    def sealed(self) -> dict[str, str]:
+        text = json.dumps(asdict(self), sort_keys=True)
+        return {"told": text, "seal": str(zlib.crc32(text.encode()))}
+
+    @classmethod
+    def unsealed(cls, metadata: Mapping[str, str]) -> Self:
+        text = metadata["told"]
+        if str(zlib.crc32(text.encode())) != metadata["seal"]:
+            raise ValueError("its seal is broken")
+        values = json.loads(text)
+        return cls(**values | {"shape": tuple(values["shape"])})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,31 +116,32 @@ class Job:
         planes = self.placed(layout) if (self.folder / PIXELS).exists() else None
         for block in (block for row in plan.blocks for block in row if self.done(block)):
             told = self._told(block)
-            if "checksum" not in told:
+            if told.pixels is None:
                 continue
-            shape = json.loads(told["shape"])
             top, left = block.down.full * scale, block.across.full * scale
-            place = {"top": top, "left": left, "height": shape[0], "width": shape[1]}
-            if planes is None or planes.checksum(**place) != int(told["checksum"]):
+            place = {"top": top, "left": left, "height": told.shape[0], "width": told.shape[1]}
+            if planes is None or planes.checksum(**place) != told.pixels:
                 self._file(block).unlink()
 
     def save(self, block: Block, piece: Piece, scale: int) -> None:
         """Keep a finished block; its file is whole or absent."""
         arrays = {name: np.ascontiguousarray(getattr(piece, name)) for name in _EDGES}
-        facts = {"empty": str(piece.empty), "shape": json.dumps(piece.valid.shape)}
+        pixels = None
         if self.planes is None:
             arrays |= {"values": piece.values, "valid": np.packbits(piece.valid)}
         else:
             self._put(block, piece, scale)
-            checksum = zlib.crc32(np.ascontiguousarray(piece.values).data)
+            pixels = zlib.crc32(np.ascontiguousarray(piece.values).data)
             if self.planes.masked:
-                checksum = zlib.crc32((piece.valid * np.uint8(255)).data, checksum)
-            facts["checksum"] = str(checksum)
+                pixels = zlib.crc32((piece.valid * np.uint8(255)).data, pixels)
+        height, width = piece.valid.shape
+        sums = {name: _checksum(array) for name, array in arrays.items()}
+        told = _Told(empty=piece.empty, shape=(height, width), pixels=pixels, sums=sums)
         path = self._file(block)
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             path.parent.mkdir(exist_ok=True)
-            save_file(arrays, part, metadata=facts)
+            save_file(arrays, part, metadata=told.sealed())
             part.replace(path)
         except (OSError, SafetensorError) as error:
             raise RunError(
@@ -139,23 +163,26 @@ class Job:
 
     def apart(self, block: Block) -> bool:
         """Tell whether a finished block's pixels are in its own file."""
-        return "checksum" not in self._told(block)
+        return self._told(block).pixels is None
 
     def part(self, block: Block, name: str) -> Any:
         """Read one array of a finished block: "values", "valid", or an edge."""
+        told = self._told(block)
         try:
             with safe_open(self._file(block), "np") as file:
                 array = file.get_tensor(name)
-                if name != "valid":
-                    return array
-                shape = json.loads(file.metadata()["shape"])
-        except (OSError, SafetensorError) as error:
+            if _checksum(array) != told.sums[name]:
+                raise ValueError("its checksum is another")
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise self._damaged(block, error) from None
-        return np.unpackbits(array, count=shape[0] * shape[1]).reshape(shape).astype(bool)
+        if name != "valid":
+            return array
+        height, width = told.shape
+        return np.unpackbits(array, count=height * width).reshape(told.shape).astype(bool)
 
     def empty(self, block: Block) -> int:
         """The number of tiles of a finished block that held no data."""
-        return int(self._told(block)["empty"])
+        return self._told(block).empty
 
     @contextmanager
     def held(self, *, alone: bool) -> Iterator[None]:
@@ -184,11 +211,11 @@ class Job:
         if not any((self.folder / "blocks").glob("*.safetensors")):
             self.remove()
 
-    def _told(self, block: Block) -> dict[str, str]:
+    def _told(self, block: Block) -> "_Told":
         try:
             with safe_open(self._file(block), "np") as file:
-                return dict(file.metadata())
-        except (OSError, SafetensorError) as error:
+                return _Told.unsealed(file.metadata() or {})
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
             raise self._damaged(block, error) from None
 
     def _damaged(self, block: Block, error: Exception) -> RunError:
@@ -229,6 +256,10 @@ def absolute(name: str | Path | None) -> str | None:
     if name is None:
         return None
     return os.path.abspath(name) if os.path.exists(name) else str(name)
+
+
+def _checksum(array: NDArray[Any]) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).data)
 
 
 def _complete(folder: Path, facts: Mapping[str, Any]) -> bool:
