@@ -1,6 +1,7 @@
 # make demo   the main job, end to end, on a generated scene
 # make test   format and lint, types, tests
 # make bench  the speed of every network against its textbook form
+# make fuzz   10,000 damaged files of every kind
 # make format rewrite the code in the house style
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 PIP    := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test bench format clean
+.PHONY: demo test bench fuzz format clean
 
 demo: $(VENV)/core
 	$(RUN) -m geoloupe demo demo
@@ -21,6 +22,9 @@ test: $(VENV)/dev
 
 bench: $(VENV)/dev
 	$(RUN) -m benchmarks.networks
+
+fuzz: $(VENV)/dev
+	GEOLOUPE_FUZZ=10000 $(RUN) -m pytest -m slow -s tests/fuzz
 
 format: $(VENV)/dev
 	$(RUN) -m ruff check --fix .

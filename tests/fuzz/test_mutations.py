@@ -1,6 +1,7 @@
 """Damaged files are refused in a sentence or give a right result: no traceback, hang or crash."""
 
 import json
+import os
 import queue
 import random
 import shutil
@@ -8,117 +9,17 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import rasterio
-import scipy.io
-from rasterio.windows import Window
 
-from tests.datasets.small import PLACE, picture
-from tests.datasets.small import random as noise
-from tests.real_data import DATA
+from tests.fuzz.mutations import MUTATIONS
+from tests.fuzz.seeds import CASE, Seed, seeds
+from tests.fuzz.worker import MADE, REFUSED
 
 _PATIENCE = 60.0  # seconds for one small file
-_EXTREMES = (
-    b"\x00" * 4,
-    b"\xff" * 4,
-    b"\xff\xff\xff\x7f",
-    b"\x01\x00\x00\x00",
-    b"\x00\x00\x80\x7f",
-)
-
-
-def seeds(folder: Path) -> list[Path]:
-    """Make small files of many kinds, and cut small parts out of real ones."""
-    folder.mkdir()
-    values = noise(3, 40, 48)
-    made = [picture(folder / "a.png", values), picture(folder / "a.tif", values)]
-    profile = {"count": 3, "height": 40, "width": 48, "dtype": "uint16", "nodata": 0}
-    for number, options in enumerate(
-        (
-            {"compress": "deflate", "tiled": True, "blockxsize": 16, "blockysize": 16},
-            {"compress": "lzw", "predictor": 2, "interleave": "pixel"},
-            {"driver": "ENVI"},
-            {"driver": "JP2OpenJPEG", "reversible": True, "quality": 100},
-        )
-    ):
-        suffix = {"ENVI": ".img", "JP2OpenJPEG": ".jp2"}.get(str(options.get("driver")), ".tif")
-        path = folder / f"b{number}{suffix}"
-        with rasterio.open(
-            path, "w", crs="EPSG:32631", transform=PLACE, **profile | options
-        ) as out:
-            out.write(noise(3, 40, 48).astype(np.uint16) + 1)
-        made.append(path)
-    scipy.io.savemat(folder / "c.mat", {"data": noise(20, 24, 5), "map": noise(20, 24)})
-    made.append(folder / "c.mat")
-    for path in sorted((DATA / "scenes").glob("*.tif")) if DATA.is_dir() else []:
-        with rasterio.open(path) as real:
-            height, width = min(real.height, 48), min(real.width, 48)
-            part = Window(0, 0, width, height)
-            cut = real.profile | {"height": height, "width": width, "tiled": False}
-            cut = {k: v for k, v in cut.items() if not k.startswith("block")}
-            with rasterio.open(folder / path.name, "w", **cut) as out:
-                out.write(real.read(window=part))
-        made.append(folder / path.name)
-    return made
-
-
-def truncated(content: bytearray, dice: random.Random) -> bytearray:
-    return content[: dice.randrange(len(content))]
-
-
-def flipped(content: bytearray, dice: random.Random) -> bytearray:
-    for _ in range(dice.randrange(1, 9)):
-        content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
-    return content
-
-
-def flipped_in_front(content: bytearray, dice: random.Random) -> bytearray:
-    for _ in range(dice.randrange(1, 5)):
-        content[dice.randrange(min(len(content), 300))] = dice.randrange(256)
-    return content
-
-
-def flipped_at_the_end(content: bytearray, dice: random.Random) -> bytearray:
-    for _ in range(dice.randrange(1, 5)):
-        content[-dice.randrange(1, min(len(content), 400))] = dice.randrange(256)
-    return content
-
-
-def zeroed(content: bytearray, dice: random.Random) -> bytearray:
-    first = dice.randrange(len(content))
-    last = min(first + dice.randrange(1, 200), len(content))
-    content[first:last] = bytes(last - first)
-    return content
-
-
-def cut_out(content: bytearray, dice: random.Random) -> bytearray:
-    first = dice.randrange(len(content))
-    del content[first : first + dice.randrange(1, 100)]
-    return content
-
-
-def doubled(content: bytearray, dice: random.Random) -> bytearray:
-    first = dice.randrange(len(content))
-    part = content[first : first + dice.randrange(1, 100)]
-    content[first:first] = part
-    return content
-
-
-def extreme(content: bytearray, dice: random.Random) -> bytearray:
-    near = dice.choice((min(len(content), 400), len(content)))
-    place = dice.randrange(max(near - 4, 1))
-    content[place : place + 4] = dice.choice(_EXTREMES)
-    return content
-
-
-MUTATIONS: tuple[Callable[[bytearray, random.Random], bytearray], ...] = (
-    *(truncated, flipped, flipped_in_front, flipped_at_the_end),
-    *(zeroed, cut_out, doubled, extreme),
-)
+CASES = int(os.environ.get("GEOLOUPE_FUZZ", "2000"))
+SHARES = {"scene": 6, "weights": 2, "checkpoint": 1, "recipe": 2, "job": 1, "dataset": 1}
 
 
 class Judge:
@@ -127,9 +28,9 @@ class Judge:
     def __init__(self) -> None:
         self._start()
 
-    def __call__(self, path: Path) -> str:
+    def __call__(self, kind: str, path: Path) -> str:
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{path}\n")
+        self.process.stdin.write(f"{kind} {path}\n")
         self.process.stdin.flush()
         try:
             line = self.answers.get(timeout=_PATIENCE)
@@ -166,38 +67,42 @@ class Judge:
 
 
 def run(folder: Path, numbers: range) -> Counter[str]:
-    """Mutate seed files by number and judge each; give how often each verdict fell."""
-    files = seeds(folder / "seeds")
+    """Damage sound files by number and judge each; give how often each verdict fell."""
+    known = seeds(folder / "seeds")
     judge = Judge()
     verdicts: Counter[str] = Counter()
     try:
         for number in numbers:
-            dice = random.Random(number)
-            seed, mutate = dice.choice(files), dice.choice(MUTATIONS)
-            case = folder / "case"
-            case.mkdir()
-            for companion in seed.parent.glob(f"{seed.stem}.*"):
-                if companion.suffix in (".hdr", ".xml"):
-                    shutil.copy(companion, case)
-            path = case / seed.name
-            path.write_bytes(mutate(bytearray(seed.read_bytes()), dice))
-            verdict = judge(path)
-            kind = verdict if verdict in ("made", "refused") else "wrong"
-            if kind == "wrong":
-                verdict = f"{number}: {mutate.__name__} of {seed.name}: {verdict}"
-            verdicts[verdict] += 1
-            shutil.rmtree(case)
+            verdicts[_case(folder / CASE, known, number, judge)] += 1
     finally:
         judge.stop()
     return verdicts
 
 
-def test_two_hundred_damaged_files(tmp_path: Path) -> None:
-    verdicts = run(tmp_path, range(200))
-    assert set(verdicts) == {"made", "refused"}, verdicts
+def _case(folder: Path, known: dict[str, list[Seed]], number: int, judge: Judge) -> str:
+    dice = random.Random(number)
+    (kind,) = dice.choices(list(SHARES), list(SHARES.values()))
+    seed, mutate = dice.choice(known[kind]), dice.choice(MUTATIONS)
+    shutil.copytree(seed.folder, folder)
+    path = folder / seed.file
+    path.write_bytes(mutate(bytearray(path.read_bytes()), dice))
+    verdict = judge(kind, path)
+    shutil.rmtree(folder)
+    if verdict in (MADE, REFUSED):
+        return f"{kind} {verdict}"
+    return f"{number}: {kind}, {mutate.__name__} of {seed.file}: {verdict}"
+
+
+def test_damaged_files(tmp_path: Path) -> None:
+    verdicts = run(tmp_path, range(500))
+    expected = {f"{kind} {verdict}" for kind in SHARES for verdict in (MADE, REFUSED)}
+    assert set(verdicts) <= expected, sorted(set(verdicts) - expected)
+    assert {f"{kind} {REFUSED}" for kind in SHARES} <= set(verdicts)
 
 
 @pytest.mark.slow
-def test_two_thousand_damaged_files(tmp_path: Path) -> None:
-    verdicts = run(tmp_path, range(2000))
-    assert set(verdicts) == {"made", "refused"}, verdicts
+def test_many_damaged_files(tmp_path: Path) -> None:
+    verdicts = run(tmp_path, range(CASES))
+    expected = {f"{kind} {verdict}" for kind in SHARES for verdict in (MADE, REFUSED)}
+    sys.stdout.write("".join(f"{count:6} {name}\n" for name, count in verdicts.items()))
+    assert set(verdicts) <= expected, sorted(set(verdicts) - expected)

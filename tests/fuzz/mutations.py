@@ -1,0 +1,89 @@
+"""Ways in which a file goes wrong: each changes bytes by dice."""
+
+import random
+import re
+from collections.abc import Callable
+
+_EXTREMES = (
+    b"\x00" * 4,
+    b"\xff" * 4,
+    b"\xff\xff\xff\x7f",
+    b"\x01\x00\x00\x00",
+    b"\x00\x00\x80\x7f",
+)
+_STRANGE = (
+    b"-1",
+    b"0",
+    b"1e999",
+    b"null",
+    b"NaN",
+    b"[]",
+    b"{}",
+    b'""',
+    b"99999999999999999999",
+    b"../x",
+)
+
+
+def truncated(content: bytearray, dice: random.Random) -> bytearray:
+    return content[: dice.randrange(len(content))]
+
+
+def flipped(content: bytearray, dice: random.Random) -> bytearray:
+    for _ in range(dice.randrange(1, 9)):
+        content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
+    return content
+
+
+def flipped_in_front(content: bytearray, dice: random.Random) -> bytearray:
+    for _ in range(dice.randrange(1, 5)):
+        content[dice.randrange(min(len(content), 300))] = dice.randrange(256)
+    return content
+
+
+def flipped_at_the_end(content: bytearray, dice: random.Random) -> bytearray:
+    for _ in range(dice.randrange(1, 5)):
+        content[-dice.randrange(1, min(len(content), 400))] = dice.randrange(256)
+    return content
+
+
+def zeroed(content: bytearray, dice: random.Random) -> bytearray:
+    first = dice.randrange(len(content))
+    last = min(first + dice.randrange(1, 200), len(content))
+    content[first:last] = bytes(last - first)
+    return content
+
+
+def cut_out(content: bytearray, dice: random.Random) -> bytearray:
+    first = dice.randrange(len(content))
+    del content[first : first + dice.randrange(1, 100)]
+    return content
+
+
+def doubled(content: bytearray, dice: random.Random) -> bytearray:
+    first = dice.randrange(len(content))
+    part = content[first : first + dice.randrange(1, 100)]
+    content[first:first] = part
+    return content
+
+
+def extreme(content: bytearray, dice: random.Random) -> bytearray:
+    near = dice.choice((min(len(content), 400), len(content)))
+    place = dice.randrange(max(near - 4, 1))
+    content[place : place + 4] = dice.choice(_EXTREMES)
+    return content
+
+
+def another_word(content: bytearray, dice: random.Random) -> bytearray:
+    """Put a strange value where a text has a number or a word."""
+    words = list(re.finditer(rb"[A-Za-z0-9.]+", content[:20000]))
+    if words:
+        word = dice.choice(words)
+        content[word.start() : word.end()] = dice.choice(_STRANGE)
+    return content
+
+
+MUTATIONS: tuple[Callable[[bytearray, random.Random], bytearray], ...] = (
+    *(truncated, flipped, flipped_in_front, flipped_at_the_end),
+    *(zeroed, cut_out, doubled, extreme, another_word),
+)
