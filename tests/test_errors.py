@@ -1,8 +1,10 @@
 """An error says what is wrong and what would be right."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from geoloupe.errors import GeoloupeError, InputError, RunError
+from geoloupe.errors import GeoloupeError, InputError, RunError, printable
 
 KNOWN = ("sspsr", "hsenet", "mulsr")
 
@@ -44,3 +46,11 @@ def test_a_subclass_makes_its_own_kind() -> None:
         pass
 
     assert type(SpecialError.unknown("network", "x", KNOWN)) is SpecialError
+
+
+@given(st.text())
+def test_what_is_printable_commands_no_terminal_and_keeps_its_lines(text: str) -> None:
+    found = printable(text)
+    assert all(letter.isprintable() or letter == "\n" for letter in found)
+    assert found.count("\n") == text.count("\n")
+    assert printable("naïve 影像 ²") == "naïve 影像 ²"

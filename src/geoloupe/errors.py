@@ -39,6 +39,19 @@ class OutOfMemoryError(RunError):
     """More memory was needed than there was; less at once may do."""
 
 
+def printable(text: str) -> str:
+    """Write what would command a terminal, as escape sequences in a file's band names do, in words.
+
+    Lines stay lines.
+    """
+    return "".join(
+        letter
+        if letter.isprintable() or letter == "\n"
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
 @contextmanager
 def naming(source: object) -> Iterator[None]:
     """Put the name of a file before what is found wrong with it."""

@@ -1,5 +1,6 @@
 """The page in a real browser: no error, no request, and all that can be done on it."""
 
+import html
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from geoloupe.evaluation.drawings import bars, curves, points
 from geoloupe.evaluation.pages import Figure, Page, Picture, Pictures, Table, Viewer, layer, render
 from geoloupe.files.picture import picture_bytes
 from geoloupe.imagery.image import Image
@@ -138,3 +140,14 @@ def test_tables_sort_by_number_and_by_name(browser: Any, tmp_path: Path) -> None
     assert found.evaluate(column) == ["9", "10", "-1"]
     assert found.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert not wrong
+
+
+def test_names_in_drawings_stay_text() -> None:
+    for name in (HOSTILE, "$\\frac{$", "a_$b$"):
+        for svg in (
+            bars([name], {name: [1.0], "b": [2.0]}, name),
+            points({name: (1.0, 2.0)}, name, name),
+            curves({name: (np.arange(3.0), np.arange(3.0))}, name, name),
+        ):
+            assert "<script" not in svg
+            assert html.escape(name, quote=False) in svg

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from geoloupe.errors import InputError
+from geoloupe.files import tree
 from geoloupe.files.product import write_image
 from geoloupe.files.source import open_source
 from geoloupe.files.tree import open_tree
@@ -159,3 +160,24 @@ def test_a_locked_zip_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "in.zip").write_bytes(whole)
     with pytest.raises(InputError, match=r"in.zip/a.bin: cannot be read \(.*encrypted"):
         open_tree(tmp_path / "in.zip").open("a.bin")
+
+
+def test_a_zip_that_unpacks_to_more_than_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.bin", bytes(10**6))
+    assert path.stat().st_size < 10**4
+    monkeypatch.setattr(tree, "machine_memory", lambda: 10**5)
+    with pytest.raises(InputError, match=r"bomb\.zip/a\.bin: 1.*MB unpacked are more than"):
+        open_tree(path).open("a.bin")
+
+
+@pytest.mark.parametrize("name", ["../secret.txt", "a/../../secret.txt", "..\\secret.txt"])
+def test_names_of_members_lead_nowhere(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, "other")
+        archive.writestr("good.txt", "good")
+    assert open_tree(path).names == ("good.txt",)

@@ -25,7 +25,7 @@ from geoloupe.cli.picture import picture
 from geoloupe.cli.prepare import prepare
 from geoloupe.cli.train import finetune, train
 from geoloupe.cli.upscale import assemble, upscale
-from geoloupe.errors import GeoloupeError
+from geoloupe.errors import GeoloupeError, printable
 
 INTERRUPTED = 130  # what shells expect of a program that was stopped with Ctrl+C
 
@@ -90,7 +90,7 @@ def program(
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    typer.echo(f"geoloupe: {message}", err=True)
+    typer.echo(printable(f"geoloupe: {message}"), err=True)
     if code == INTERRUPTED:
         # All is cleaned up; threads that still compute would make the interpreter's end a crash.
         sys.stdout.flush()

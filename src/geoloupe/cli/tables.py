@@ -2,6 +2,8 @@
 
 import sys
 
+from geoloupe.errors import printable
+
 WIDE = 160
 
 
@@ -16,6 +18,6 @@ def print_table(titles: list[str], rows: list[list[str]], numbers: set[str] | No
     for title in titles:
         table.add_column(title, justify="right" if title in (numbers or ()) else "left")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     # A pipe has no width to fit into: give it every character.
     Console(width=None if sys.stdout.isatty() else WIDE).print(table)

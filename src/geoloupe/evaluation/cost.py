@@ -21,6 +21,7 @@ from geoloupe.evaluation.study import Progress, Study
 from geoloupe.files.weights import Card
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
+from geoloupe.inference.local import use_threads
 from geoloupe.inference.memory import PeakMemory
 from geoloupe.inference.model import Model, load
 from geoloupe.inference.predictor import Engine, Precision, Predictor
@@ -164,11 +165,9 @@ def exponents(found: Sequence[Cost]) -> dict[str, float]:
 
 def measured(name: str, side: int, chosen: CostSettings) -> Cost | None:
     """Measure one case in this process; None where memory does not suffice."""
-    import torch
-
     keep_freed_memory()
     if chosen.threads is not None:
-        torch.set_num_threads(chosen.threads)
+        use_threads(chosen.threads)
     model = _model(name, chosen)
     signature = model.network.signature
     predictor = Predictor.of(

@@ -16,6 +16,7 @@ _STYLE: Any = {
     **{"xtick.color": _INK, "ytick.color": _INK, "axes.grid": True, "grid.color": _INK},
     **{"grid.alpha": 0.25, "axes.spines.top": False, "axes.spines.right": False},
     "legend.frameon": False,
+    "text.parse_math": False,  # names of files are no formulas
 }
 
 

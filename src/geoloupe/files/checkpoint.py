@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from geoloupe.errors import InputError
+from geoloupe.files.sizes import machine_memory
 
 MAX_DEPTH = 8  # of dictionaries: the published files have at most three
 MAX_HEADER = 100 * 2**20  # bytes; the limit of the safetensors format itself
@@ -34,7 +35,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read tensors under their names, nested as the file nests them; all else is left out."""
     head, size = _peek(path)
     _refuse_other_files(path, head)
-    if size > _memory():
+    if size > machine_memory():
         raise InputError(f"{path}: {size:,} bytes are more than this machine's memory")
     try:
         with warnings.catch_warnings():
@@ -227,11 +228,3 @@ def _explain(error: Exception) -> str:
     if isinstance(error, MemoryError) or "allocate" in text:
         return "corrupt; declares more numbers than this machine has memory for"
     return "truncated or corrupt; not a checkpoint that PyTorch or safetensors can read"
-
-
-def _memory() -> int:
-    """Return the bytes of memory this machine has, or a number no file reaches if it won't say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not on Windows
-        return 2**62

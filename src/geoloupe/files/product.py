@@ -20,8 +20,9 @@ from rasterio.windows import Window as RasterioWindow
 from geoloupe.errors import InputError, RunError
 from geoloupe.files.facts import BandFacts, Facts
 from geoloupe.files.planes import Layout, Planes
-from geoloupe.files.publish import check_target, publish, size_text
+from geoloupe.files.publish import check_target, publish
 from geoloupe.files.raster import quiet
+from geoloupe.files.sizes import size_text
 from geoloupe.imagery.image import Image
 
 _CACHE = 128  # megabytes that GDAL may hold

@@ -77,15 +77,6 @@ def publish_texts(folder: Path, texts: Mapping[str, str], *, overwrite: bool = F
                 ) from None
 
 
-def size_text(size: float) -> str:
-    """Say a number of bytes in two or three digits."""
-    for unit in ("bytes", "KB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB" if size < 1000 else f"{size / 1000:.3g} TB"
-
-
 def refuse_inputs(target: Path, *inputs: str | Path | None) -> None:
     """Refuse to write over what is read, even where overwriting is allowed."""
     for name in inputs:

@@ -31,6 +31,8 @@ from geoloupe.imagery.spectra import Band
 
 # GDAL would keep whole scenes in a twentieth of the machine's memory, and read none of them twice.
 os.environ.setdefault("GDAL_CACHEMAX", "64")
+# A virtual raster may bring Python functions; GDAL would run those of modules that it trusts.
+os.environ.setdefault("GDAL_VRT_ENABLE_PYTHON", "NO")
 _log = logging.getLogger(__name__)
 
 _LEVELS = 32  # of transparency that smooth edges have

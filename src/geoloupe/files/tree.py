@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from geoloupe.errors import InputError
+from geoloupe.files.sizes import machine_memory, size_text
 
 # What operating systems leave in folders and archives.
 _LITTER = ("thumbs.db", "desktop.ini")
@@ -44,7 +45,13 @@ class Tree:
             if not self.zipped:
                 return open(self.place(name), "rb")
             with zipfile.ZipFile(self.root) as archive:
-                return BytesIO(archive.read(self._members[name]))
+                member = archive.getinfo(self._members[name])
+                if member.file_size > machine_memory():  # zip reads no more than it says here
+                    raise InputError(
+                        f"{self.place(name)}: {size_text(member.file_size)} unpacked are more than "
+                        "this machine's memory; unpack the archive and name its folder"
+                    )
+                return BytesIO(archive.read(member))
         except _DAMAGE as error:
             raise InputError(f"{self.place(name)}: cannot be read ({error})") from None
 

@@ -15,7 +15,7 @@ from geoloupe import __version__
 from geoloupe.allocator import keep_freed_memory
 from geoloupe.errors import GeoloupeError
 from geoloupe.files.drivers import NEEDED, WELCOME, drivers, gdal_version
-from geoloupe.files.publish import size_text
+from geoloupe.files.sizes import size_text
 from geoloupe.inference.golden import TOLERANCE, largest_error
 from geoloupe.inference.memory import available
 from geoloupe.inference.model import load

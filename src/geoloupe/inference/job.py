@@ -24,7 +24,8 @@ from safetensors.numpy import save_file
 
 from geoloupe.errors import InputError, RunError
 from geoloupe.files.planes import PIXELS, Layout, Planes
-from geoloupe.files.publish import publish_texts, size_text
+from geoloupe.files.publish import publish_texts
+from geoloupe.files.sizes import size_text
 from geoloupe.inference.plan import Block, Plan
 from geoloupe.inference.scene import Piece
 

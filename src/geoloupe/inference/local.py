@@ -124,3 +124,8 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def use_threads(count: int) -> None:
+    """Let every operation of this process be shared by so many threads."""
+    torch.set_num_threads(count)
