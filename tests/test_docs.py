@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tools import model_page
 
 from tests.training.scenes import draw
 
@@ -43,3 +44,7 @@ def test_links_lead_somewhere(page: str) -> None:
     text = (DOCS / page).read_text()
     for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", text):
         assert (DOCS / target).exists(), f"{page} links to {target}"
+
+
+def test_the_page_of_models_is_what_their_cards_say() -> None:
+    assert (DOCS / model_page.PAGE).read_text(encoding="utf-8") == model_page.page()

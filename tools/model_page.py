@@ -1,0 +1,81 @@
+"""Write docs/models.md from the cards of the models that ship.
+
+python -m tools.model_page
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from geoloupe.files.publish import publish_texts
+from geoloupe.files.weights import CARD_FILE, WEIGHTS_FILE, Card
+from geoloupe.inference.model import load
+from geoloupe.inference.shipped import shipped
+from geoloupe.networks.summary import parameter_count
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = "models.md"
+_HEAD = """\
+# The models that ship
+
+Written by `python -m tools.model_page` from the cards beside the weights; the tests see that it is current.
+`geoloupe models NAME` shows a card, `geoloupe doctor` tries each model on an image whose answer is known, and
+`python -m pytest -m slow tests/evaluation/test_shipped_scores.py` measures every number here again.
+
+Scores are means over the test split named, beside bicubic interpolation of the same images. They compare with
+each other; published tables have other splits and far longer training ([training.md](training.md) says how long ours
+was). All were trained on one kind of image: on yours, look first (`geoloupe upscale --preview`), and measure on
+images of your own (`geoloupe compare`).
+"""
+
+
+def page() -> str:
+    """Give the whole page."""
+    return "\n".join([_HEAD, *(line for name in shipped() for line in _section(name))])
+
+
+def _section(name: str) -> Iterator[str]:
+    folder = shipped()[name]
+    card = Card.model_validate(json.loads((folder / CARD_FILE).read_text(encoding="utf-8")))
+    model = load(folder)
+    signature = model.network.signature
+    size = (folder / WEIGHTS_FILE).stat().st_size / 1e6
+    settings = ", ".join(f"{key} {json.dumps(value)}" for key, value in card.settings.items())
+    yield from (f"## {name}", "", card.notes or "", "")
+    yield from ("| | |", "|---|---|")
+    yield f"| network | {card.network}: {settings} |"
+    yield f"| factor | {signature.scale} |"
+    named = f" ({', '.join(card.bands)})" if card.bands else ""
+    yield f"| bands | {signature.bands or 'any'}{named} |"
+    if signature.guide_bands:
+        yield f"| guide | {signature.guide_bands} bands at the size of the result |"
+    count = parameter_count(model.network)  # type: ignore[arg-type]
+    yield f"| size | {count:,} parameters, {size:.2f} MB |"
+    yield f"| not for | {card.not_for} |"
+    yield f"| trained on | {card.trained_on} |"
+    if card.training is not None:
+        training = card.training
+        yield (
+            f"| training | recipe `{training.recipe}`, best after {training.steps:,} steps, "
+            f"{training.hours:.2f} hours, {training.hardware} |"
+        )
+    yield f"| licence | {card.licence} |"
+    yield f"| digest | `{model.digest}` |"
+    yield ""
+    yield from ("| data | protocol | score | model | bicubic |", "|---|---|---|---:|---:|")
+    for score in card.scores:
+        for metric, value in score.values.items():
+            plain = score.bicubic.get(metric)
+            told = "" if plain is None else f"{plain:.4f}"
+            where = f"{score.data}, x{score.scale}"
+            yield f"| {where} | {score.protocol} | {metric} | {value:.4f} | {told} |"
+    yield ""
+
+
+def main() -> None:
+    """Write the page."""
+    publish_texts(DOCS, {PAGE: page()}, overwrite=True)
+
+
+if __name__ == "__main__":
+    main()
