@@ -18,14 +18,15 @@ PAGE = "models.md"
 _HEAD = """\
 # The models that ship
 
-Written by `python -m tools.model_page` from the cards beside the weights; the tests see that it is current.
-`geoloupe models NAME` shows a card, `geoloupe doctor` tries each model on an image whose answer is known, and
-`python -m pytest -m slow tests/evaluation/test_shipped_scores.py` measures every number here again.
+Written by `python -m tools.model_page` from the cards beside the weights; the tests see that it is
+current. `geoloupe models NAME` shows a card, `geoloupe doctor` tries each model on an image whose
+answer is known, and `python -m pytest -m slow tests/evaluation/test_shipped_scores.py` measures
+every number here again.
 
-Scores are means over the test split named, beside bicubic interpolation of the same images. They compare with
-each other; published tables have other splits and far longer training ([training.md](training.md) says how long ours
-was). All were trained on one kind of image: on yours, look first (`geoloupe upscale --preview`), and measure on
-images of your own (`geoloupe compare`).
+Scores are means over the test split named, beside bicubic interpolation of the same images. They
+compare with each other; published tables have other splits and far longer training
+([training.md](training.md) says how long ours was). All were trained on one kind of image: on
+yours, look first (`geoloupe upscale --preview`), and measure on your own (`geoloupe compare`).
 """
 
 

@@ -46,7 +46,7 @@ def upscaled(path: Path) -> str:
     except GeoloupeError as error:
         left = [item.name for item in path.parent.iterdir() if item.name.startswith(".")]
         if left:
-            return f"left behind: {left}"
+            return f"left behind: {left}, {error}"
         return REFUSED if scene.name in str(error) and "\n" not in str(error) else f"poor: {error}"
     with open_source(scene) as before, open_source(target) as after:
         image = after.read()

@@ -80,10 +80,13 @@ class Prepared:
                 raise InputError(f"{folder}: {INDEX} is damaged; prepare the data set again")
             entries = tuple(read_entry(line) for line in index.decode().splitlines())
             kinds = tuple(_read_kind(kind) for kind in facts["kinds"])
+            for part in (part for entry in entries for part in entry.parts.values()):
+                if part.shape[2] != len(kinds[part.kind].bands):
+                    raise ValueError(f"{part.shape[2]} bands of which {FACTS} knows others")
             for name, size in facts["sizes"].items():
                 if (folder / name).stat().st_size != size:
                     raise InputError(f"{folder}: {name} is cut short; prepare the data set again")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             raise InputError(f"{folder}: is damaged; prepare it again ({error})") from None
         return cls(folder=folder, facts=facts, kinds=kinds, entries=entries)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.io.matlab import MatReadError
 
 from geoloupe.errors import InputError
+from geoloupe.files.mat5 import Mat5, is_mat5, open_mat5
 
 _BLOCK = 2**27  # bytes that are read at once, roughly
 _NUMBERS = ("double", "single", "logical", "int", "uint")
@@ -30,7 +31,7 @@ class MatFile:
 
     name: str
     shapes: Mapping[str, tuple[int, ...]]
-    file: Any  # an open h5py.File, or the stream that SciPy reads
+    file: Any  # an open h5py.File, a Mat5, or for version 4 the stream that SciPy reads
 
     @property
     def in_parts(self) -> bool:
@@ -59,9 +60,12 @@ class MatFile:
                 # Version 7.3 stores the axes the other way round.
                 values = np.asarray(self.file[key][..., top:bottom])
                 return values.swapaxes(-1, -2).reshape((-1, *values.shape[:-3:-1]))
-            self.file.seek(0)
-            values = scipy.io.loadmat(self.file, variable_names=[key])[key][top:bottom]
-            return np.atleast_3d(values).transpose(2, 0, 1)
+            if isinstance(self.file, Mat5):
+                values = self.file.read(key)
+            else:
+                self.file.seek(0)
+                values = scipy.io.loadmat(self.file, variable_names=[key])[key]
+            return np.atleast_3d(values[top:bottom]).transpose(2, 0, 1)
 
     def blocks(self, key: str, top: int = 0, bottom: int | None = None) -> Iterator[NDArray[Any]]:
         """Read rows [top, bottom) of an array from the top down, as much at once as is quick."""
@@ -90,14 +94,19 @@ def open_mat(stream: BinaryIO, name: str) -> Iterator[MatFile]:
     """Open a .mat file of any version; `name` is what messages call it."""
     with stream:
         with _failing(name):
-            if _is_hdf5(stream):
+            stream.seek(0)
+            head = stream.read(520)
+            if _is_hdf5(head):
                 file = h5py.File(stream, "r")
                 shapes = {
                     key: item.shape[::-1]
                     for key, item in file.items()
                     if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub"
                 }
-            else:
+            elif is_mat5(head):
+                file = open_mat5(stream)
+                shapes = {key: array.shape for key, array in file.arrays.items()}
+            elif 0 in head[:4]:
                 stream.seek(0)
                 file = stream
                 shapes = {
@@ -105,13 +114,13 @@ def open_mat(stream: BinaryIO, name: str) -> Iterator[MatFile]:
                     for key, shape, kind in scipy.io.whosmat(stream)
                     if kind.startswith(_NUMBERS)
                 }
+            else:
+                raise ValueError("its header is of no version")
         yield MatFile(name=name, shapes=shapes, file=file)
 
 
-def _is_hdf5(stream: BinaryIO) -> bool:
+def _is_hdf5(head: bytes) -> bool:
     """Tell version 7.3 by the HDF5 signature, which follows MATLAB's 512-byte header."""
-    stream.seek(0)
-    head = stream.read(520)
     return b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:520])
 
 

@@ -149,7 +149,7 @@ def failing(name: str) -> Iterator[None]:
         # GDAL's quick way of reading a whole .png gives noise where the file is cut short.
         with quiet(), rasterio.Env(GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"):
             yield
-    except (RasterioError, CRSError, CPLE_BaseError) as error:
+    except (RasterioError, CRSError, CPLE_BaseError, UnicodeError) as error:
         cause = str(error.__cause__ or error).replace(f"{name}: ", "").strip().rstrip(".")
         if "not recognized" in cause:
             raise InputError(f"{name}: is no raster file that GDAL can read") from None

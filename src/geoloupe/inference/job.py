@@ -284,6 +284,9 @@ def file_identity(name: str | Path) -> dict[str, Any]:
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any], key: str) -> str:
     one, two = before.get(key), now[key]
     if isinstance(one, dict) and isinstance(two, dict):
-        inner = next(name for name in {**one, **two} if one.get(name) != two.get(name))
+        names = {**one, **two}
+        inner = next((name for name in names if one.get(name) != two.get(name)), None)
+        if inner is None:  # a name with nothing behind it, in one of them
+            return f"{key} was {one}, now {two}"
         return f"{key} {inner} was {one.get(inner)}, now {two.get(inner)}"
     return f"{key} was {one}, now {two}"

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from geoloupe import catalog, settings
 from geoloupe.datasets.patches import PatchSettings
-from geoloupe.errors import InputError
+from geoloupe.errors import InputError, naming
 from geoloupe.settings import STRICT
 from geoloupe.training.losses import LossSettings
 from geoloupe.training.schedule import ScheduleSettings
@@ -119,7 +119,8 @@ def recipe_of(values: Mapping[str, Any], source: str) -> Recipe:
         for key in inner if isinstance(inner, dict) and known else ():
             if key not in known:
                 raise InputError.unknown(f"setting of {source}, {part.name},", key, known)
-    return settings.build(Recipe, values, source)
+    with naming(source):
+        return settings.build(Recipe, values, source)
 
 
 def recipe_text(recipe: Recipe) -> str:
