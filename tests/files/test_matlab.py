@@ -173,7 +173,12 @@ def test_no_damage_ends_in_anything_but_a_sentence(tmp_path: Path, version: str)
 )
 def test_what_is_read_is_what_scipy_reads(values: Any, packed: bool, name: str) -> None:
     stream = BytesIO()
-    content = {name: values, "text": "words", "z": values * 1j, "cell": np.array([1, "a"], object)}
+    content = {
+        name: values,
+        "Text": "words",
+        "Z": np.ones((2, 2)) * 1j,
+        "Cell": np.array([1, "a"], object),
+    }
     scipy.io.savemat(stream, content, do_compression=packed)
     expected = scipy.io.loadmat(BytesIO(stream.getvalue()))[name]
     found = open_mat5(BytesIO(stream.getvalue()))
