@@ -4,9 +4,11 @@ import json
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -139,6 +141,22 @@ def test_a_run_killed_again_and_again_ends_in_the_same_bytes(archive: Path, tmp_
         with pytest.raises(InputError, match="holds no prepared data set"):
             Prepared.open(out)
     assert reached == ["1 of 12\n", "5 of 12\n", "7 of 12\n", "9 of 12\n"]
+    prepare("small", archive, out)
+    assert contents(out) == contents(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_at_any_moment_it_ends_in_the_same_bytes(
+    archive: Path, tmp_path: Path, seed: int
+) -> None:
+    whole, out, moments = tmp_path / "whole", tmp_path / "out", Random(seed)
+    prepare("small", archive, whole)
+    for _ in range(4):
+        with start(archive, out, 0.02) as child:
+            child.stdout.readline()
+            time.sleep(moments.uniform(0, 0.3))
+            child.kill()
     prepare("small", archive, out)
     assert contents(out) == contents(whole)
 

@@ -42,7 +42,12 @@ def scene(tmp_path: Path) -> Path:
     return picture(tmp_path / "scene.tif", values)
 
 
-def test_a_cluster_makes_the_same_file_though_a_worker_dies(scene: Path, cluster: Any) -> None:
+@pytest.mark.parametrize(
+    "turn", [0, *(pytest.param(turn, marks=pytest.mark.slow) for turn in range(1, 20))]
+)
+def test_a_cluster_makes_the_same_file_though_a_worker_dies(
+    scene: Path, cluster: Any, turn: int
+) -> None:
     whole = geoloupe.upscale(scene, scene.with_name("whole.tif"), **OPTIONS)
     blocks = sum(len(row) for row in whole.plan.blocks)
     assert blocks >= 4
@@ -53,6 +58,7 @@ def test_a_cluster_makes_the_same_file_though_a_worker_dies(scene: Path, cluster
         finished = work_folder(target) / "blocks"
         while not list(finished.glob("*.safetensors")):
             time.sleep(0.005)
+        time.sleep(0.02 * turn)
         os.kill(victim, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)

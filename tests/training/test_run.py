@@ -69,7 +69,9 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, 1, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 7))]
+)
 def test_killed_and_resumed_it_ends_in_the_same_bytes(
     data: Path, whole: Path, tmp_path: Path, seed: int
 ) -> None:
