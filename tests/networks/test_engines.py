@@ -11,6 +11,9 @@ from geoloupe.errors import InputError, RunError
 from geoloupe.networks import build, engines
 from geoloupe.networks.inference import prepare_for_inference
 
+# PyTorch's compiler loads parts that warn of their own age.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+
 TINY = {
     "hsenet": {"scale": 2, "features": 8, "modules": 1},
     "convformersr": {"scale": 2, "embed": 16, "depths": (1,), "heads": (2,), "window": 4},

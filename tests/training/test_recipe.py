@@ -31,7 +31,7 @@ def test_changes_are_by_dotted_name() -> None:
     [
         ("optimiser.rat", 1, "did you mean 'rate'"),
         ("optimizer.rate", 1, "did you mean 'optimiser'"),
-        ("batch", 0, "batch is 1 or more"),
+        ("batch", 0, "batch must be 1 or more"),
         ("batch", "many", "batch: .*integer"),
         ("schedule.epochs", 3, "either steps or epochs"),
         ("optimiser.ema", 1.0, "below 1"),
@@ -77,7 +77,7 @@ def test_ablations_are_strict(tmp_path: Path) -> None:
     whole, other = read_ablation(path, {"seed": 5})
     assert (whole.seed, other.seed, other.batch, other.name) == (5, 5, 3, "other")
     path.write_text('recipe = "smoke"\n[variants.whole]\n')
-    with pytest.raises(InputError, match="two variants or more"):
+    with pytest.raises(InputError, match="variants must be two or more"):
         read_ablation(path)
     with pytest.raises(InputError, match="did you mean 'hsenet'"):
         read_ablation("hsnet")

@@ -41,9 +41,9 @@ class PatchSettings:
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.per_scene < 1:
-            raise ValueError("size and per_scene are 1 or more")
+            raise ValueError("size and per_scene must be 1 or more")
         if not (0 <= self.least_valid <= 1 and 0 <= self.most_cloud <= 1):
-            raise ValueError("least_valid and most_cloud are shares between 0 and 1")
+            raise ValueError("least_valid and most_cloud must lie between 0 and 1")
 
 
 class Patches(Dataset[dict[str, Tensor]]):

@@ -69,7 +69,7 @@ class SensorMTF:
 
     def __post_init__(self) -> None:
         if not self.gains or not all(0 < gain < 1 for gain in self.gains):
-            raise ValueError("gains at Nyquist lie between 0 and 1")
+            raise ValueError("gains at Nyquist must lie between 0 and 1")
 
     def drawn(self, scale: int, rng: np.random.Generator, *, offset: float) -> Weights:
         """Give kernels (1 or B,k,k) whose centre lies `offset` beyond the middle pixel."""

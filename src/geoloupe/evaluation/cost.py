@@ -47,9 +47,9 @@ class CostSettings:
 
     def __post_init__(self) -> None:
         if not self.sizes or min(self.sizes) < 8:
-            raise ValueError("sizes are 8 or more")
+            raise ValueError("sizes must be 8 or more")
         if self.repeats < 1 or self.bands < 1:
-            raise ValueError("repeats and bands are 1 or more")
+            raise ValueError("repeats and bands must be 1 or more")
 
 
 @dataclass(frozen=True, kw_only=True)

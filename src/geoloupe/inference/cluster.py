@@ -128,9 +128,7 @@ def _client(chosen: "UpscaleSettings") -> Iterator[Any]:
     try:
         from distributed import Client, LocalCluster
     except ImportError:
-        raise InputError(
-            "clusters need Dask; install it with: pip install 'geoloupe[cluster]'"
-        ) from None
+        raise InputError("clusters need more packages: pip install 'geoloupe[cluster]'") from None
     with ExitStack() as stack:
         if chosen.cluster is None:
             cluster = LocalCluster(

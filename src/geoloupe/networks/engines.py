@@ -30,7 +30,7 @@ def run_torch(plain: Plain, ready: nn.Module, precision: str) -> Run:
 def run_compiled(plain: Plain, ready: nn.Module, precision: str) -> Run:
     """Run the prepared network through torch.compile."""
     if shutil.which("g++") is None and shutil.which("clang++") is None:
-        raise InputError("--engine compile needs a C++ compiler (g++ or clang++); install one")
+        raise InputError("engine=compile needs a C++ compiler (g++ or clang++); install one")
     stages = _Stages(ready, precision)
     compiled = torch.compile(stages, dynamic=False)
     return _Proven(lambda *inputs: compiled, stages, precision, name="compile")
@@ -65,7 +65,7 @@ def run_openvino(plain: Plain, ready: nn.Module, precision: str) -> Run:
 def run_onnxruntime(plain: Plain, ready: nn.Module, precision: str) -> Run:
     """Run the plain network through ONNX Runtime, one session for each size."""
     if precision != "fp32":
-        raise InputError("--engine onnxruntime computes in fp32 only; leave --precision out")
+        raise InputError("engine=onnxruntime computes in fp32 only; leave precision out")
     try:
         import onnx  # noqa: F401 (the exporter needs it)
         import onnxruntime
@@ -136,18 +136,18 @@ class _Proven:
         except Exception as error:  # noqa: BLE001 (each engine has failures of its own kinds)
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise RunError(
-                f"the engine {self.name} cannot run this network ({reason}); use --engine torch"
+                f"the engine {self.name} cannot run this network ({reason}); use engine=torch"
             ) from None
         for ours, theirs in zip(expected, found, strict=True):
             gap = ((ours - theirs).abs().max() / (1 + ours.std())).item()
             if not gap <= TOLERANCE[self.precision]:  # written so that NaN fails
                 raise RunError(
                     f"the engine {self.name} gives another answer than PyTorch (they differ by "
-                    f"{gap:.1e}); use --engine torch"
+                    f"{gap:.1e}); use engine=torch"
                 )
         self.known[sizes] = run
         return expected
 
 
 def _missing(package: str) -> str:
-    return f"--engine {package} needs the package: pip install 'geoloupe[export]'"
+    return f"engine={package} needs more packages: pip install 'geoloupe[export]'"

@@ -28,7 +28,7 @@ class Ablation:
 
     def __post_init__(self) -> None:
         if len(self.variants) < 2:
-            raise ValueError("an ablation has two variants or more")
+            raise ValueError("variants must be two or more")
 
 
 def shipped_ablations() -> list[str]:

@@ -53,7 +53,7 @@ class OptimiserSettings:
         if not self.rate > 0:
             raise ValueError("rate must be above 0")
         if not 0 <= self.ema < 1:
-            raise ValueError("ema is at least 0 and below 1")
+            raise ValueError("ema must be from 0 to below 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.batch < 1:
-            raise ValueError("batch is 1 or more")
+            raise ValueError("batch must be 1 or more")
         if self.network not in catalog.names("network"):
             raise InputError.unknown("network", self.network, catalog.names("network"))
 

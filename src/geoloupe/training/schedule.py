@@ -25,7 +25,7 @@ class ScheduleSettings:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("say either steps or epochs")
         if (self.steps or self.epochs or 0) < 1 or self.warmup < 0:
-            raise ValueError("steps and epochs are 1 or more, warmup is 0 or more")
+            raise ValueError("steps and epochs must be 1 or more, warmup 0 or more")
         if self.shape == "cosine" and self.milestones:
             raise ValueError("cosine has no milestones")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.errors import InputError
+from geoloupe.errors import InputError, naming
 from geoloupe.evaluation.bootstrap import difference_lines, difference_table, differences, interval
 from geoloupe.evaluation.downstream.observation import TRUTH, Observation, observe
 from geoloupe.evaluation.downstream.spectral_classifiers import (
@@ -49,9 +49,9 @@ class PixelSettings:
 
     def __post_init__(self) -> None:
         if self.classes < 2 or self.neighbours < 1 or self.most < 10:
-            raise ValueError("classes is 2 or more, neighbours 1 or more, most 10 or more")
+            raise ValueError("classes must be 2 or more, neighbours 1 or more, most 10 or more")
         if not 0 < self.share < 1:
-            raise ValueError("share lies between 0 and 1")
+            raise ValueError("share must lie between 0 and 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,8 @@ def pixel_classes(
     known = None if chosen.labels is None else _read_labels(Path(chosen.labels))
 
     def look(sr: Image, hr: Image) -> Named:
-        return name_pixels(sr, hr, chosen, known)
+        with naming(chosen.labels or data):
+            return name_pixels(sr, hr, chosen, known)
 
     found = observe(models, data, look, progress=progress, options=options)
     result = Result(rows=tuple(_block_rows(found)), peaks={}, facts=found.result.facts)
@@ -112,7 +113,10 @@ def name_pixels(sr: Image, hr: Image, task: PixelSettings, known: Labels | None)
         labels[whole] = cluster(true[:, whole].T, task.classes, dice) + 1
     else:
         if known.shape != whole.shape:
-            raise InputError(f"the labels have {known.shape} pixels, and the truth {whole.shape}")
+            found, expected = (
+                f"{width} x {height}" for height, width in (known.shape, whole.shape)
+            )
+            raise InputError(f"labels of {found} pixels do not fit a truth of {expected}")
         labels = np.where(whole, known, 0)
     learned = _learned(labels, task, dice)
     tried = (labels > 0) & ~learned

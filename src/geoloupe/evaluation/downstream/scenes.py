@@ -33,7 +33,7 @@ class SceneSettings:
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
-            raise ValueError("epochs is 1 or more")
+            raise ValueError("epochs must be 1 or more")
 
 
 def scene_classes(
