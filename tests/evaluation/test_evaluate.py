@@ -195,3 +195,8 @@ def test_a_factor_that_the_weights_do_not_have_is_refused(data: Prepared, tmp_pa
         geoloupe.evaluate((tmp_path / "two",), data, split="train", scale=4)
     assert not load("bicubic").has_weights
     assert load(tmp_path / "two").has_weights
+
+
+def test_interpolation_takes_the_factor_of_the_weights_beside_it(data: Prepared) -> None:
+    result = geoloupe.evaluate(("bicubic", model("mine", scale=3)), data, split="train")
+    assert {row.model: row.scale for row in result.rows} == {"bicubic": 3, "mine": 3}

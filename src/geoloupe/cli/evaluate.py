@@ -25,7 +25,8 @@ def evaluate(
         str, typer.Option(help="hsenet, tsfnet, mulsr, sspsr or y-channel.")
     ] = "hsenet",
     scale: Annotated[
-        int | None, typer.Option(help="The factor, for bicubic; weights have their own.")
+        int | None,
+        typer.Option(help="The factor, for interpolation alone; else that of the weights."),
     ] = None,
     output: Annotated[
         Path | None,

@@ -31,7 +31,7 @@ Watch = Callable[[Model, Image, Image], None]
 class EvaluateSettings:
     """What can be chosen besides the models and the data."""
 
-    scale: int | None = None  # for models without weights; others have theirs
+    scale: int | None = None  # for models without weights; None: as the first with weights
     protocol: str = "hsenet"
     metrics: str = ""  # more than the protocol's, with commas between; "trust" is several
     recipe: str | None = None  # None: the protocol's own
@@ -64,7 +64,7 @@ def evaluate(
     scoring = Scoring.of(chosen.protocol, chosen.metrics)
     recipe = load_recipe(chosen.recipe or scoring.protocol.recipe)
     prepared, split = open_data(data, split)
-    loaded = [_load(model, chosen) for model in models]
+    loaded = open_models(models, options)
     if not loaded:
         raise InputError("name at least one model to evaluate")
     rows: list[Row] = []
