@@ -14,8 +14,12 @@ from geoloupe.datasets.splits import Archived, Shares
 from geoloupe.errors import InputError, naming
 from geoloupe.files.matlab import open_mat
 from geoloupe.files.tree import Tree
+from geoloupe.imagery.spectra import Band
 
 _KEYS = ("data", "ref", "cube", "hsi", "img")
+WAVELENGTHS = "wavelengths.txt"
+_LONGEST = 1_000_000  # bytes of that file
+_FAR = 1e6  # nm
 _MATRIX = ("Y", "V")  # bands x pixels, as unmixing scenes are kept
 
 
@@ -38,7 +42,7 @@ class MatFolder:
             Scene(
                 id=PurePosixPath(name).with_suffix("").as_posix(),
                 file=tree.place(name),
-                parts={"hr": _part(tree, name)},
+                parts={"hr": _part(tree, name, _bands(tree, name))},
             )
             for name in names
         ]
@@ -54,13 +58,29 @@ class MatFolder:
         scipy.io.savemat(root / "unmixing.mat", {"Y": matrix, "nRow": 20, "nCol": 18})
 
 
-def _part(tree: Tree, name: str) -> Callable[[], Part]:
+def _bands(tree: Tree, name: str) -> tuple[Band, ...]:
+    """Read the wavelengths that lie beside a cube, if they do."""
+    beside = (PurePosixPath(name).parent / WAVELENGTHS).as_posix()
+    if beside not in tree.names:
+        return ()
+    with tree.open(beside) as file:
+        words = file.read(_LONGEST).decode("utf-8", "replace").replace(",", " ").split()
+    try:
+        lengths = [float(word) for word in words]
+    except ValueError as error:
+        raise InputError(f"{tree.place(beside)}: holds more than numbers ({error})") from None
+    if not all(0 < length < _FAR for length in lengths):
+        raise InputError(f"{tree.place(beside)}: wavelengths are in nm, above 0")
+    return tuple(Band(nm=length) for length in lengths)
+
+
+def _part(tree: Tree, name: str, bands: tuple[Band, ...]) -> Callable[[], Part]:
     def open_part() -> Part:
         with open_mat(tree.open(name), tree.place(name)) as file, naming(tree.place(name)):
             rows, columns = file.number("nRow"), file.number("nCol")
             key = next((key for key in _MATRIX if len(file.shapes.get(key, ())) == 2), None)
             if key is None or rows is None or columns is None:
-                return MatCube(tree=tree, name=name, keys=_KEYS).part()
+                return MatCube(tree=tree, name=name, keys=_KEYS, bands=bands).part()
             matrix = file.read(key)[0]
             if matrix.shape[1] != rows * columns:
                 raise InputError(
@@ -69,7 +89,9 @@ def _part(tree: Tree, name: str) -> Callable[[], Part]:
                 )
             # MATLAB counts down the columns first.
             values = matrix.reshape(len(matrix), int(columns), int(rows)).transpose(0, 2, 1)
-            return array_part(values, high=float(values.max()) or 1.0)
+            if len(bands) not in (0, len(values)):
+                raise InputError(f"has {len(values)} bands, and {WAVELENGTHS} {len(bands)} numbers")
+            return array_part(values, bands=bands, high=float(values.max()) or 1.0)
 
     return open_part
 
@@ -81,7 +103,8 @@ CUBES = MatFolder(
         source="http://xudongkang.weebly.com/data-sets.html, for ABU",
         terms="those of your files",
         cite="Kang et al., Hyperspectral Anomaly Detection, IEEE TGRS 2017, for ABU",
-        layout=".mat files with one cube (rows x columns x bands) each",
+        layout=".mat files with one cube (rows x columns x bands) each, and perhaps beside them "
+        "wavelengths.txt, a number in nm for each band",
         rules={"shares": Shares(train=0.8, val=0.1, test=0.1), "archive": Archived()},
     )
 )
