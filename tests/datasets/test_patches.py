@@ -12,11 +12,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from geoloupe import catalog
-from geoloupe.datasets.examples import Examples
-from geoloupe.datasets.patches import Patches, PatchSettings
+from geoloupe.datasets.examples import Examples, Picked
+from geoloupe.datasets.patches import Patches, PatchSettings, SomeBands
 from geoloupe.datasets.prepared import Prepared
-from geoloupe.degradations.recipes import BD, DN
+from geoloupe.degradations.recipes import BD, BI, DN
 from geoloupe.errors import InputError
+from geoloupe.imagery.grid import Window
 from geoloupe.imagery.response import SpectralResponse
 from tests.datasets import small
 from tests.datasets.small import random
@@ -205,5 +206,32 @@ def test_scenes_too_small_for_the_size_are_told_at_once(folder: Prepared) -> Non
     "wrong", [{"size": 0}, {"per_scene": 0}, {"least_valid": 1.1}, {"most_cloud": -0.1}]
 )
 def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"size and per_scene|shares between"):
+    with pytest.raises(ValueError, match=r"size and per_scene|must lie between"):
         PatchSettings(**wrong)
+
+
+def test_some_bands_are_those_of_the_whole_sample(folder: Prepared) -> None:
+    plain = {"size": 8, "flips": False, "transposes": False}
+    for number in range(6):
+        data = patches(folder, guide=GREY, **plain)
+        some = Patches(
+            data.examples, data.settings, 3, some=SomeBands(2, lambda n, of: ((n + 1) % of, n))
+        )
+        sample = some[number]
+        assert (len(sample["lr"]), len(sample["hr"]), len(sample["guide"])) == (4, 2, 1)
+        assert equal(sample, some[number])
+
+
+@pytest.mark.parametrize("recipe", [BI, BD])
+def test_picked_bands_are_exactly_those_of_the_whole(folder: Prepared, recipe: Any) -> None:
+    examples = patches(folder, recipe=recipe, guide=GREY).examples
+    entry, window = examples.entries[1], Window(top=3, left=2, height=8, width=9)
+    whole, part = (
+        examples.crop(entry, window, np.random.default_rng(0), picked)
+        for picked in (None, Picked(lr=(2, 0), hr=(1,)))
+    )
+    assert np.array_equal(part.lr.values, whole.lr.values[[2, 0]])
+    assert np.array_equal(part.hr.values, whole.hr.values[[1]])
+    assert whole.guide is not None
+    assert part.guide is not None
+    assert np.array_equal(part.guide.values, whole.guide.values)

@@ -31,6 +31,14 @@ class Example:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Picked:
+    """The bands that are wanted of an example; its guide is made of all of them all the same."""
+
+    lr: tuple[int, ...]
+    hr: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Examples(Sequence[Example]):
     """The scenes of a split, degraded when they are read; real LR images are taken as they are."""
 
@@ -72,19 +80,27 @@ class Examples(Sequence[Example]):
             )
         return real.shape[0], real.shape[1]
 
-    def crop(self, entry: Entry, window: Window, rng: np.random.Generator) -> Example:
+    def crop(
+        self,
+        entry: Entry,
+        window: Window,
+        rng: np.random.Generator,
+        picked: Picked | None = None,
+    ) -> Example:
         """Give an LR window with its truth, exactly as cut from the whole scene's LR image."""
         fine = window.finer(self.scale)
         if "lr" in entry.parts:
-            lr = self._real(entry, window)
-            hr = self.prepared.image(entry, "hr", fine)
+            lr, hr = self._real(entry, window), self.prepared.image(entry, "hr", fine)
         elif self.keeping:
             lr, hr = self._whole(entry).crop(window), self.prepared.image(entry, "hr", fine)
         else:
-            lr, hr = self._degraded(entry, "hr", self.recipe, self.scale, window, rng)
-        return Example(
-            id=entry.id, label=entry.label, lr=lr, hr=hr, guide=self._guide(entry, fine, hr)
-        )
+            way = _Way(self.recipe, self.scale, None if picked is None else picked.lr)
+            lr, hr = self._degraded(entry, "hr", way, window, rng)
+        guide = self._guide(entry, fine, hr)
+        if picked is not None:
+            lr = lr if len(lr.bands) == len(picked.lr) else lr.select(picked.lr)
+            hr = hr.select(picked.hr)
+        return Example(id=entry.id, label=entry.label, lr=lr, hr=hr, guide=guide)
 
     @cached_property
     def keeping(self) -> bool:
@@ -97,7 +113,7 @@ class Examples(Sequence[Example]):
             height, width = self.lr_size(entry)
             whole = Window(top=0, left=0, height=height, width=width)
             dice = np.random.default_rng(0)  # which a fixed recipe does not throw
-            made = self._degraded(entry, "hr", self.recipe, self.scale, whole, dice)
+            made = self._degraded(entry, "hr", _Way(self.recipe, self.scale), whole, dice)
             self._kept[entry.id] = made[0]
         return self._kept[entry.id]
 
@@ -115,17 +131,17 @@ class Examples(Sequence[Example]):
         self,
         entry: Entry,
         part: str,
-        recipe: Recipe,
-        scale: int,
+        way: "_Way",
         window: Window,
         rng: np.random.Generator,
     ) -> tuple[Image, Image]:
-        """Read a window with what surrounds it, degrade it, and cut both."""
+        """Read a window with what surrounds it, degrade it or some of its bands, and cut both."""
+        scale = way.scale
         height, width = (side // scale for side in entry.parts[part].shape[:2])
         if not height or not width:
             raise InputError(f"{entry.id} is too small for x{scale}")
         band = self.prepared.image(entry, part, Window(top=0, left=0, height=1, width=1))
-        drawn = recipe.drawn(band, scale, rng, width=window.width)
+        drawn = way.recipe.drawn(band, scale, rng, width=window.width)
         top, left = max(window.top - drawn.halo, 0), max(window.left - drawn.halo, 0)
         bottom = min(window.top + window.height + drawn.halo, height)
         right = min(window.left + window.width + drawn.halo, width)
@@ -137,7 +153,8 @@ class Examples(Sequence[Example]):
             width=window.width,
         )
         image = self.prepared.image(entry, part, wide.finer(scale))
-        return drawn.degrade_inside(image, inside), image.crop(inside.finer(scale))
+        seen = image if way.bands is None else image.select(way.bands)
+        return drawn.degrade_inside(seen, inside), image.crop(inside.finer(scale))
 
     def _guide(self, entry: Entry, fine: Window, hr: Image) -> Image | None:
         """Give the data set's own guide at the truth's size, else one made of the truth."""
@@ -155,4 +172,13 @@ class Examples(Sequence[Example]):
             )
         if finer == 1:
             return self.prepared.image(entry, "guide", fine)
-        return self._degraded(entry, "guide", BI, finer, fine, np.random.default_rng(0))[0]
+        return self._degraded(entry, "guide", _Way(BI, finer), fine, np.random.default_rng(0))[0]
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How an image is made coarser, and which bands of it; None: all."""
+
+    recipe: Recipe
+    scale: int
+    bands: tuple[int, ...] | None = None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from geoloupe.datasets.examples import Example, Examples
+from geoloupe.datasets.examples import Example, Examples, Picked
 from geoloupe.errors import InputError
 from geoloupe.imagery.clouds import cloud_fraction
 from geoloupe.imagery.grid import Window
@@ -46,6 +46,23 @@ class PatchSettings:
             raise ValueError("least_valid and most_cloud must lie between 0 and 1")
 
 
+@dataclass(frozen=True)
+class SomeBands:
+    """So many bands of each sample, drawn at random, for networks that learn them one by one.
+
+    Its "hr" then holds these bands, and its "lr" for each of them those that it is seen with.
+    """
+
+    count: int
+    around: Callable[[int, int], tuple[int, ...]]  # (band, of how many)
+
+    def draw(self, rng: np.random.Generator, of: int) -> Picked:
+        """Choose the bands of one sample."""
+        chosen = [int(band) for band in rng.permutation(of)[: self.count]]
+        seen = [other for band in chosen for other in self.around(band, of)]
+        return Picked(lr=tuple(seen), hr=tuple(chosen))
+
+
 class Patches(Dataset[dict[str, Tensor]]):
     """Training samples: "lr" (B,h,w), "hr" (B,h*s,w*s) and perhaps "guide", unit values, float32.
 
@@ -53,10 +70,18 @@ class Patches(Dataset[dict[str, Tensor]]):
     all dice. So any number of workers, a restart in the middle, and several machines agree.
     """
 
-    def __init__(self, examples: Examples, settings: PatchSettings, seed: int) -> None:
+    def __init__(
+        self,
+        examples: Examples,
+        settings: PatchSettings,
+        seed: int,
+        *,
+        some: SomeBands | None = None,
+    ) -> None:
         self.examples = examples
         self.settings = settings
         self.seed = seed
+        self.some = some
         for entry in examples.entries:
             height, width = examples.lr_size(entry)
             if min(height, width) < settings.size:
@@ -75,11 +100,14 @@ class Patches(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng([self.seed, 1, number])
         height, width = self.examples.lr_size(entry)
         size = self.settings.size
+        picked = None
+        if self.some is not None:
+            picked = self.some.draw(rng, entry.parts["hr"].shape[2])
         for _ in range(_TRIES):
             top = int(rng.integers(height - size + 1))
             left = int(rng.integers(width - size + 1))
             window = Window(top=top, left=left, height=size, width=size)
-            example = self.examples.crop(entry, window, rng)
+            example = self.examples.crop(entry, window, rng, picked)
             if self._good(example.lr):
                 return self._sample(example, rng)
         raise InputError(

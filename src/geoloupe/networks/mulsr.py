@@ -245,9 +245,19 @@ class MulSR(nn.Module):
     def bands(self, lr: Tensor, guide: Tensor, chosen: range | list[int]) -> Tensor:
         """Sharpen the chosen bands of a cube (N,B,h,w) as one batch: (N,chosen,H,W)."""
         index = torch.tensor([neighbours(i, lr.shape[1]) for i in chosen], device=lr.device)
-        triplets = lr[:, index].flatten(0, 1)  # (N*chosen, 3, h, w)
-        guides = guide.repeat_interleave(len(chosen), dim=0)
-        return self.one_band(triplets, guides)[1].view(lr.shape[0], len(chosen), *guide.shape[-2:])
+        return self.triplets(lr[:, index.flatten()], guide)
+
+    def triplets(self, lr: Tensor, guide: Tensor) -> Tensor:
+        """Sharpen the last band of every three (N,3k,h,w), which it is seen with: (N,k,H,W)."""
+        count = lr.shape[1] // DEPTH
+        guides = guide.repeat_interleave(count, dim=0)
+        one = self.one_band(lr.reshape(-1, DEPTH, *lr.shape[-2:]), guides)[1]
+        return one.view(lr.shape[0], count, *guide.shape[-2:])
+
+    @staticmethod
+    def around(band: int, count: int) -> tuple[int, ...]:
+        """Give the bands of a cube of `count` that a band is seen with, itself last."""
+        return neighbours(band, count)
 
     def one_band(self, bands: Tensor, guide: Tensor) -> tuple[Tensor | None, Tensor]:
         """Sharpen the last of three neighbouring bands (N,3,h,w).

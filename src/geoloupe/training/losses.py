@@ -49,20 +49,19 @@ _TERMS = tuple(LossSettings.terms())
 class Objective(nn.Module):
     """A network with its loss: what one training step calls, as a whole, on any device."""
 
-    def __init__(self, network: Network, settings: LossSettings, bands: int | None = None) -> None:
+    def __init__(self, network: Network, settings: LossSettings, *, some: bool = False) -> None:
         super().__init__()
         self.network = network
         self.settings = settings
-        self.bands = bands
+        self.some = some
 
     def forward(self, lr: Tensor, hr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Give the loss of a batch; with `bands`, of so many bands of it, drawn at random."""
-        if self.bands is None or self.bands >= lr.shape[1]:
-            stages = self.network.stages(lr, guide)
+        """Give the loss of a batch; with `some`, its LR images hold bands with their neighbours."""
+        if self.some:
+            chosen: Tensor = self.network.triplets(lr, guide)  # type: ignore[attr-defined]
+            stages: tuple[Tensor, ...] = (chosen,)
         else:
-            chosen = torch.randperm(lr.shape[1])[: self.bands].tolist()
-            stages = (self.network.bands(lr, guide, chosen),)  # type: ignore[attr-defined]
-            hr = hr[:, chosen]
+            stages = self.network.stages(lr, guide)
         return torch.stack([self.loss(stage.float(), hr) for stage in stages]).sum()
 
     def loss(self, sr: Tensor, hr: Tensor) -> Tensor:
@@ -82,10 +81,11 @@ class Objective(nn.Module):
 
     @classmethod
     def of(cls, network: Network, settings: LossSettings, bands: int | None) -> Self:
-        """Join a network and its loss; some networks cannot learn a part of the bands."""
-        if bands is not None and not hasattr(network, "bands"):
-            raise ValueError(f"{network.REFERENCE.title} learns all bands at once; leave bands out")
-        return cls(network, settings, bands)
+        """Join a network and its loss; most networks cannot learn a part of the bands."""
+        if bands is not None and not hasattr(network, "triplets"):
+            title = network.REFERENCE.title
+            raise ValueError(f"{title} learns all bands at once; leave bands_at_once out")
+        return cls(network, settings, some=bands is not None)
 
 
 def band_weights(hr: Tensor) -> Tensor:

@@ -32,7 +32,9 @@ class DataSettings:
     recipe: str = "bi"  # of the LR images, by name or .json file
     guide: str = "nikon-d700"  # the response that makes a guide, for networks that take one
     matched: bool = False
-    bands_at_once: int | None = None  # so many bands a step, at random, of networks that can
+    bands_at_once: int | None = (
+        None  # so many bands of each sample, at random, of networks that can
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

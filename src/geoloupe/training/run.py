@@ -15,7 +15,7 @@ from torch import nn
 from geoloupe import __version__, catalog
 from geoloupe.datasets.degrade import load_recipe
 from geoloupe.datasets.examples import Examples
-from geoloupe.datasets.patches import Patches
+from geoloupe.datasets.patches import Patches, SomeBands
 from geoloupe.datasets.prepared import Prepared, find
 from geoloupe.errors import InputError
 from geoloupe.files.publish import publish_texts
@@ -78,7 +78,7 @@ def train(
     prepared = find(recipe.data.set)
     state, objective = _state(recipe)
     learning = _examples(prepared, recipe, recipe.data.train, state)
-    patches = Patches(learning, recipe.patches, recipe.seed)
+    patches = Patches(learning, recipe.patches, recipe.seed, some=_some_bands(recipe, state))
     if recipe.batch % fabric.world_size:
         raise InputError(f"a batch of {recipe.batch} cannot be shared by {fabric.world_size}")
     epoch = max(len(patches) // recipe.batch, 1)
@@ -296,6 +296,13 @@ def _examples(prepared: Prepared, recipe: Recipe, split: str, state: State) -> E
         guided=guide is not None,
         matched=recipe.data.matched,
     )
+
+
+def _some_bands(recipe: Recipe, state: State) -> SomeBands | None:
+    if recipe.data.bands_at_once is None:
+        return None
+    around = cast("Any", state.network).around
+    return SomeBands(recipe.data.bands_at_once, around)
 
 
 def _limit(recipe: Recipe, split: str) -> int | None:
