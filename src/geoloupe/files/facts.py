@@ -87,9 +87,7 @@ def read_facts(dataset: Any, indexes: Sequence[int]) -> Facts:
 
 def write_facts(dataset: Any, facts: Facts) -> None:
     """Say all of it of a dataset open for writing, whose last band is alpha if facts.mask is."""
-    # Colours beyond red, green and blue came with rasterio 1.4.
-    known = ColorInterp.__members__
-    colours = [known.get(band.colour, ColorInterp.undefined) for band in facts.bands]
+    colours = [ColorInterp[band.colour] for band in facts.bands]
     dataset.colorinterp = colours + [ColorInterp.alpha] * (facts.mask == "alpha")
     dataset.update_tags(**facts.tags)
     spare = dataset.count - len(facts.bands)
