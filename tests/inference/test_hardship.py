@@ -137,7 +137,7 @@ def test_a_disk_that_fills_is_one_sentence_and_the_work_goes_on(tmp_path: Path) 
         preexec_fn=small_files,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("geoloupe: ")
+    assert done.stderr.strip().startswith("geoloupe: ")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out.tif").exists()
     again = subprocess.run(command(path, tmp_path / "out.tif"), capture_output=True, check=False)

@@ -195,6 +195,8 @@ def _copy(planes: Planes, part: Path, kind: Format) -> None:
         options["blocksize"] = next(
             (str(side) for side in (512, 256) if side * side * pixel <= 2**24), "128"
         )
+        if layout.radiometry.dtype in ("int64", "uint64"):
+            options["predictor"] = "NO"  # which libtiff takes for 64 bits only after 4.3
     settings = {
         # Pictures get no .aux.xml beside them: it would be a second file, and not whole or absent.
         "GDAL_PAM_ENABLED": kind.placed,
