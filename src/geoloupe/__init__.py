@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from geoloupe.inference.model import load
     from geoloupe.inference.upscale import upscale
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = [
     "GeoloupeError",
