@@ -75,7 +75,7 @@ def test_a_wrong_engine_is_refused() -> None:
     lr = torch.rand(1, 1, 4, 4)
     assert torch.equal(wrong(1e-6)(lr, None)[0], lr / 2)
     for error in (1e-2, float("nan")):
-        with pytest.raises(RunError, match=r"another answer than PyTorch.*use --engine torch"):
+        with pytest.raises(RunError, match=r"another answer than PyTorch.*use engine= torch"):
             wrong(error)(lr, None)
 
 
@@ -84,7 +84,7 @@ def test_a_failing_engine_is_one_sentence() -> None:
         raise ValueError("first line\nsecond line")
 
     engine = engines._Proven(build_nothing, Half().stages, "fp32", name="broken")
-    with pytest.raises(RunError, match=r"cannot run this network \(first line\); use --engine"):
+    with pytest.raises(RunError, match=r"cannot run this network \(first line\); use engine="):
         engine(torch.rand(1, 1, 2, 2), None)
 
 
