@@ -75,7 +75,7 @@ def test_a_wrong_engine_is_refused() -> None:
     lr = torch.rand(1, 1, 4, 4)
     assert torch.equal(wrong(1e-6)(lr, None)[0], lr / 2)
     for error in (1e-2, float("nan")):
-        with pytest.raises(RunError, match=r"another answer than PyTorch.*use engine= torch"):
+        with pytest.raises(RunError, match=r"another answer than PyTorch.*use engine=torch"):
             wrong(error)(lr, None)
 
 
