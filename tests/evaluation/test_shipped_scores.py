@@ -30,7 +30,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     def make(name: str) -> Path:
         target = folder / name
-        if name == "cubes" and not target.exists():
+        if target.exists():
+            return target
+        if name == "cubes":
             (folder / "in").mkdir()
             words = []
             for split, scenes in CUBES.items():
@@ -38,6 +40,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
                     source = DATA / "hyperspectral" / f"abu-{scene}.mat"
                     (folder / "in" / source.name).symlink_to(source)
                     words.append(f"{split} abu-{scene}\n")
+            nm = [400 + 9.6 * i if i <= 102 else 1379.2 + 11 * (i - 102) for i in range(205)]
+            (folder / "in" / "wavelengths.txt").write_text(" ".join(f"{n:.1f}" for n in nm))
             (folder / "list").write_text("".join(words))
             prepare(name, folder / "in", target, split=str(folder / "list"))
         else:
