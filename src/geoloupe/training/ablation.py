@@ -10,7 +10,7 @@ from typing import Any
 from geoloupe import settings
 from geoloupe.errors import InputError
 from geoloupe.settings import STRICT
-from geoloupe.training.recipe import Recipe, read_recipe
+from geoloupe.training.recipe import Recipe, read_recipe, toml_names, toml_text
 
 _SHIPPED = resources.files("geoloupe.training") / "ablations"
 
@@ -33,12 +33,12 @@ class Ablation:
 
 def shipped_ablations() -> list[str]:
     """List the ablations that come with the program."""
-    return sorted(path.name.removesuffix(".toml") for path in _SHIPPED.iterdir())
+    return toml_names(_SHIPPED)
 
 
 def read_ablation(name: str | Path, changes: Mapping[str, Any] | None = None) -> list[Recipe]:
     """Read a .toml file or a shipped ablation and give the recipe of each variant."""
-    text, source = _text(name)
+    text, source = toml_text(name, _SHIPPED, "an ablation")
     try:
         plain = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -49,15 +49,3 @@ def read_ablation(name: str | Path, changes: Mapping[str, Any] | None = None) ->
         replace(read_recipe(found.recipe, {**shared, **own}), name=variant)
         for variant, own in found.variants.items()
     ]
-
-
-def _text(name: str | Path) -> tuple[str, str]:
-    path = Path(name)
-    if path.suffix == ".toml":
-        try:
-            return path.read_text(encoding="utf-8"), str(path)
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read as an ablation ({error})") from None
-    if str(name) not in shipped_ablations():
-        raise InputError.unknown("ablation", str(name), shipped_ablations())
-    return (_SHIPPED / f"{name}.toml").read_text(encoding="utf-8"), str(name)

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,12 +99,12 @@ class Recipe:
 
 def shipped() -> list[str]:
     """List the recipes that come with the program."""
-    return sorted(path.name.removesuffix(".toml") for path in _SHIPPED.iterdir())
+    return toml_names(_SHIPPED)
 
 
 def read_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
     """Read a .toml file or a shipped recipe; changes are by dotted name, as `optimiser.rate`."""
-    text, source = _text(name)
+    text, source = toml_text(name, _SHIPPED, "a recipe")
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -149,16 +150,22 @@ _PARTS: dict[str, list[str]] = {
 }
 
 
-def _text(name: str | Path) -> tuple[str, str]:
+def toml_text(name: str | Path, home: Traversable, kind: str) -> tuple[str, str]:
+    """Read a .toml file, or the one of this name in a folder of the program; and say which."""
     path = Path(name)
     if path.suffix == ".toml":
         try:
             return path.read_text(encoding="utf-8"), str(path)
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read as a recipe ({error})") from None
-    if str(name) not in shipped():
-        raise InputError.unknown("recipe", str(name), shipped())
-    return (_SHIPPED / f"{name}.toml").read_text(encoding="utf-8"), str(name)
+            raise InputError(f"{path}: cannot be read as {kind} ({error})") from None
+    if str(name) not in toml_names(home):
+        raise InputError.unknown(kind.rsplit(maxsplit=1)[-1], str(name), toml_names(home))
+    return (home / f"{name}.toml").read_text(encoding="utf-8"), str(name)
+
+
+def toml_names(home: Traversable) -> list[str]:
+    """List the .toml files in a folder of the program, by name."""
+    return sorted(path.name.removesuffix(".toml") for path in home.iterdir())
 
 
 def change(values: dict[str, Any], name: str, value: Any, source: str) -> None:
