@@ -194,13 +194,12 @@ class Job:
             yield
             return
         with (self.folder / _FACTS).open("rb") as facts:
-            try:
-                kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
-                fcntl.flock(facts, kind | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(f"{self.folder}: another process works on it now") from None
-            except OSError:  # a file system that cannot lock: then nobody can be kept out
-                pass
+            kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+            with suppress(OSError):  # a file system that cannot lock: then nobody can be kept out
+                try:
+                    fcntl.flock(facts, kind | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise InputError(f"{self.folder}: another process works on it now") from None
             yield
 
     def remove(self) -> None:
