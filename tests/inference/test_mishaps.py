@@ -94,6 +94,23 @@ def test_a_projection_that_the_format_cannot_hold_is_kept_beside(tmp_path: Path,
         assert after.crs == before.crs
 
 
+def test_what_a_format_drops_of_a_coordinate_system_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    axes = 'CS[Cartesian,2],AXIS["e",east],AXIS["n",north],LENGTHUNIT["metre",1]'
+    scene, target = tmp_path / "a.vrt", tmp_path / "out.tif"
+    with rasterio.open(
+        scene, "w", driver="VRT", crs=CRS.from_wkt(f'ENGCRS["mine",EDATUM["shaft 2"],{axes}]'),
+        transform=PLACE, count=1, height=20, width=20, dtype="uint8",
+    ):  # fmt: skip
+        pass
+    geoloupe.upscale(scene, target, model="bicubic", scale=2)
+    with rasterio.open(scene) as before, rasterio.open(target) as after:
+        assert after.crs.wkt.startswith('LOCAL_CS["mine"')
+        assert after.bounds == before.bounds
+    assert "holds only a part of the scene's coordinate system" in caplog.text
+
+
 def test_old_files_beside_a_result_do_not_speak_for_a_new_one(tmp_path: Path) -> None:
     scene, target = scene_in(tmp_path), tmp_path / "out.tif"
     (tmp_path / "out.tif.msk").write_bytes(b"old")

@@ -1,5 +1,6 @@
 """Results as files: raw planes, copied into the final format, read back, published."""
 
+import logging
 import os
 import secrets
 import shutil
@@ -23,7 +24,10 @@ from geoloupe.files.planes import Layout, Planes
 from geoloupe.files.publish import check_target, publish
 from geoloupe.files.raster import quiet
 from geoloupe.files.sizes import size_text
+from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.image import Image
+
+_log = logging.getLogger(__name__)
 
 _CACHE = 128  # megabytes that GDAL may hold
 _SIDE, _WIDE = 512, 8192  # of what is read back at once
@@ -223,7 +227,7 @@ def _check(part: Path, path: Path, planes: Planes, kind: Format) -> None:
         meant = (layout.count, layout.grid.height, layout.grid.width, layout.radiometry.dtype)
         same = found == meant
         if kind.placed:
-            same &= _placed_alike(dataset, layout)
+            same &= _placed_alike(dataset, layout) and _crs_alike(dataset.crs, layout.grid, path)
         if kind.exact and same:
             same = all(_same(dataset, planes, place) for place in _places(layout))
     if not same:
@@ -255,12 +259,38 @@ def _same(dataset: Any, planes: Planes, place: tuple[slice, slice]) -> bool:
 
 def _placed_alike(dataset: Any, layout: Layout) -> bool:
     grid, nodata = layout.grid, layout.radiometry.nodata
-    crs = CRS.from_wkt(grid.crs) if grid.crs else None
     return bool(
         (not grid.georeferenced or np.allclose(tuple(dataset.transform)[:6], grid.transform))
-        and (dataset.crs or None) == crs
         and (nodata is None) == (dataset.nodata is None)
         and (nodata is None or np.isclose(dataset.nodata, nodata, rtol=1e-6, equal_nan=True))
         and list(dataset.descriptions[: len(layout.facts.bands)])
         == [band.description for band in layout.facts.bands]
     )
+
+
+def _crs_alike(found: CRS | None, grid: Grid, path: Path) -> bool:
+    meant = CRS.from_wkt(grid.crs) if grid.georeferenced and grid.crs else None
+    if (found or None) == meant:
+        return True
+    if meant is None or (found or None) != _held(meant):
+        return False
+    _log.warning(
+        "%s: a GeoTIFF holds only a part of the scene's coordinate system (%.60s...); its "
+        "pixels lie where they lay", path, grid.crs,
+    )  # fmt: skip
+    return True
+
+
+def _held(crs: CRS) -> CRS | None:
+    """Give what a coordinate system becomes on its way into a GeoTIFF: rare ones lose parts."""
+    name = f"/vsimem/{secrets.token_hex(8)}"
+    size = {"width": 1, "height": 1, "count": 1, "dtype": "uint8"}
+    with rasterio.open(f"{name}.vrt", "w", driver="VRT", crs=crs, **size):
+        pass
+    try:
+        rasterio.shutil.copy(f"{name}.vrt", f"{name}.tif", driver="COG")
+        with rasterio.open(f"{name}.tif") as dataset:
+            return dataset.crs or None
+    finally:
+        rasterio.shutil.delete(f"{name}.vrt")
+        rasterio.shutil.delete(f"{name}.tif")
