@@ -4,7 +4,7 @@
 
 It stores weights in 16 bits, writes the card, and writes down what the model answers to one known
 image, which `geoloupe doctor` and the tests try again wherever the package is installed. Measure
-the result with `geoloupe evaluate --network src/geoloupe/models/mine,bicubic ... --cards`.
+the result with `geoloupe evaluate --models src/geoloupe/models/mine,bicubic ... --cards`.
 """
 
 import argparse

@@ -46,6 +46,11 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
     return values
 
 
+def parse_names(words: Iterable[str]) -> list[str]:
+    """Read names that are given one an option, or several with commas between."""
+    return [name.strip() for word in words for name in word.split(",") if name.strip()]
+
+
 def _value(text: str) -> Any:
     for candidate in (text, f"[{text}]") if "," in text else (text,):
         try:

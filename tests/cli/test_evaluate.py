@@ -16,7 +16,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_tables_are_printed_and_written(folder: Path, tmp_path: Path) -> None:
-    words = ("evaluate", "--network", "bicubic", "--data", f"{folder}:train", "--scale", 2)
+    words = ("evaluate", "--models", "bicubic", "--data", f"{folder}:train", "--scale", 2)
     done = run(*map(str, words), "-o", tmp_path / "results")
     assert (done.returncode, done.stderr) == (0, "")
     assert "small:train, 3 images" in done.stdout
@@ -35,11 +35,11 @@ def test_tables_are_printed_and_written(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--network", "bicubic", "--data", "nowhere:test"), "nowhere: no prepared data set"),
-        (("--network", "bicubik", "--data", "FOLDER:train"), "did you mean 'bicubic'"),
-        (("--network", "bicubic", "--data", "FOLDER:test"), "no split of small is called 'test'"),
-        (("--network", "hsenet", "--data", "FOLDER:train"), "hsenet"),
-        (("--data", "FOLDER:train"), "--network"),
+        (("--models", "bicubic", "--data", "nowhere:test"), "nowhere: no prepared data set"),
+        (("--models", "bicubik", "--data", "FOLDER:train"), "did you mean 'bicubic'"),
+        (("--models", "bicubic", "--data", "FOLDER:test"), "no split of small is called 'test'"),
+        (("--models", "hsenet", "--data", "FOLDER:train"), "hsenet"),
+        (("--data", "FOLDER:train"), "--models"),
     ],
 )
 def test_mistakes_leave_no_folder(

@@ -32,7 +32,7 @@ def weights(tmp_path: Path) -> Path:
 
 def test_what_is_measured_goes_into_the_card(weights: Path, tmp_path: Path) -> None:
     data = prepared(tmp_path / "data", 4)
-    words = ("evaluate", "--network", f"{weights},bicubic", "--data", f"{data}:val", "--cards")
+    words = ("evaluate", "--models", f"{weights},bicubic", "--data", f"{data}:val", "--cards")
     done = geoloupe(*words, "--scale", 2, "-o", tmp_path / "tables")
     assert done.returncode == 0, done.stderr
     before = read_weights(weights)[1]

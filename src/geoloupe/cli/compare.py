@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from geoloupe.settings import parse_assignments
+from geoloupe.settings import parse_assignments, parse_names
 
 
 def compare(
@@ -35,7 +35,7 @@ def compare(
     from geoloupe.evaluation.report import check_report, write_report
     from geoloupe.evaluation.study import PAGE
 
-    names = [name for words in models for name in words.split(",") if name]
+    names = parse_names(models)
     options = parse_assignments(assignments or ()) | {"protocol": protocol}
     if scale is not None:
         options["scale"] = scale

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from geoloupe import settings
-from geoloupe.settings import parse_assignments
+from geoloupe.settings import parse_assignments, parse_names
 
 
 def cost(
@@ -34,7 +34,7 @@ def cost(
     from geoloupe.evaluation.cost import NUMBERS, CostSettings, costs, study_of
     from geoloupe.evaluation.study import PAGE, check_study
 
-    names = [name for words in models for name in words.split(",") if name]
+    names = parse_names(models)
     options = parse_assignments([f"sizes=[{sizes}]", *(assignments or ())])
     chosen = settings.build(CostSettings, options, "cost")
     check_study(output, NUMBERS, overwrite=overwrite)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from geoloupe import settings
-from geoloupe.settings import parse_assignments
+from geoloupe.settings import parse_assignments, parse_names
 
 
 class Task(StrEnum):
@@ -50,7 +50,7 @@ def downstream(
     from geoloupe.evaluation.downstream import indices, pixels, scenes
     from geoloupe.evaluation.study import PAGE, check_study
 
-    names = [name for words in models for name in words.split(",") if name]
+    names = parse_names(models)
     options = parse_assignments(assignments or ())
     if scale is not None:
         options["scale"] = scale

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geoloupe.cli.tables import print_table
-from geoloupe.settings import parse_assignments
+from geoloupe.settings import parse_assignments, parse_names
 
 if TYPE_CHECKING:
     from geoloupe.evaluation.rows import Result
@@ -16,9 +16,9 @@ WIDEST = 10  # columns; with more, models stand side by side instead
 
 def evaluate(
     *,
-    networks: Annotated[
+    models: Annotated[
         list[str],
-        typer.Option("--network", help="A weights file or folder, or bicubic; several: a,b,c."),
+        typer.Option("--models", "--network", help="bicubic,loupe-x4,weights/mine: one or more."),
     ],
     data: Annotated[str, typer.Option(help="A prepared data set and its split: ucmerced:test.")],
     protocol: Annotated[
@@ -51,16 +51,16 @@ def evaluate(
     from geoloupe.files.publish import check_folder
 
     folder = output or Path("evaluation")
-    models = tuple(name for names in networks for name in names.split(",") if name)
+    names = parse_names(models)
     options = parse_assignments(assignments or ()) | {"protocol": protocol}
     if scale is not None:
         options["scale"] = scale
     check_folder(folder, FILES, overwrite=overwrite)
     with progress_bar("images") as progress:
-        result = run(models, data, progress=progress, **options)
+        result = run(names, data, progress=progress, **options)
     write_tables(result, folder, overwrite=overwrite)
     _print(result)
-    for name in models if cards else ():
+    for name in names if cards else ():
         if Path(name).is_dir():
             record(result, Path(name))
     typer.echo(f"\nEvery number: {folder}/images.csv, classes.csv, summary.csv, summary.json")

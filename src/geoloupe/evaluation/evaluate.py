@@ -48,7 +48,7 @@ class EvaluateSettings:
 
 
 def evaluate(
-    models: tuple[str | Path | Model, ...],
+    models: Sequence[str | Path | Model],
     data: str | Prepared,
     *,
     split: str = "test",
