@@ -159,3 +159,21 @@ def test_scale_and_offset_tags_are_kept_and_used(tmp_path: Path, kind: str) -> N
         assert after.scales == (0.004,) * 3
         assert after.offsets == (-0.1,) * 3
         assert after.tags()["GEOLOUPE_RANGE"].startswith("25 to 275")
+
+
+def test_a_header_in_another_encoding_costs_names_not_the_scene(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene, target = tmp_path / "a.img", tmp_path / "out.tif"
+    with rasterio.open(
+        scene, "w", driver="ENVI", count=2, height=20, width=20, dtype="uint16", **PLACED
+    ) as out:
+        out.write(np.ones((2, 20, 20), np.uint16))
+    (tmp_path / "a.img.aux.xml").unlink(missing_ok=True)
+    header = tmp_path / "a.hdr"
+    header.write_bytes(header.read_bytes().replace(b"Band 1", "Grün".encode("latin-1")))
+    geoloupe.upscale(scene, target, model="bicubic", scale=2)
+    with rasterio.open(target) as after:
+        assert after.crs == CRS.from_epsg(32631)
+        assert (after.read() == 1).all()
+    assert "a.img: has text that is not UTF-8; the descriptions" in caplog.text

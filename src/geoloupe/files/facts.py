@@ -1,6 +1,7 @@
 """What a raster says besides its pixels, read from one file and repeated in its product."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -10,6 +11,8 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.rpc import RPC
 
 from geoloupe.imagery.spectra import Band
+
+_log = logging.getLogger(__name__)
 
 # Tags that describe the old pixels or the old file, and would lie about a product.
 _STALE = ("STATISTICS_", "OVR_RESAMPLING_ALG", "INTERLEAVE", "TIFFTAG_SOFTWARE")
@@ -75,14 +78,22 @@ class Facts:
 def read_facts(dataset: Any, indexes: Sequence[int]) -> Facts:
     """Read what an open dataset says; `indexes` (from 1) are its bands without alpha."""
     gcps, gcp_crs = dataset.gcps
-    return Facts(
-        bands=tuple(_read_band(dataset, index) for index in indexes),
-        tags=_lasting(dataset.tags()),
+    texts = _Texts(dataset)
+    facts = Facts(
+        bands=tuple(_read_bands(dataset, texts, indexes)),
+        tags=texts.tags(),
         mask=_mask_kind(dataset, indexes),
         gcps=tuple((point.row, point.col, point.x, point.y, point.z or 0.0) for point in gcps),
         gcp_crs=gcp_crs.to_wkt() if gcps and gcp_crs else None,
         rpcs=dataset.rpcs,
     )
+    if texts.lost:
+        _log.warning(
+            "%s: has text that is not UTF-8; the %s that it spoils are left out. Store it, or its "
+            "header, as UTF-8 to keep them",
+            *(dataset.name, " and ".join(sorted(texts.lost))),
+        )
+    return facts
 
 
 def write_facts(dataset: Any, facts: Facts) -> None:
@@ -110,20 +121,47 @@ def write_facts(dataset: Any, facts: Facts) -> None:
         dataset.rpcs = facts.rpcs
 
 
-def _read_band(dataset: Any, index: int) -> BandFacts:
-    return BandFacts(
-        description=dataset.descriptions[index - 1],
-        colour=dataset.colorinterp[index - 1].name.replace("alpha", "undefined"),
-        tags=_lasting(dataset.tags(index)),
-        imagery=dataset.tags(index, ns="IMAGERY"),
-        scale=dataset.scales[index - 1],
-        offset=dataset.offsets[index - 1],
-        unit=dataset.units[index - 1],
-    )
+class _Texts:
+    """What is written in an open dataset; old headers hold text that rasterio cannot read."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        self.lost: set[str] = set()
+
+    def tags(self, index: int = 0, domain: str | None = None) -> dict[str, str]:
+        """Read the tags of a band, or of all."""
+        try:
+            found = self.dataset.tags(index, ns=domain)
+        except UnicodeDecodeError:
+            self.lost.add("tags")
+            return {}
+        return {key: text for key, text in found.items() if not key.startswith(_STALE)}
+
+    def bands(self, what: Literal["descriptions", "units"]) -> Sequence[str | None]:
+        """Read the descriptions or the units of all bands."""
+        try:
+            texts: Sequence[str | None] = getattr(self.dataset, what)
+        except UnicodeDecodeError:
+            self.lost.add(what)
+            return [None] * self.dataset.count
+        return texts
 
 
-def _lasting(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: text for key, text in tags.items() if not key.startswith(_STALE)}
+def _read_bands(dataset: Any, texts: _Texts, indexes: Sequence[int]) -> Iterator[BandFacts]:
+    """Read what is said of bands; each of rasterio's lists goes through all bands anew."""
+    descriptions, units = texts.bands("descriptions"), texts.bands("units")
+    colours, scales, offsets = dataset.colorinterp, dataset.scales, dataset.offsets
+    for index in indexes:
+        at = index - 1
+        yield BandFacts(
+            description=descriptions[at],
+            colour=colours[at].name.replace("alpha", "undefined"),
+            tags=texts.tags(index),
+            imagery=texts.tags(index, "IMAGERY"),
+            scale=scales[at],
+            offset=offsets[at],
+            unit=units[at],
+        )
 
 
 def _mask_kind(dataset: Any, indexes: Sequence[int]) -> Literal["none", "mask", "alpha"]:
