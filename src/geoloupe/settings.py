@@ -35,13 +35,18 @@ def dump(settings: object) -> dict[str, Any]:
     return values
 
 
-def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
-    """Read `key=value` words, with values as in JSON and bare words or lists as text."""
+def parse_assignments(assignments: Iterable[str], taken: Iterable[str] = ()) -> dict[str, Any]:
+    """Read `key=value` words, with values as in JSON and bare words or lists as text.
+
+    Keys that are `taken` are said in another way.
+    """
     values = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise InputError(f"--set {assignment!r}: write it as key=value, such as scale=4")
+        if key.strip() in taken:
+            raise InputError(f"--set {key.strip()}: is said in another way; see --help")
         values[key.strip()] = _value(text.strip())
     return values
 

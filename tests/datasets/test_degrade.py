@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from rasterio.transform import Affine
 
 from geoloupe import settings
@@ -94,5 +95,8 @@ def test_mistakes_are_told_and_leave_nothing(
 
 
 def test_the_scene_itself_is_never_the_target(scene: Path) -> None:
-    with pytest.raises(InputError, match="input of this very run"):
-        degrade(scene, scene, overwrite=True)
+    virtual = scene.with_name("virtual.vrt")
+    rasterio.shutil.copy(scene, virtual, driver="VRT")
+    for name in (scene, virtual):
+        with pytest.raises(InputError, match="input of this very run"):
+            degrade(name, scene, overwrite=True)

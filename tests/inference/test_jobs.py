@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from rasterio.transform import Affine
 
 import geoloupe
@@ -167,8 +168,26 @@ def test_another_scene_under_the_same_name_does_not_continue(scene: Path) -> Non
     _half(scene, target)
     with rasterio.open(scene, "r+") as out:
         out.write(out.read() + 1)
-    with pytest.raises(InputError, match=r"scene (changed|size) was"):
+    with pytest.raises(InputError, match=r"scene .*scene\.tif was \d+ bytes of"):
         geoloupe.upscale(scene, target, **OPTIONS)
+
+
+def test_another_file_behind_a_virtual_scene_does_not_continue(scene: Path) -> None:
+    virtual, target = scene.with_name("scene.vrt"), scene.with_name("out.tif")
+    rasterio.shutil.copy(scene, virtual, driver="VRT")
+    _half(virtual, target)
+    with rasterio.open(scene, "r+") as out:
+        out.write(out.read() + 1)
+    with pytest.raises(InputError, match=r"scene .*scene\.tif was \d+ bytes of"):
+        geoloupe.upscale(virtual, target, **OPTIONS)
+
+
+def test_statistics_beside_a_scene_do_not_stop_it(scene: Path, whole: bytes) -> None:
+    target = scene.with_name("out.tif")
+    _half(scene, target)
+    scene.with_name("scene.tif.aux.xml").write_text("<PAMDataset></PAMDataset>")
+    geoloupe.upscale(scene, target, **OPTIONS)
+    assert target.read_bytes() == whole
 
 
 def test_a_start_that_fails_leaves_nothing(scene: Path) -> None:

@@ -111,13 +111,15 @@ def test_what_a_format_drops_of_a_coordinate_system_is_said(
     assert "holds only a part of the scene's coordinate system" in caplog.text
 
 
-def test_old_files_beside_a_result_do_not_speak_for_a_new_one(tmp_path: Path) -> None:
-    scene, target = scene_in(tmp_path), tmp_path / "out.tif"
-    (tmp_path / "out.tif.msk").write_bytes(b"old")
-    with pytest.raises(InputError, match=r"out\.tif\.msk: would be read together"):
+@pytest.mark.parametrize("name", ["out.tif", "out.png"])
+def test_old_files_beside_a_result_do_not_speak_for_a_new_one(tmp_path: Path, name: str) -> None:
+    scene = picture(tmp_path / "scene.tif", np.ones((1, 40, 40), np.uint8))
+    target = tmp_path / name
+    (tmp_path / f"{name}.msk").write_bytes(b"old")
+    with pytest.raises(InputError, match=r"out\....\.msk: would be read together"):
         geoloupe.upscale(scene, target, **OPTIONS)
     geoloupe.upscale(scene, target, overwrite=True, **OPTIONS)
-    assert not (tmp_path / "out.tif.msk").exists()
+    assert not (tmp_path / f"{name}.msk").exists()
     with rasterio.open(target) as out:
         assert out.dataset_mask().all()
 
@@ -214,8 +216,8 @@ def test_assembling_does_not_depend_on_the_folder_one_is_in(tmp_path: Path) -> N
 
 
 MISTAKES = {
-    "an option of its own": (("--set", "model=nearest"), "--set model: has an option"),
-    "a place of its own": (("--set", "path=x"), "--set path: has an option"),
+    "an option of its own": (("--set", "model=nearest"), "--set model: is said in another way"),
+    "a place of its own": (("--set", "path=x"), "--set path: is said in another way"),
     "no workers": (("--workers", "0"), "workers must be 1 or more"),
     "dots for a wavelength": (("--bands", "...nm"), "no band is called"),
     "endless memory": (("--memory", "1e400"), "memory is a size"),

@@ -23,11 +23,13 @@ from geoloupe.cli.models import models
 from geoloupe.cli.networks import networks
 from geoloupe.cli.picture import picture
 from geoloupe.cli.prepare import prepare
+from geoloupe.cli.screen import Plainly, say
 from geoloupe.cli.train import finetune, train
 from geoloupe.cli.upscale import assemble, upscale
-from geoloupe.errors import GeoloupeError, printable
+from geoloupe.errors import GeoloupeError
 
 INTERRUPTED = 130  # what shells expect of a program that was stopped with Ctrl+C
+STOPPED = "stopped; what is done is kept where that can be: run the same again to go on"
 
 app = typer.Typer(
     name="geoloupe",
@@ -49,31 +51,28 @@ def main() -> NoReturn:
     """Run the program and leave with its exit code: 2 for wrong input, 1 for a failed run."""
     # GDAL's own complaints: what matters of them is in our message, the rest confuses.
     logging.getLogger("rasterio").addHandler(logging.NullHandler())
+    ours = logging.StreamHandler()
+    ours.setFormatter(Plainly())
+    logging.getLogger("geoloupe").addHandler(ours)
     keep_freed_memory()
     try:
         app(prog_name="geoloupe")
     except GeoloupeError as error:
         _leave(str(error), error.exit_code)
     except MemoryError:
-        _leave("out of memory; choose a smaller --set tile=", 1)
+        _leave("out of memory; choose a smaller --set tile=, or smaller batches and images", 1)
     except KeyboardInterrupt:
-        _leave(
-            "stopped; what is done is kept where that can be: run the same again to go on",
-            INTERRUPTED,
-        )
+        _leave(STOPPED, INTERRUPTED)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:
-            _leave(
-                "stopped; what is done is kept where that can be: run the same again to go on",
-                INTERRUPTED,
-            )
+            _leave(STOPPED, INTERRUPTED)
         raise
     sys.exit(0)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -90,7 +89,7 @@ def program(
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    typer.echo(printable(f"geoloupe: {message}"), err=True)
+    say(f"geoloupe: {message}", to_errors=True)
     if code == INTERRUPTED:
         # All is cleaned up; threads that still compute would make the interpreter's end a crash.
         sys.stdout.flush()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from geoloupe.cli.screen import say
 from geoloupe.settings import parse_assignments
 
 
@@ -41,7 +42,7 @@ def ablate(
         run = folder / recipe.name
         with progress_bar(recipe.name) as progress:
             found = train(recipe, run, resume=(run / RECIPE_FILE).exists(), progress=progress)
-        typer.echo(f"{recipe.name}: {found.steps} steps in {found.seconds / 60:.1f} min")
+        say(f"{recipe.name}: {found.steps} steps in {found.seconds / 60:.1f} min")
         done.append(found.model)
     first = recipes[0]
     options = {
@@ -52,5 +53,5 @@ def ablate(
     with progress_bar("images") as progress:
         comparison = compare(done, f"{first.data.set}:{split}", progress=progress, **options)
     write_report(comparison, folder / "report", overwrite=True)
-    typer.echo((folder / "report" / "report.md").read_text(encoding="utf-8").split("## How")[0])
-    typer.echo(f"  {folder / 'report' / PAGE}")
+    say((folder / "report" / "report.md").read_text(encoding="utf-8").split("## How")[0])
+    say(f"  {folder / 'report' / PAGE}")

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
+from geoloupe.cli.screen import say
 from geoloupe.settings import parse_assignments, parse_names
+
+_ALREADY = ("models", "data", "split", "protocol", "scale", "progress", "watch")
 
 
 def compare(
@@ -36,12 +39,12 @@ def compare(
     from geoloupe.evaluation.study import PAGE
 
     names = parse_names(models)
-    options = parse_assignments(assignments or ()) | {"protocol": protocol}
+    options = parse_assignments(assignments or (), taken=_ALREADY) | {"protocol": protocol}
     if scale is not None:
         options["scale"] = scale
     check_report(output, overwrite=overwrite)
     with progress_bar("images") as progress:
         found = run(names, data, progress=progress, **options)
     write_report(found, output, overwrite=overwrite)
-    typer.echo((output / "report.md").read_text(encoding="utf-8").split("##")[0].strip())
-    typer.echo(f"  {output / PAGE}")
+    say((output / "report.md").read_text(encoding="utf-8").split("##")[0].strip())
+    say(f"  {output / PAGE}")

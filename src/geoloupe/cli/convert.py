@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from geoloupe.cli.screen import say
+
 
 def convert(
     checkpoint: Annotated[Path, typer.Argument(help="A published .pt, .pth or .safetensors file.")],
@@ -42,8 +44,8 @@ def convert(
         checkpoint, network, parse_assignments(assignments or ()), label=label
     )
     save(model, output, overwrite=overwrite)
-    typer.echo(f"{model.network.REFERENCE.title}, {parameter_count(model):,} parameters:")
+    say(f"{model.network.REFERENCE.title}, {parameter_count(model):,} parameters:")
     for key, value in model.card.settings.items():
-        typer.echo(f"  {key} = {as_text(value)}")
+        say(f"  {key} = {as_text(value)}")
     guide = " --guide GUIDE" if model.network.signature.guide_bands else ""
-    typer.echo(f"written to {output}; next: geoloupe upscale IMAGE --model {output}{guide}")
+    say(f"written to {output}; next: geoloupe upscale IMAGE --model {output}{guide}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from geoloupe import settings
+from geoloupe.cli.screen import say
 from geoloupe.settings import parse_assignments, parse_names
 
 
@@ -41,5 +42,5 @@ def cost(
     with progress_bar("cases") as progress:
         study = study_of(costs(names, chosen, progress=progress), chosen)
     study.write(output, overwrite=overwrite)
-    typer.echo(study.lead)
-    typer.echo(f"  {output / PAGE}")
+    say(study.lead)
+    say(f"  {output / PAGE}")

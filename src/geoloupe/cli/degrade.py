@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from geoloupe.cli.screen import say
+
 
 def degrade(
     scene: Annotated[Path, typer.Argument(help="Any raster that GDAL reads: GeoTIFF, PNG, ...")],
@@ -34,8 +36,8 @@ def degrade(
             **{"recipe": recipe, "scale": scale, "seed": seed, "response": response},
         )
     grid, bands = layout.grid, len(layout.facts.bands)
-    typer.echo(str(output))
-    typer.echo(
+    say(output)
+    say(
         f"  {grid.width} x {grid.height} pixels, {bands} band{'s' * (bands != 1)} of "
         f"{layout.radiometry.dtype}; {recipe} x{scale}, seed {seed}"
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geoloupe.cli.progress import progress_bar
+from geoloupe.cli.screen import say
 from geoloupe.cli.upscale import report
 from geoloupe.errors import InputError
 
@@ -34,10 +35,10 @@ def demo(
         made = upscale(scene, result, overwrite=True, progress=progress)
     text = _page(image, _read(result), truth, made.model)
     publish_texts(folder, {page.name: text}, overwrite=True)
-    typer.echo(f"drew a scene of {image.grid.width} x {image.grid.height} pixels: {scene}")
-    typer.echo(f"and made it {SCALE} times finer:")
+    say(f"drew a scene of {image.grid.width} x {image.grid.height} pixels: {scene}")
+    say(f"and made it {SCALE} times finer:")
     report(made)
-    typer.echo(f"look at it beside interpolation and the truth, in any browser: {page}")
+    say(f"look at it beside interpolation and the truth, in any browser: {page}")
 
 
 def _write_scene(path: Path, image: "Image") -> None:

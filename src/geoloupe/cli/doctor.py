@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from geoloupe.cli.tables import print_table
+from geoloupe.cli.screen import print_table, say
 
 
 def doctor(
@@ -18,7 +18,7 @@ def doctor(
 
     found = list(checkup())
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+        say(json.dumps([asdict(finding) for finding in found], indent=2))
     else:
         rows = [
             [finding.subject, "" if finding.sound else "FAULT", finding.told] for finding in found

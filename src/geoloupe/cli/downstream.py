@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from geoloupe import settings
+from geoloupe.cli.screen import say
 from geoloupe.settings import parse_assignments, parse_names
 
 
@@ -17,6 +18,9 @@ class Task(StrEnum):
     SCENES = "scenes"
     PIXELS = "pixels"
     INDICES = "indices"
+
+
+_ALREADY = ("models", "data", "split", "scale", "task", "progress", "watch")
 
 
 def downstream(
@@ -51,7 +55,7 @@ def downstream(
     from geoloupe.evaluation.study import PAGE, check_study
 
     names = parse_names(models)
-    options = parse_assignments(assignments or ())
+    options = parse_assignments(assignments or (), taken=_ALREADY)
     if scale is not None:
         options["scale"] = scale
     numbers = {
@@ -72,8 +76,8 @@ def downstream(
         else:
             found = indices.index_agreement(names, data, progress=progress, **options)
     found.write(output, overwrite=overwrite)
-    typer.echo(found.lead)
-    typer.echo(f"  {output / PAGE}")
+    say(found.lead)
+    say(f"  {output / PAGE}")
 
 
 def _taken(options: dict[str, object], kind: type) -> dict[str, object]:

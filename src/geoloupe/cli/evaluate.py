@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geoloupe.cli.tables import print_table
+from geoloupe.cli.screen import print_table, say
 from geoloupe.settings import parse_assignments, parse_names
 
 if TYPE_CHECKING:
     from geoloupe.evaluation.rows import Result
 
 WIDEST = 10  # columns; with more, models stand side by side instead
+
+_ALREADY = ("models", "data", "split", "protocol", "scale", "progress", "watch")
 
 
 def evaluate(
@@ -52,7 +54,7 @@ def evaluate(
 
     folder = output or Path("evaluation")
     names = parse_names(models)
-    options = parse_assignments(assignments or ()) | {"protocol": protocol}
+    options = parse_assignments(assignments or (), taken=_ALREADY) | {"protocol": protocol}
     if scale is not None:
         options["scale"] = scale
     check_folder(folder, FILES, overwrite=overwrite)
@@ -63,15 +65,15 @@ def evaluate(
     for name in names if cards else ():
         if Path(name).is_dir():
             record(result, Path(name))
-    typer.echo(f"\nEvery number: {folder}/images.csv, classes.csv, summary.csv, summary.json")
+    say(f"\nEvery number: {folder}/images.csv, classes.csv, summary.csv, summary.json")
 
 
 def _print(result: "Result") -> None:
     facts, summaries = result.facts, result.summaries()
     where = facts["data"]
-    typer.echo(f"{where['name']}:{where['split']}, {summaries[0].count} images")
-    typer.echo(f"{facts['protocol']['name']}: {facts['protocol']['conventions']}")
-    typer.echo(f"LR by {facts['recipe']['name']}, seed {facts['settings']['seed']}\n")
+    say(f"{where['name']}:{where['split']}, {summaries[0].count} images")
+    say(f"{facts['protocol']['name']}: {facts['protocol']['conventions']}")
+    say(f"LR by {facts['recipe']['name']}, seed {facts['settings']['seed']}\n")
     columns = {
         "model": [summary.model for summary in summaries],
         "factor": [f"x{summary.scale}" for summary in summaries],

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from geoloupe.cli.screen import say
+
 
 def inspect(
     product: Annotated[Path, typer.Argument(help="What was made.")],
@@ -24,7 +26,7 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """Measure a product against its input: brightness, colour, place, seams, invented detail."""
-    from geoloupe.cli.tables import print_table
+    from geoloupe.cli.screen import print_table
     from geoloupe.evaluation.inspection import inspect as run
     from geoloupe.evaluation.verdicts import PAGE, check_verdict, write_verdict
 
@@ -35,9 +37,9 @@ def inspect(
         write_verdict(found, output, overwrite=overwrite)
     if as_json:
         numbers = {row.name: row.value for row in found.findings}
-        typer.echo(json.dumps({"verdict": found.verdict, "numbers": numbers}))
+        say(json.dumps({"verdict": found.verdict, "numbers": numbers}))
         return
-    typer.echo(found.verdict)
+    say(found.verdict)
     print_table(
         ["measure", "value", "good up to", "is"],
         [
@@ -52,4 +54,4 @@ def inspect(
         numbers={"value", "good up to"},
     )
     if output is not None:
-        typer.echo(str(output / PAGE))
+        say(str(output / PAGE))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geoloupe.cli.tables import print_table
+from geoloupe.cli.screen import print_table, say
 from geoloupe.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def models(
         cards = {key: read_weights(folder)[0] for key, folder in shipped().items()}
         if as_json:
             told = {key: card.model_dump(mode="json") for key, card in cards.items()}
-            typer.echo(json.dumps(told, indent=2))
+            say(json.dumps(told, indent=2))
         else:
             _print_list(cards)
         return
@@ -44,10 +44,10 @@ def models(
         raise InputError(f"{name}: has no weights, so it has no card; see geoloupe networks {name}")
     if output is not None:
         save(model, output, half=half)
-        typer.echo(str(output))
+        say(output)
         return
     if as_json:
-        typer.echo(model.card.model_dump_json(indent=2))
+        say(model.card.model_dump_json(indent=2))
     else:
         _print_card(model.card, model.digest)
 
@@ -62,7 +62,7 @@ def _print_list(cards: "dict[str, Card]") -> None:
         bands = ", ".join(card.bands) if card.bands else "any"
         rows.append([name, card.network, f"x{card.settings.get('scale')}", bands, gain])
     print_table(["name", "network", "factor", "bands", "over bicubic"], rows)
-    typer.echo("\ngeoloupe models NAME shows its card.")
+    say("\ngeoloupe models NAME shows its card.")
 
 
 def _print_card(card: "Card", digest: str) -> None:
@@ -83,7 +83,7 @@ def _print_card(card: "Card", digest: str) -> None:
         facts.append(("made from", f"{card.origin.file}, sha256 {card.origin.sha256}"))
     print_table([card.name, ""], [[key, str(text)] for key, text in facts if text])
     for score in card.scores:
-        typer.echo(f"\n{score.data}, x{score.scale}, protocol {score.protocol}")
+        say(f"\n{score.data}, x{score.scale}, protocol {score.protocol}")
         rows = [
             [metric, f"{value:.4f}", f"{score.bicubic.get(metric, float('nan')):.4f}"]
             for metric, value in score.values.items()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from geoloupe.cli.tables import print_table
+from geoloupe.cli.screen import print_table, say
 
 
 def networks(
@@ -24,7 +24,7 @@ def networks(
     if name is None:
         rows = overview()
         if as_json:
-            typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+            say(json.dumps([asdict(row) for row in rows], indent=2))
             return
         print_table(
             ["name", "task", "factors", "parameters", "paper"],
@@ -34,7 +34,7 @@ def networks(
             ],
             numbers={"parameters"},
         )
-        typer.echo("\ngeoloupe networks NAME shows the settings and the parts of one.")
+        say("\ngeoloupe networks NAME shows the settings and the parts of one.")
         return
     settings, parts = describe(name, parse_assignments(assignments or ()))
     if as_json:
@@ -42,13 +42,13 @@ def networks(
             "settings": [asdict(row) for row in settings],
             "parts": [asdict(row) for row in parts],
         }
-        typer.echo(json.dumps(content, indent=2))
+        say(json.dumps(content, indent=2))
         return
     print_table(
         ["setting", "type", "value"],
         [[row.name, row.type, json.dumps(row.value)] for row in settings],
     )
-    typer.echo()
+    say()
     total = sum(part.parameters for part in parts)
     body = [[part.name, part.kind, f"{part.parameters:,}", part.purpose] for part in parts]
     print_table(

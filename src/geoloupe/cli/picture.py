@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from geoloupe.cli.screen import say
+
 
 def picture(
     scene: Annotated[str, typer.Argument(help="Anything that geoloupe upscale takes.")],
@@ -40,7 +42,7 @@ def picture(
     def together(source: Source) -> bool:
         return bands is not None or alike(source.bands)
 
-    refuse_inputs(output, scene)
+    refuse_inputs(output, scene, like)
     limits = None
     if like is not None:
         with open_source(like) as other:
@@ -50,4 +52,4 @@ def picture(
         image = overview(shown(source), side)
         limits = limits or limits_of(image, together=together(source))
     write_picture(output, image, limits, overwrite=overwrite)
-    typer.echo(f"{output}\n  {image.grid.width} x {image.grid.height} pixels")
+    say(f"{output}\n  {image.grid.width} x {image.grid.height} pixels")

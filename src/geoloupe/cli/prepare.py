@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from geoloupe.cli.screen import say
+
 
 def prepare(
     name: Annotated[
@@ -43,10 +45,10 @@ def prepare(
         outcome = run(name, source, target, split=split, seed=seed, progress=progress)
     counts = ", ".join(f"{count} {split}" for split, count in outcome.prepared.counts.items())
     rule = outcome.prepared.facts["split"]
-    typer.echo(str(target))
-    typer.echo(f"  {counts}; {rule['about']} (rule {rule['rule']}, seed {rule['seed']})")
+    say(str(target))
+    say(f"  {counts}; {rule['about']} (rule {rule['rule']}, seed {rule['seed']})")
     for note in outcome.notes:
-        typer.echo(f"  {note}")
+        say(f"  {note}")
 
 
 def _list() -> None:
@@ -54,6 +56,6 @@ def _list() -> None:
 
     for name in catalog.names("dataset"):
         card = catalog.resolve("dataset", name).card  # type: ignore[attr-defined]
-        typer.echo(f"{name:12} {card.about}")
-        typer.echo(f"{'':12} rules: {'; '.join(f'{n}: {r.about}' for n, r in card.rules.items())}")
-        typer.echo(f"{'':12} from {card.source}")
+        say(f"{name:12} {card.about}")
+        say(f"{'':12} rules: {'; '.join(f'{n}: {r.about}' for n, r in card.rules.items())}")
+        say(f"{'':12} from {card.source}")

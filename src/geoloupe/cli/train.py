@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from geoloupe.cli.progress import progress_bar
+from geoloupe.cli.screen import say
 from geoloupe.errors import InputError
 from geoloupe.settings import parse_assignments
 
@@ -95,4 +96,4 @@ def _run(
         )
     if done.first:
         scores = ", ".join(f"{name} {value:.4f}" for name, value in done.scores.items())
-        typer.echo(f"{done.model}\n  {done.steps} steps in {done.seconds / 60:.1f} min; {scores}")
+        say(f"{done.model}\n  {done.steps} steps in {done.seconds / 60:.1f} min; {scores}")

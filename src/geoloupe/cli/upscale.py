@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from geoloupe.cli.progress import progress_bar
+from geoloupe.cli.screen import say
 from geoloupe.errors import GeoloupeError, InputError
 from geoloupe.settings import parse_assignments
 
@@ -32,7 +33,7 @@ Bands = Annotated[
     str | None, typer.Option(help="By number, name or wavelength: 3,2,1 or red,green,865nm.")
 ]
 Guide = Annotated[
-    Path | None, typer.Option(help="A sharper image of the same place, for models with one.")
+    str | None, typer.Option(help="A sharper image of the same place, for models with one.")
 ]
 Memory = Annotated[
     str | None, typer.Option(help="What may be used, such as 2GB; else a part of what is free.")
@@ -64,7 +65,11 @@ Assignments = Annotated[
 ]
 
 
-_ALREADY = ("model", "overwrite", "progress", "path", "output")
+# Said by options, or nobody's to say; --set is for the rest.
+_ALREADY = (
+    *("path", "output", "model", "bands", "guide", "memory", "shard", "cluster", "workers"),
+    *("overwrite", "progress"),
+)
 
 
 def upscale(
@@ -90,20 +95,21 @@ def upscale(
     if quiet:
         logging.getLogger("geoloupe").setLevel(logging.ERROR)
     if verbose:
-        logging.basicConfig(format="%(message)s")
         logging.getLogger("geoloupe").setLevel(logging.INFO)
+    options = parse_assignments(assignments or (), taken=_ALREADY)
     named = {
-        **{"bands": bands, "guide": guide, "memory": memory},
-        **{"shard": shard, "cluster": cluster, "workers": workers},
+        "bands": bands,
+        "guide": guide,
+        "memory": memory,
+        "shard": shard,
+        "cluster": cluster,
+        "workers": workers,
     }
-    options = parse_assignments(assignments or ())
-    for taken in _ALREADY:
-        if taken in options:
-            raise InputError(f"--set {taken}: has an option or a place of its own; see --help")
     options |= {name: value for name, value in named.items() if value is not None}
     options |= {"model": model, "overwrite": overwrite}
     from geoloupe.files.source import stem_of
 
+    make = _forecast if dry_run else _preview if preview else _upscale
     several = len(scenes) > 1
     into = output if output is not None and output.is_dir() else None
     if several and output is not None and into is None:
@@ -113,12 +119,12 @@ def upscale(
     failed: list[tuple[str, GeoloupeError]] = []
     for name, target in zip(scenes, targets, strict=True):
         try:
-            _one(name, target, options, dry_run, preview, as_json=as_json, quiet=quiet)
+            make(name, target, options, as_json=as_json, quiet=quiet)
         except GeoloupeError as error:
             if not several:
                 raise
             failed.append((name, error))
-            typer.echo(f"geoloupe: {error}", err=True)
+            say(f"geoloupe: {error}", to_errors=True)
     if failed:
         word = f"{len(failed)} of {len(scenes)} scenes failed: {', '.join(n for n, _ in failed)}"
         raise type(failed[0][1])(word)
@@ -135,34 +141,35 @@ def assemble(
     report(finish(output, overwrite=overwrite))
 
 
-def _one(
-    name: str,
-    target: Path | None,
-    options: dict[str, Any],
-    dry_run: bool,
-    preview: bool,
-    *,
-    as_json: bool,
-    quiet: bool,
+def _forecast(
+    name: str, target: Path | None, options: dict[str, Any], *, as_json: bool, quiet: bool
 ) -> None:
-    if dry_run:
-        from geoloupe.inference.preview import forecast
+    from geoloupe.inference.preview import forecast
 
-        found = asdict(forecast(name, target, **options))
-        typer.echo(json.dumps(found, default=str) if as_json else _told(name, found))
-        return
-    if preview:
-        from geoloupe.inference.preview import preview as look
+    found = asdict(forecast(name, target, **options))
+    if as_json or not quiet:
+        say(json.dumps(found, default=str) if as_json else _told(name, found))
 
-        path = look(name, target, **options)
-        typer.echo(json.dumps({"path": str(path)}) if as_json else str(path))
-        return
+
+def _preview(
+    name: str, target: Path | None, options: dict[str, Any], *, as_json: bool, quiet: bool
+) -> None:
+    from geoloupe.inference.preview import preview
+
+    path = str(preview(name, target, **options))
+    if as_json or not quiet:
+        say(json.dumps({"path": path}) if as_json else path)
+
+
+def _upscale(
+    name: str, target: Path | None, options: dict[str, Any], *, as_json: bool, quiet: bool
+) -> None:
     from geoloupe.inference.upscale import upscale as run
 
     with progress_bar("tiles", hidden=quiet or as_json) as progress:
         result = run(name, target, progress=progress, **options)
     if as_json:
-        typer.echo(json.dumps(_facts(result)))
+        say(json.dumps(_facts(result)))
     elif not quiet:
         report(result)
 
@@ -177,16 +184,16 @@ def report(result: "Upscaled") -> None:
         size += f" of {width:g} x {height:g} map units"
     dtype, bands = layout.radiometry.dtype, len(layout.facts.bands)
     empty = f", {result.skipped} of them without data" if result.skipped else ""
-    typer.echo(str(result.path))
+    say(str(result.path))
     if not result.complete:
         others = f"{result.pending} blocks of others are missing; when all are done"
         rest = others if result.pending else "and so are all others"
-        typer.echo(f"  the shard is done, {rest}: geoloupe assemble {result.path}")
+        say(f"  the shard is done, {rest}: geoloupe assemble {result.path}")
         return
-    typer.echo(f"  {size}, {bands} band{'s' * (bands != 1)} of {dtype}")
-    typer.echo(f"  {result.model} x{result.scale}; {low:g} to {high:g} is dark to bright")
+    say(f"  {size}, {bands} band{'s' * (bands != 1)} of {dtype}")
+    say(f"  {result.model} x{result.scale}; {low:g} to {high:g} is dark to bright")
     tiles = f"{result.plan.count} tiles of {result.plan.tile}" if result.plan.count > 1 else "whole"
-    typer.echo(f"  {tiles}{empty}, in {result.seconds:.1f} s")
+    say(f"  {tiles}{empty}, in {result.seconds:.1f} s")
 
 
 def _refuse_doubles(scenes: list[str], targets: list[Path | None]) -> None:

@@ -58,7 +58,7 @@ def degrade(
         with naming(path):
             sample = look.read(Window(top=0, left=0, height=1, width=source.grid.width))
         layout = _layout(source, sample, recipe, chosen)
-        refuse_inputs(target, path)
+        refuse_inputs(target, path, *source.files)
         check_output(target, layout, overwrite=overwrite)
         drawn = recipe.drawn(sample, scale, np.random.default_rng(chosen.seed))
         with create(target, layout, overwrite=overwrite) as product, naming(path):

@@ -108,7 +108,7 @@ def check_output(path: Path, layout: Layout, *, overwrite: bool = False, there: 
         if not fits:
             raise InputError(f"{path}: {known.driver} cannot hold {what}; write a .tif instead")
     check_target(path, overwrite=overwrite)
-    if known.placed and not overwrite:
+    if not overwrite:
         for side in _companions(path):
             raise InputError(
                 f"{side}: would be read together with the new {path.name}; delete it, or allow "

@@ -48,17 +48,13 @@ class RasterSource:
     radiometry: Radiometry
     facts: Facts
     indexes: tuple[int, ...]  # of the dataset, from 1
+    files: tuple[str, ...]
     dataset: Any
 
     @property
     def bands(self) -> tuple[Band, ...]:
         """The bands that `read` gives."""
         return tuple(facts.band for facts in self.facts.bands)
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """All files that GDAL reads it from."""
-        return tuple(self.dataset.files)
 
     def read(self, window: Window | None = None) -> Image:
         """Read a window that lies inside, or all; where nodata is set, what is masked holds it."""
@@ -114,24 +110,26 @@ def open_raster(name: str, *, alpha: bool = True) -> RasterSource:
             raise
 
 
-def open_aligned(name: str, grid: Grid) -> RasterSource:
-    """Open a raster resampled to `grid`, which it must cover; smooth where finer, else averaged."""
-    with open_raster(name) as source:
-        if not (grid.georeferenced and source.grid.georeferenced):
-            return _open_same_size(source, grid)
-        _check_cover(source, grid)
-        finer = min(grid.pixel_size) < 1.5 * min(_size_in(source.grid, grid))
-        resampling = Resampling.cubic if finer else Resampling.average
-    with failing(name):
+def warped(source: RasterSource, grid: Grid) -> RasterSource:
+    """Resample an open raster to `grid`, which it must cover; smooth where finer, else averaged.
+
+    Both must lie somewhere. Beyond its edge and where it has no data, the guide has none.
+    """
+    _check_cover(source, grid)
+    finer = min(grid.pixel_size) < 1.5 * min(_size_in(source.grid, grid))
+    told = source.facts.mask == "alpha" or source.radiometry.nodata is not None
+    with failing(source.name):
         vrt = WarpedVRT(
-            rasterio.open(name),
+            source.dataset,
             crs=grid.crs,
             transform=Affine(*grid.transform),
             height=grid.height,
             width=grid.width,
-            resampling=resampling,
+            resampling=Resampling.cubic if finer else Resampling.average,
+            add_alpha=not told,
         )
-    return replace(source, dataset=vrt, grid=grid)
+    facts = source.facts if told else replace(source.facts, mask="alpha")
+    return replace(source, dataset=vrt, grid=grid, facts=facts)
 
 
 @contextmanager
@@ -180,6 +178,7 @@ def _source(name: str, dataset: Any, alpha: bool) -> RasterSource:
         radiometry=_radiometry(dataset, facts, indexes, dtype, nodata),
         facts=facts,
         indexes=tuple(indexes),
+        files=tuple(dataset.files),
         dataset=dataset,
     )
 
@@ -257,16 +256,6 @@ def _read_valid(dataset: Any, facts: Facts, values: NDArray[Any], **part: Any) -
         alpha = dataset.colorinterp.index(ColorInterp.alpha) + 1
         return np.asarray(dataset.read(alpha, **part) > 0)
     return np.asarray(dataset.read_masks(1, **part) > 0)
-
-
-def _open_same_size(source: RasterSource, grid: Grid) -> RasterSource:
-    if (source.grid.height, source.grid.width) != (grid.height, grid.width):
-        raise InputError(
-            f"{source.name}: {source.grid.width} x {source.grid.height} pixels, but without "
-            f"georeference a guide must have {grid.width} x {grid.height}"
-        )
-    with failing(source.name):
-        return replace(source, dataset=rasterio.open(source.name), grid=grid)
 
 
 def _size_in(grid: Grid, other: Grid) -> tuple[float, float]:

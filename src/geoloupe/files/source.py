@@ -9,7 +9,7 @@ from typing import Protocol, Self
 from geoloupe.errors import InputError
 from geoloupe.files.facts import Facts
 from geoloupe.files.mat_source import mat_name, open_mat_source
-from geoloupe.files.raster import open_raster
+from geoloupe.files.raster import RasterSource, open_raster, warped
 from geoloupe.files.sentinel2 import open_product, product_name
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
@@ -101,6 +101,19 @@ def open_source(path: str | Path, *, alpha: bool = True) -> Source:
     if "://" not in name and not name.startswith("/vsi") and not _DRIVER.match(name):
         _refuse_plainly_wrong(Path(path), folder=name.rstrip("/").lower().endswith(".zarr"))
     return open_raster(name, alpha=alpha)
+
+
+def aligned(source: Source, grid: Grid) -> Source:
+    """Give an open scene on another grid; without a place in common it must have that size."""
+    placed = grid.georeferenced and source.grid.georeferenced
+    if placed and isinstance(source, RasterSource):
+        return warped(source, grid)
+    if (source.grid.height, source.grid.width) != (grid.height, grid.width):
+        raise InputError(
+            f"{source.name}: {source.grid.width} x {source.grid.height} pixels, but without "
+            f"georeference a guide must have {grid.width} x {grid.height}"
+        )
+    return source
 
 
 def _refuse_plainly_wrong(path: Path, *, folder: bool = False) -> None:

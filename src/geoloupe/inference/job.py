@@ -8,12 +8,14 @@ processes and machines that see the folder may add to it.
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,6 +33,9 @@ from geoloupe.inference.scene import Piece
 
 _FACTS = "job.json"
 _LONGEST = 150
+# Other programs write statistics and overviews there while a run lasts; no result needs them.
+_BESIDE = (".aux.xml", ".ovr")
+_VIRTUAL = re.compile(r"^(/vsi[a-z]+/)+")
 _EDGES = ("top", "bottom", "left", "right")
 
 
@@ -267,17 +272,23 @@ def _complete(folder: Path, facts: Mapping[str, Any]) -> bool:
     return len(list((folder / "blocks").glob("*.safetensors"))) >= facts.get("blocks", 1)
 
 
-def file_identity(name: str | Path) -> dict[str, Any]:
-    """Tell whether a file is still the one it was: its place, size and time of change."""
-    try:
-        status = os.stat(name)
-    except (OSError, ValueError):
-        return {"name": str(name)}  # an address, or a part of a file
-    return {
-        "name": os.path.abspath(name),
-        "size": status.st_size,
-        "changed": status.st_mtime_ns,
-    }
+def identities(*names: str | Path) -> dict[str, str]:
+    """Tell whether files are still what they were: by place, their size and time of change."""
+    return {os.path.abspath(file): said for file, said in map(_identity, names) if said}
+
+
+def _identity(name: str | Path) -> tuple[str, str]:
+    """Find the file of a name, which may be an address or something in an archive."""
+    path = Path(_VIRTUAL.sub("", str(name)))
+    if path.name.endswith(_BESIDE):
+        return str(path), ""
+    for file in (path, *path.parents):
+        with suppress(OSError, ValueError):
+            if file.is_file():
+                status = file.stat()
+                when = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(" ", "milliseconds")
+                return str(file), f"{status.st_size} bytes of {when}"
+    return str(name), "there"
 
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any], key: str) -> str:

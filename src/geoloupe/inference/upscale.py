@@ -12,8 +12,7 @@ from geoloupe.errors import InputError
 from geoloupe.files.planes import PIXELS, Layout
 from geoloupe.files.product import check_output, fitting
 from geoloupe.files.publish import refuse_inputs
-from geoloupe.files.raster import open_aligned
-from geoloupe.files.source import Source, open_source, stem_of
+from geoloupe.files.source import Source, aligned, open_source, stem_of
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.inference.assemble import assemble
@@ -24,7 +23,7 @@ from geoloupe.inference.choices import (
     load_chosen,
     predictor_for,
 )
-from geoloupe.inference.job import Job, absolute, file_identity, read_facts, work_folder
+from geoloupe.inference.job import Job, absolute, identities, read_facts, work_folder
 from geoloupe.inference.local import compute_blocks
 from geoloupe.inference.memory import parse_size
 from geoloupe.inference.model import Model
@@ -37,7 +36,7 @@ from geoloupe.inference.scene import Progress, Scene
 class UpscaleSettings(Choices):
     """What can be chosen besides the scene, the model and the result."""
 
-    guide: Path | None = None
+    guide: str | Path | None = None
     memory: str | None = None  # such as 2GB; None: a part of what is free
     shard: str | None = None  # such as 2/8: only this part of the blocks
     cluster: str | None = None  # the address of a Dask scheduler
@@ -257,10 +256,11 @@ def _job_facts(
 ) -> dict[str, Any]:
     """Say all that the result depends on, so that an unfinished one is only ever continued."""
     plain = {key: value for key, value in settings.dump(chosen).items() if key not in _ONLY_HOW}
+    guide = scene.guide
     return {
         "version": __version__,
-        "scene": file_identity(path),
-        "guide": None if chosen.guide is None else file_identity(chosen.guide),
+        "scene": identities(path, *scene.source.files),
+        "guide": {} if guide is None else identities(chosen.guide or "", *guide.files),
         "settings": plain,
         "model": {"name": loaded.card.name, "digest": loaded.digest},
         "device": scene.predictor.device.type,
@@ -293,11 +293,13 @@ def _beside(path: Path, scale: int, grid: Grid) -> Path:
     return path.with_name(f"{stem_of(str(path))}_x{scale}{suffix}")
 
 
-def _open_guide(stack: ExitStack, path: Path | None, model: Model, grid: Grid) -> Source | None:
+def _open_guide(
+    stack: ExitStack, path: str | Path | None, model: Model, grid: Grid
+) -> Source | None:
     signature, name = model.network.signature, model.card.name
     if path is None:
         check_guide(signature, None, name)
         return None
-    with open_source(path) as found:
-        check_guide(signature, len(found.bands), name)
-    return stack.enter_context(open_aligned(str(path), grid))
+    found = stack.enter_context(open_source(path))
+    check_guide(signature, len(found.bands), name)
+    return stack.enter_context(aligned(found, grid))

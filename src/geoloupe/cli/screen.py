@@ -1,0 +1,44 @@
+"""What the program says: sentences and tables, on the screen and the same in a pipe.
+
+Names come from files that strangers made: nothing in them may command the terminal.
+"""
+
+import logging
+import sys
+
+import typer
+
+from geoloupe.errors import printable
+
+WIDE = 160
+
+
+def say(text: object = "", *, to_errors: bool = False) -> None:
+    """Print a text."""
+    typer.echo(printable(str(text)), err=to_errors)
+
+
+class Plainly(logging.Formatter):
+    """Formats what the program's parts have to say of a run."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the message alone."""
+        return printable(record.getMessage())
+
+
+def print_table(titles: list[str], rows: list[list[str]], numbers: set[str] | None = None) -> None:
+    """Print rows under titles, those of `numbers` to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in titles:
+        table.add_column(
+            Text(printable(title)), justify="right" if title in (numbers or ()) else "left"
+        )
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    # A pipe has no width to fit into: give it every character.
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
