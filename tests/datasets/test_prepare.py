@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 
 from geoloupe import catalog
 from geoloupe.datasets import prepare as module
@@ -143,6 +144,28 @@ def test_a_run_killed_again_and_again_ends_in_the_same_bytes(archive: Path, tmp_
     assert reached == ["1 of 12\n", "5 of 12\n", "7 of 12\n", "9 of 12\n"]
     prepare("small", archive, out)
     assert contents(out) == contents(whole)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("clear", [True, False])
+def test_transparent_pixels_are_refused_and_opaque_ones_are_not(
+    tmp_path: Path, clear: bool
+) -> None:
+    values = random(4, 24, 36)
+    values[3] = 255
+    values[3, :4] = 0 if clear else 255
+    profile = {"count": 4, "height": 24, "width": 36, "dtype": "uint8"}
+    (tmp_path / "in").mkdir()
+    with rasterio.open(tmp_path / "in" / "a.png", "w", driver="PNG", **profile) as out:
+        out.write(values)
+    (tmp_path / "list").write_text("train a\n")
+    words = ("small", tmp_path / "in", tmp_path / "out")
+    if clear:
+        with pytest.raises(InputError, match=r"a\.png: has transparent or masked pixels"):
+            prepare(*words, split=str(tmp_path / "list"))
+    else:
+        done = prepare(*words, split=str(tmp_path / "list")).prepared
+        assert len(done.entries) == 1
 
 
 @pytest.mark.slow

@@ -8,10 +8,11 @@ from safetensors.numpy import load_file
 from tests.networks.golden import FOLDER
 
 from geoloupe import settings
-from geoloupe.degradations.noise import Stripes
+from geoloupe.degradations.noise import GaussianNoise, PoissonNoise, Stripes
 from geoloupe.degradations.recipe import Recipe
 from geoloupe.degradations.recipes import BI, DN
 from geoloupe.errors import InputError
+from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT, Radiometry
 
@@ -35,6 +36,19 @@ def test_noise_is_added_to_the_coarse_image_and_clipped() -> None:
     assert noisy.std() > 0.03  # of 30/255, half of it cut off below
 
 
+def test_strips_get_the_noises_of_the_whole() -> None:
+    noises = (GaussianNoise(std=(5, 9)), PoissonNoise(photons=(50, 99)), Stripes(std=(1, 2)))
+    recipe = replace(BI, name="mine", noises=noises)
+    hr = Image.of(np.random.default_rng(0).random((2, 64, 40), np.float32), radiometry=UNIT)
+    whole = recipe.drawn(hr, 2, np.random.default_rng(3)).degrade(hr).values
+    drawn = recipe.drawn(hr, 2, np.random.default_rng(3))
+    tops = range(0, 32, 8)
+    strips = [
+        drawn.degrade_inside(hr, Window(top=top, left=0, height=8, width=20)).values for top in tops
+    ]
+    assert (np.concatenate(strips, axis=1) == whole).all()
+
+
 def test_jpeg_and_stripes_can_be_part_of_a_recipe() -> None:
     recipe = replace(BI, name="mine", noises=(Stripes(std=(5, 5)),), jpeg=(50, 50))
     hr = Image.of(np.random.default_rng(0).random((3, 64, 64), np.float32), radiometry=UNIT)
@@ -51,6 +65,14 @@ def test_jpeg_and_stripes_can_be_part_of_a_recipe() -> None:
         ({"blurs": [{"kind": "round"}]}, "blurs"),
         ({"nosies": []}, "did you mean 'noises'"),
         ({"blurs": [{"kind": "mtf", "gains": [1.5]}]}, "between 0 and 1"),
+        ({"blurs": [{"kind": "isotropic", "sigma": [0, 0]}]}, "sigma must rise within"),
+        ({"blurs": [{"kind": "isotropic", "sigma": [1, 2], "sizes": [0]}]}, "sizes must lie"),
+        ({"blurs": [{"kind": "anisotropic", "variances": [[1, 2], [1, 2]], "sizes": []}]}, "sizes"),
+        ({"noises": [{"kind": "poisson", "photons": [0, 0]}]}, "photons must rise within 1"),
+        ({"noises": [{"kind": "gaussian", "std": [2, 1]}]}, "std must rise"),
+        ({"noises": [{"kind": "stripes", "std": [1, 2], "share": [0.1, 3]}]}, "share must rise"),
+        ({"samplings": []}, "samplings must name"),
+        ({"jpeg": [90, 10]}, "jpeg must rise within 1 to 100"),
     ],
 )
 def test_a_recipe_with_a_mistake_is_refused_by_name(change: dict[str, object], said: str) -> None:

@@ -6,14 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
+from geoloupe.datasets.prepare import prepare
 from geoloupe.errors import InputError
 from geoloupe.evaluation.bootstrap import differences, interval
 from geoloupe.evaluation.comparison import compare
+from geoloupe.evaluation.evaluate import evaluate
 from geoloupe.evaluation.published import published
 from geoloupe.evaluation.report import FILES, check_report, write_report
 from geoloupe.evaluation.rows import Result, Row
-from tests.datasets.small import enter, prepared, random
+from geoloupe.files.weights import Card
+from geoloupe.inference.model import Model
+from geoloupe.networks import build
+from tests.datasets.small import enter, picture, prepared, random
 
 
 def rows(model: str, scores: np.ndarray) -> list[Row]:
@@ -80,6 +86,42 @@ def test_every_number_of_the_report_is_in_its_tables(
     assert set(shown) <= numbers
     with pytest.raises(InputError, match=r"has a report\.html already"):
         check_report(folder, overwrite=False)
+
+
+@pytest.fixture
+def four_bands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Scenes of red, green, blue and near infrared."""
+    enter(monkeypatch)
+    for number in range(2):
+        path = picture(tmp_path / "in" / f"p{number}.tif", random(4, 24, 36, dtype="uint16"))
+        with rasterio.open(path, "r+") as out:
+            out.descriptions = ("red", "green", "blue", "nir")
+    (tmp_path / "list").write_text("train p0\ntrain p1\n")
+    done = prepare("small", tmp_path / "in", tmp_path / "out", split=str(tmp_path / "list"))
+    return f"{done.prepared.folder}:train"
+
+
+def _seeing(*bands: str) -> Model:
+    network = build("srcnn", scale=2, bands=len(bands))
+    settings = {"scale": 2, "bands": len(bands)}
+    card = Card(name="".join(bands), network="srcnn", settings=settings, bands=bands)
+    return Model(network=network, card=card)
+
+
+def test_models_are_compared_on_the_bands_that_all_of_them_see(
+    tmp_path: Path, four_bands: str
+) -> None:
+    found = compare([_seeing("blue", "nir"), "bicubic"], four_bands, scale=2)
+    assert {name: len(scores) for name, scores in found.by_band.items()} == {
+        "bluenir": 2,
+        "bicubic": 2,
+    }
+    assert {image.values.shape[0] for image in found.shown[0].answers.values()} == {2}
+    write_report(found, tmp_path / "report")
+    alone = evaluate(["bicubic"], four_bands, scale=2)
+    assert alone.summaries()[0].mean["psnr"] != found.result.summaries()[1].mean["psnr"]
+    with pytest.raises(InputError, match="these models see other bands: blue, nir; red"):
+        compare([_seeing("blue", "nir"), _seeing("red")], four_bands)
 
 
 def test_what_cannot_be_compared_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

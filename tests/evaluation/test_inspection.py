@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from geoloupe.datasets.sample import sample_pair
 from geoloupe.errors import InputError
 from geoloupe.evaluation.inspection import inspect
 from geoloupe.files.product import write_image
+from geoloupe.imagery.image import Image
 
 SCALE = 4
 
@@ -125,3 +127,19 @@ def test_what_does_not_belong_together_is_said(folder: Path, tmp_path: Path) -> 
     write_image(part, sample_pair(192)[1].select([0, 1]))
     with pytest.raises(InputError, match="blue"):
         inspect(folder / "out.tif", folder / "scene.tif", part)
+
+
+def test_a_model_that_a_person_names_must_be_there(folder: Path) -> None:
+    with pytest.raises(InputError, match="loupe-x5"):
+        inspect(folder / "out.tif", folder / "scene.tif", model="loupe-x5")
+
+
+def test_a_sliver_of_data_in_one_window_does_not_end_it(tmp_path: Path) -> None:
+    scene, _ = sample_pair(384)
+    values = scene.values.copy()
+    values[:, :256, 256:] = 0
+    values[:, :3, -3:] = scene.values[:, :3, -3:].clip(1)
+    sliver = Image.of(values, radiometry=replace(scene.radiometry, nodata=0), grid=scene.grid)
+    write_image(tmp_path / "scene.tif", sliver)
+    geoloupe.upscale(tmp_path / "scene.tif", tmp_path / "out.tif", model="bicubic", scale=2)
+    assert inspect(tmp_path / "out.tif", tmp_path / "scene.tif").windows == 7

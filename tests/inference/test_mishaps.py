@@ -111,6 +111,7 @@ def test_what_a_format_drops_of_a_coordinate_system_is_said(
     assert "holds only a part of the scene's coordinate system" in caplog.text
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 @pytest.mark.parametrize("name", ["out.tif", "out.png"])
 def test_old_files_beside_a_result_do_not_speak_for_a_new_one(tmp_path: Path, name: str) -> None:
     scene = picture(tmp_path / "scene.tif", np.ones((1, 40, 40), np.uint8))

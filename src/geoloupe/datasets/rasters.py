@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe.datasets.scenes import Part
@@ -55,5 +56,11 @@ def _blocks(path: str) -> Iterator[NDArray[Any]]:
         rows = max(_BLOCK // row, 1)
         for top in range(0, grid.height, rows):
             height = min(rows, grid.height - top)
-            window = Window(top=top, left=0, height=height, width=grid.width)
-            yield source.read(window).values
+            image = source.read(Window(top=top, left=0, height=height, width=grid.width))
+            # What is stored has no mask beside it: a value must tell what is missing.
+            if not (image.valid | np.any(image.radiometry.missing(image.values), axis=0)).all():
+                raise InputError(
+                    "has transparent or masked pixels; mark them by a nodata value instead, as "
+                    "gdalwarp -dstnodata does"
+                )
+            yield image.values

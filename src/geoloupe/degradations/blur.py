@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import oaconvolve
 
+from geoloupe.degradations.ranges import check_range
 from geoloupe.errors import InputError
 from geoloupe.imagery.banded import Banded
 from geoloupe.imagery.resize import mirrored
@@ -16,6 +17,9 @@ from geoloupe.settings import STRICT
 Weights = NDArray[np.float64]
 Range = tuple[float, float | None]
 """Drawn evenly between two ends; the upper end None stands for the scale factor."""
+
+_WIDTHS = (0.01, 1000)  # pixels; variances, their squares, fit in as well
+_WINDOW = 999  # the widest kernel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,10 @@ class Isotropic:
     sigma: Range
     sizes: tuple[int, ...] = ()
     corner: bool = False  # centred on the window's first pixel: a slip of MulSR's published code
+
+    def __post_init__(self) -> None:
+        check_range("sigma", self.sigma, *_WIDTHS)
+        _check_sizes(self.sizes)
 
     def drawn(self, scale: int, rng: np.random.Generator, *, offset: float) -> Weights:
         """Draw a kernel (1,k,k) whose centre lies `offset` beyond the middle pixel."""
@@ -46,6 +54,14 @@ class Anisotropic:
     angle: tuple[float, float] = (0.0, math.pi)
     sizes: tuple[int, ...]
     shifted: bool = False  # centred where MulSR's test puts it: at x16 outside the window
+
+    def __post_init__(self) -> None:
+        for variance in self.variances:
+            check_range("variances", variance, *_WIDTHS)
+        check_range("angle", self.angle, -7, 7)
+        _check_sizes(self.sizes)
+        if not self.sizes:
+            raise ValueError("sizes must name a size of the window")
 
     def drawn(self, scale: int, rng: np.random.Generator, *, offset: float) -> Weights:
         """Draw a kernel (1,k,k) whose centre lies `offset` beyond the middle pixel."""
@@ -80,6 +96,11 @@ class SensorMTF:
 
 
 Blur = Isotropic | Anisotropic | SensorMTF
+
+
+def _check_sizes(sizes: tuple[int, ...]) -> None:
+    if not all(1 <= size <= _WINDOW for size in sizes):
+        raise ValueError(f"sizes must lie within 1 to {_WINDOW}")
 
 
 def gaussian(size: int, covariance: Weights, centre: float) -> Weights:

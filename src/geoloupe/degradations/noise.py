@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloupe.degradations.ranges import check_range
 from geoloupe.settings import STRICT
 
 Values = NDArray[np.float64]
@@ -26,6 +27,10 @@ class GaussianNoise:
     std: tuple[float, float]
     chance: float = 1.0  # how often there is any
 
+    def __post_init__(self) -> None:
+        check_range("std", self.std, 0)
+        check_range("chance", (self.chance, None), 0, 1)
+
     def drawn(self, band_count: int, width: int, rng: np.random.Generator) -> Drawn:
         """Draw the strength for one image."""
         std = rng.uniform(*self.std) / 255
@@ -41,6 +46,9 @@ class PoissonNoise:
     __pydantic_config__ = STRICT
     kind: Literal["poisson"] = "poisson"
     photons: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        check_range("photons", self.photons, 1, 1e12)
 
     def drawn(self, band_count: int, width: int, rng: np.random.Generator) -> Drawn:
         """Draw the photon count for one image."""
@@ -61,6 +69,10 @@ class Stripes:
     kind: Literal["stripes"] = "stripes"
     std: tuple[float, float]
     share: tuple[float, float] = (0.1, 0.3)
+
+    def __post_init__(self) -> None:
+        check_range("std", self.std, 0)
+        check_range("share", self.share, 0, 1)
 
     def drawn(self, band_count: int, width: int, rng: np.random.Generator) -> Drawn:
         """Draw the stripes of one image, in each band others."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from geoloupe.degradations.blur import Blur, correlate
 from geoloupe.degradations.jpeg import BLOCK, compress
 from geoloupe.degradations.noise import Noise
+from geoloupe.degradations.ranges import check_range
 from geoloupe.degradations.sampling import REACH, Sampling, centre_offset, sample
 from geoloupe.errors import InputError
 from geoloupe.imagery.fill import fill_missing
@@ -32,6 +33,12 @@ class Recipe:
     noises: tuple[Noise, ...] = ()
     clip: bool = False  # to [0, 1]
     jpeg: tuple[int, int] | None = None  # qualities between which one is drawn
+
+    def __post_init__(self) -> None:
+        if not self.samplings:
+            raise ValueError("samplings must name a way to sample")
+        if self.jpeg is not None:
+            check_range("jpeg", self.jpeg, 1, 100)
 
     @property
     def fixed(self) -> bool:
@@ -62,13 +69,18 @@ class Recipe:
         if self.blurs:
             blur = self.blurs[int(rng.integers(len(self.blurs)))]
             kernels = blur.drawn(scale, rng, offset=centre_offset(scale, sampling))
+        # Drawn strip by strip, several noises of one generator would take turns by the strip.
+        dice = rng.spawn(len(self.noises)) if len(self.noises) > 1 else [rng]
         return Drawn(
             recipe=self,
             scale=scale,
             kernels=kernels,
             sampling=sampling,
             quality=None if self.jpeg is None else int(rng.integers(*self.jpeg, endpoint=True)),
-            noises=tuple(noise.drawn(band_count, width, rng) for noise in self.noises),
+            noises=tuple(
+                noise.drawn(band_count, width, own)
+                for noise, own in zip(self.noises, dice, strict=False)
+            ),
         )
 
 

@@ -1,7 +1,7 @@
 """From many pixels to few: the ways to sample a blurred image."""
 
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ Sampling = Literal["bicubic", "bicubic-torch", "bilinear", "nearest", "strided"]
 """bicubic, bilinear: MATLAB's, antialiased; bicubic-torch: PyTorch's, not antialiased; nearest:
 MATLAB's; strided: one pixel of each block, next to its middle."""
 
-SAMPLINGS: tuple[str, ...] = get_args(Sampling)
 REACH = 3  # LR pixels beyond a block that any of them reads, with room
 
 

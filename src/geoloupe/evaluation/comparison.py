@@ -9,15 +9,22 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.datasets.examples import Example, Examples
+from geoloupe.datasets.examples import Example
 from geoloupe.errors import InputError
 from geoloupe.evaluation.bootstrap import Difference, differences
-from geoloupe.evaluation.evaluate import Progress, evaluate, examples_of, open_models
+from geoloupe.evaluation.evaluate import (
+    Progress,
+    answer,
+    evaluate,
+    examples_of,
+    open_models,
+    predictor_of,
+    seen_by,
+)
 from geoloupe.evaluation.published import Published, published
 from geoloupe.evaluation.rows import Result
 from geoloupe.imagery.image import Image
 from geoloupe.inference.model import Model
-from geoloupe.inference.predictor import Predictor
 from geoloupe.networks.summary import multiply_adds, parameter_count
 
 _CROPS = 4  # images that are shown
@@ -28,7 +35,7 @@ class Shown:
     """One image through all models."""
 
     example: Example
-    answers: dict[str, Image]  # by model
+    answers: dict[str, Image]  # unit values, by model
     why: str
 
 
@@ -91,6 +98,9 @@ def compare(
         raise InputError(
             f"these models enlarge {sorted(scales)} times; compare those of one factor"
         )
+    wanted = {", ".join(model.card.bands) for model in opened if model.card.bands}
+    if len(wanted) > 1:
+        raise InputError(f"these models see other bands: {'; '.join(sorted(wanted))}")
     bands = _Bands()
     result = evaluate(tuple(opened), data, progress=progress, watch=bands, **options)
     metric = "psnr" if "psnr" in result.metrics else result.metrics[0]
@@ -170,9 +180,10 @@ def _shown(
     found = []
     for model in models:
         examples = examples_of(model, data, options)
-        predictor = Predictor.of(model)
+        predictor = predictor_of(model, options)
         places = {entry.id: index for index, entry in enumerate(examples.entries)}
-        found.append(_answers(examples, predictor, [places[name] for name in picks]))
+        chosen = [seen_by(model, examples[places[name]]) for name in picks]
+        found.append([(one, answer(model, predictor, one).in_unit()) for one in chosen])
     return tuple(
         Shown(
             example=found[0][index][0],
@@ -184,13 +195,6 @@ def _shown(
         )
         for index, why in enumerate(picks.values())
     )[:_CROPS]
-
-
-def _answers(
-    examples: Examples, predictor: Predictor, places: Sequence[int]
-) -> list[tuple[Example, Image]]:
-    chosen = [examples[place] for place in places]
-    return [(example, predictor.predict(example.lr, example.guide)) for example in chosen]
 
 
 def _gains(result: Result, metric: str, first: str, best: str) -> dict[str, float]:

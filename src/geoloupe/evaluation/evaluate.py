@@ -8,7 +8,7 @@ from typing import Any
 
 from geoloupe import catalog, settings
 from geoloupe.datasets.degrade import load_recipe
-from geoloupe.datasets.examples import Examples
+from geoloupe.datasets.examples import Example, Examples
 from geoloupe.datasets.prepared import Prepared, find
 from geoloupe.degradations.recipe import Recipe
 from geoloupe.errors import InputError, RunError
@@ -71,7 +71,7 @@ def evaluate(
     peaks: dict[str, int] = {}
     for model in _differently_named(loaded):
         examples = _examples(model, prepared, split, recipe, chosen)
-        predictor = Predictor.of(model, device=chosen.device, precision=chosen.precision)
+        predictor = predictor_of(model, options)
         with PeakMemory(predictor.device) as memory:
             for row in _rows(model, predictor, examples, scoring, watch):
                 rows.append(row)
@@ -96,7 +96,27 @@ def open_models(models: Sequence[str | Path | Model], options: Mapping[str, Any]
             one if one.has_weights else _load(name, chosen)
             for one, name in zip(loaded, models, strict=True)
         ]
-    return loaded
+    return _on_common_bands(loaded)
+
+
+def _on_common_bands(models: list[Model]) -> list[Model]:
+    """Give models that take any bands those of the models that name theirs, if these agree."""
+    named = {bands for model in models if (bands := model.card.bands)}
+    if len(named) != 1:
+        return models
+    (bands,) = named
+    return [
+        replace(model, card=model.card.model_copy(update={"bands": bands}))
+        if model.network.signature.bands is None
+        else model
+        for model in models
+    ]
+
+
+def predictor_of(model: Model, options: Mapping[str, Any]) -> Predictor:
+    """Make a model ready as `evaluate` does."""
+    chosen = settings.build(EvaluateSettings, options, "evaluate")
+    return Predictor.of(model, device=chosen.device, precision=chosen.precision)
 
 
 def examples_of(model: Model, data: str | Prepared, options: Mapping[str, Any]) -> Examples:
@@ -131,25 +151,19 @@ def _rows(
     scoring: Scoring,
     watch: Watch | None,
 ) -> Iterator[Row]:
-    # Published rows of interpolation are of images stored as the LR is stored, so rounded, as
-    # MATLAB's imresize gives them; a network's floats go to the protocol as they are.
-    enlarge = predictor.predict if model.has_weights else predictor.super_resolve
-    for example in examples:
-        lr, guide = _chosen_bands(example.lr, model), example.guide
+    for whole in examples:
         try:
-            if guide is not None and len(guide.bands) != predictor.signature.guide_bands:
-                raise InputError(f"{len(guide.bands)} bands in the guide do not fit the model")
+            example = seen_by(model, whole)
             started = time.perf_counter()
-            sr = enlarge(lr, guide)
+            sr = answer(model, predictor, example)
             seconds = time.perf_counter() - started
-            hr = _chosen_bands(example.hr, model)
-            scores = scoring.score(lr, sr, hr, examples.scale)
+            scores = scoring.score(example.lr, sr, example.hr, examples.scale)
         except InputError as error:
-            raise InputError(f"{examples.prepared.name}, {example.id}: {error}") from None
+            raise InputError(f"{examples.prepared.name}, {whole.id}: {error}") from None
         except RunError as error:
-            raise RunError(f"{examples.prepared.name}, {example.id}: {error}") from None
+            raise RunError(f"{examples.prepared.name}, {whole.id}: {error}") from None
         if watch is not None:
-            watch(model, sr, hr)
+            watch(model, sr, example.hr)
         yield Row(
             model=model.card.name,
             scale=examples.scale,
@@ -158,6 +172,25 @@ def _rows(
             scores=scores,
             seconds=seconds,
         )
+
+
+def seen_by(model: Model, example: Example) -> Example:
+    """Give an example with the bands that a model takes."""
+    lr, hr = (_chosen_bands(image, model) for image in (example.lr, example.hr))
+    return replace(example, lr=lr, hr=hr)
+
+
+def answer(model: Model, predictor: Predictor, example: Example) -> Image:
+    """Enlarge an example as it is scored.
+
+    Published rows of interpolation are of images stored as the LR is stored, so rounded, as
+    MATLAB's imresize gives them; a network's floats go to the protocol as they are.
+    """
+    guide = example.guide
+    if guide is not None and len(guide.bands) != predictor.signature.guide_bands:
+        raise InputError(f"{len(guide.bands)} bands in the guide do not fit the model")
+    enlarge = predictor.predict if model.has_weights else predictor.super_resolve
+    return enlarge(example.lr, guide)
 
 
 def _chosen_bands(image: Image, model: Model) -> Image:

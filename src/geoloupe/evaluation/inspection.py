@@ -15,12 +15,13 @@ from geoloupe.files.source import Source, open_source
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
+from geoloupe.imagery.resize import imresize
 from geoloupe.inference.bands import choose_bands
 from geoloupe.inference.model import Model, load
 from geoloupe.inference.predictor import Predictor
 from geoloupe.inference.shipped import shipped
 from geoloupe.metrics.indices import INDICES, index_error
-from geoloupe.metrics.trust import trust
+from geoloupe.metrics.trust import detail_maps, trust
 
 _SIDE = 128  # LR pixels of a window that is measured
 _ALONG = 3  # windows along each axis
@@ -80,7 +81,7 @@ def inspect(
                 raise InputError(f"{hr}: has another size than {product}")
             truth = _alike(real.select(_same_bands(real, fine)), coarse)
         tags = made.facts.tags
-        chosen = _model(model or tags.get("GEOLOUPE_MODEL"), scale)
+        chosen = _maker(model, tags.get("GEOLOUPE_MODEL"), scale)
         return _inspected(fine, coarse, truth, scale, chosen, tags)
 
 
@@ -95,13 +96,18 @@ def _inspected(
     predictor = None if model is None or truth is not None else Predictor.of(model)
     rows: list[dict[str, float]] = []
     shown: tuple[dict[str, Image], NDArray[np.float64] | None] | None = None
+    failure = InputError(f"{coarse.name}: no window of it holds data")
     for window in _windows(coarse.grid):
         low, high = coarse.read(window), fine.read(window.finer(scale))
         if not low.valid.any():
             continue
         real = None if truth is None else truth.read(window.finer(scale))
         spread = None if predictor is None else predictor.disagreement(low).astype(np.float64)
-        row = _measured(low, high, real, scale)
+        try:
+            row = _measured(low, high, real, scale)
+        except InputError as error:  # too few pixels, which is one window's misfortune
+            failure = InputError(f"{fine.name}: {error}")
+            continue
         if spread is not None:
             row["disagreement"] = float(spread.mean())
         rows.append(row)
@@ -110,7 +116,7 @@ def _inspected(
             images |= {} if real is None else {"truth": real}
             shown = images, spread if real is None else _invented(low, high, real, scale)
     if shown is None:
-        raise InputError(f"{coarse.name}: no window of it holds data")
+        raise failure
     names = dict.fromkeys(name for row in rows for name in row)
     means = {name: fmean(row[name] for row in rows if name in row) for name in names}
     return Inspection(
@@ -213,10 +219,12 @@ def _alike(fine: Source, coarse: Source) -> Source:
     return fine.ranging(other.low[0], other.high[0])
 
 
-def _model(name: str | None, scale: int) -> Model | None:
-    if name is None or (name not in shipped() and not Path(name).exists()):
+def _maker(name: str | None, tag: str | None, scale: int) -> Model | None:
+    """Load the model that a person names, or the shipped one that a product's tag names."""
+    place = name or shipped().get(tag or "")
+    if place is None:
         return None
-    model = load(name)
+    model = load(place)
     fits = model.network.signature.scale == scale and not model.network.signature.guide_bands
     return model if fits else None
 
@@ -243,9 +251,6 @@ def _repeated(low: Image, high: Image, scale: int) -> Image:
 
 def _invented(low: Image, high: Image, real: Image, scale: int) -> NDArray[np.float64]:
     """Map the share of invented detail (H,W); 0 where there is no detail."""
-    from geoloupe.imagery.resize import imresize
-    from geoloupe.metrics.trust import detail_maps
-
     units: Sequence[NDArray[np.float64]] = [
         np.nan_to_num(image.in_unit().values.astype(np.float64)) for image in (low, high, real)
     ]

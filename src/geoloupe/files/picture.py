@@ -47,7 +47,12 @@ def overview(source: Source, side: int) -> Image:
     grid = source.grid
     factor = -(-max(grid.height, grid.width) // side)
     small = (grid.height // factor, grid.width // factor)
-    if factor == 1 or 0 in small:
+    if 0 in small:
+        raise InputError(
+            f"{source.name}: {grid.width} x {grid.height} pixels are too thin for a picture of "
+            f"{side} pixels; allow more"
+        )
+    if factor == 1:
         return source.read().in_unit()
     rows = max(_STRIP // (grid.width * len(source.bands)) // factor, 1)
     strips = []

@@ -241,24 +241,32 @@ def _reserve(path: Path, size: int) -> None:
 
 def _means(values: NDArray[Any], absent: NDArray[np.bool_], nodata: float | None) -> NDArray[Any]:
     whole = values.dtype.kind in "iu" and values.dtype.itemsize <= 4
-    wide = values.astype(np.int64 if values.dtype.itemsize == 4 else np.int32) if whole else values
+    narrow = np.int64 if values.dtype.itemsize == 4 else np.int32
+    wide = values.astype(narrow if whole else np.result_type(values.dtype, np.float32), copy=False)
     if not absent.any():
         total = _sums(wide)
-        return ((total + 2) >> 2 if whole else total / 4).astype(values.dtype)
+        means = (total + 2) >> 2 if whole else total / 4
+        return _stored(means, values, absent, nodata)
     count = _sums((~absent).astype(np.int32))
     total = _sums(np.where(absent, 0, values).astype(np.float64))
-    means = total / np.maximum(count, 1)
-    means = np.rint(means) if values.dtype.kind in "iu" else means
-    empty = 0 if nodata is None else nodata
-    # A mean can fall on the value that means "no data" by chance: the first pixel does not.
-    if values.dtype.kind in "iu":
-        means = np.where(means == empty, _first(values, absent), means)
-    return np.where(count == 0, empty, means).astype(values.dtype)
+    means = _stored(total / np.maximum(count, 1), values, absent, nodata)
+    return np.where(count == 0, 0 if nodata is None else nodata, means).astype(values.dtype)
 
 
-def _first(values: NDArray[Any], absent: NDArray[np.bool_]) -> NDArray[Any]:
-    """Give one present value of each 2 x 2 pixels: the greatest."""
-    return _greatest(np.where(absent, np.iinfo(values.dtype).min, values))
+def _stored(
+    means: NDArray[Any], values: NDArray[Any], absent: NDArray[np.bool_], nodata: float | None
+) -> NDArray[Any]:
+    """Store means as the values are stored, and so that none reads as missing by chance."""
+    if values.dtype.kind not in "iu":
+        return means.astype(values.dtype, copy=False)
+    if values.dtype.itemsize == 8:  # the greatest whole number is no float, and would wrap
+        limits = np.iinfo(values.dtype)
+        means = means.clip(limits.min, np.nextafter(float(limits.max), 0))
+    means = (np.rint(means) if means.dtype.kind == "f" else means).astype(values.dtype)
+    if nodata is None or not (means == nodata).any():
+        return means
+    greatest = _greatest(np.where(absent, np.iinfo(values.dtype).min, values))
+    return np.where(means == nodata, greatest, means)
 
 
 def _paired(values: NDArray[Any]) -> NDArray[Any]:

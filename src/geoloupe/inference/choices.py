@@ -1,5 +1,6 @@
 """What a person chooses of a model and a scene, and what follows from it before any pixel."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -33,7 +34,7 @@ class Choices:
     def __post_init__(self) -> None:
         if self.tile is not None and self.tile < 1:
             raise ValueError(f"tile must be 1 or more, not {self.tile}")
-        if self.range is not None and not self.range[0] < self.range[1]:
+        if self.range is not None and not -math.inf < self.range[0] < self.range[1] < math.inf:
             raise ValueError(f"range must rise, but {self.range[0]:g} to {self.range[1]:g} do not")
 
 

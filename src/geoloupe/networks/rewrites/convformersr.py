@@ -43,9 +43,10 @@ class IndexedWindows(nn.Module):
         return tokens.view(n, -1, embed).index_select(1, back.to(x.device)).view(x.shape)
 
     def score_bias(self, x: Tensor) -> Tensor:
-        if self.known is None or self.known[0] != x.shape or self.known[1].dtype != x.dtype:
-            self.known = (tuple(x.shape), self.plain.score_bias(x))
-        return self.known[1]
+        known = self.known  # another thread may put its own there meanwhile
+        if known is None or known[0] != x.shape or known[1].dtype != x.dtype:
+            known = self.known = (tuple(x.shape), self.plain.score_bias(x))
+        return known[1]
 
 
 class FusedBlock(nn.Module):
