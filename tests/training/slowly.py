@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from geoloupe.training import run
+from geoloupe.training.hardware import Hardware
 from tests.training.test_run import short
 
 if __name__ == "__main__":
@@ -18,6 +19,6 @@ if __name__ == "__main__":
         short(Path(data)),
         Path(folder),
         resume=resume,
-        hardware=run.Hardware(accelerator="cpu"),
+        hardware=Hardware(accelerator="cpu"),
         progress=None if fast else lambda done, count: time.sleep(0.02),
     )

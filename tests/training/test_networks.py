@@ -11,8 +11,9 @@ from geoloupe import catalog, settings
 from geoloupe.datasets.prepare import prepare
 from geoloupe.files.weights import read_weights
 from geoloupe.networks import network_class
+from geoloupe.training.hardware import Hardware
 from geoloupe.training.recipe import recipe_of
-from geoloupe.training.run import Hardware, train
+from geoloupe.training.run import train
 
 pytest.importorskip("lightning_fabric")
 # torch.jit, which TensorBoard's writer loads, warns of its own old parts.

@@ -14,8 +14,9 @@ from geoloupe.errors import InputError, RunError
 from geoloupe.evaluation.evaluate import evaluate
 from geoloupe.files.weights import read_weights
 from geoloupe.training.finetune import finetuning
+from geoloupe.training.hardware import Hardware
 from geoloupe.training.recipe import read_recipe
-from geoloupe.training.run import Hardware, train
+from geoloupe.training.run import train
 from tests.training.scenes import draw, prepared
 
 pytest.importorskip("lightning_fabric")

@@ -80,7 +80,8 @@ def finetune(
 def _run(
     recipe: "Recipe", folder: Path, *, resume: bool, hardware: tuple[str, str, int | None]
 ) -> None:
-    from geoloupe.training.run import Hardware, train
+    from geoloupe.training.hardware import Hardware
+    from geoloupe.training.run import train
 
     accelerator, devices, workers = hardware
     if devices != "auto" and not devices.isdecimal():
@@ -95,5 +96,5 @@ def _run(
             progress=progress,
         )
     if done.first:
-        scores = ", ".join(f"{name} {value:.4f}" for name, value in done.scores.items())
-        say(f"{done.model}\n  {done.steps} steps in {done.seconds / 60:.1f} min; {scores}")
+        scores = "".join(f"; {name} {value:.4f}" for name, value in done.scores.items())
+        say(f"{done.model}\n  {done.steps} steps in {done.seconds / 60:.1f} min{scores}")

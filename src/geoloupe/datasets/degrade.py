@@ -36,6 +36,8 @@ class DegradeSettings:
     def __post_init__(self) -> None:
         if self.scale < 1:
             raise ValueError(f"scale must be 1 or more, not {self.scale}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, not {self.seed}")
 
 
 def degrade(

@@ -170,23 +170,25 @@ def _trusted_lines(folder: Path) -> list[str]:
     path = folder / _LINES
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-    sizes: dict[str, int] = {}
-    kept = []
-    for line in (line.rstrip("\n") for line in lines):
-        for name, end in _ends([line]).items():
-            if name not in sizes:
-                raw = folder / name
-                sizes[name] = raw.stat().st_size if raw.exists() else 0
-            if end > sizes[name]:
-                break
-        else:
-            kept.append(line)
-            continue
-        break
-    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8", newline="\n")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    kept: list[str] = []
+    for line in text.splitlines(keepends=True):
+        if not (line.endswith("\n") and _is_there(folder, line)):
+            break  # what follows was written later, and is no better
+        kept.append(line.rstrip("\n"))
+    trusted = "".join(f"{line}\n" for line in kept)
+    if trusted != text:
+        with publish(path, overwrite=True) as part:
+            part.write_text(trusted, encoding="utf-8", newline="\n")
     return kept
+
+
+def _is_there(folder: Path, line: str) -> bool:
+    """Tell whether a line can be read and its pixels are on the disk."""
+    try:
+        return all((folder / name).stat().st_size >= end for name, end in _ends([line]).items())
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        return False
 
 
 def _ends(lines: list[str]) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """What was measured, written into the cards of the models that it was measured on."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,4 +33,4 @@ def record(result: Result, folder: Path) -> Card | None:
 
 
 def _rounded(means: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in means.items()}
+    return {name: round(value, 4) for name, value in means.items() if math.isfinite(value)}

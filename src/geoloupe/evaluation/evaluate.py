@@ -45,6 +45,8 @@ class EvaluateSettings:
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"limit must be 1 or more, not {self.limit}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, not {self.seed}")
 
 
 def evaluate(

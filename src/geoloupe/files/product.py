@@ -260,12 +260,20 @@ def _same(dataset: Any, planes: Planes, place: tuple[slice, slice]) -> bool:
 def _placed_alike(dataset: Any, layout: Layout) -> bool:
     grid, nodata = layout.grid, layout.radiometry.nodata
     return bool(
-        (not grid.georeferenced or np.allclose(tuple(dataset.transform)[:6], grid.transform))
+        (not grid.georeferenced or _same_corners(dataset, grid))
         and (nodata is None) == (dataset.nodata is None)
         and (nodata is None or np.isclose(dataset.nodata, nodata, rtol=1e-6, equal_nan=True))
         and list(dataset.descriptions[: len(layout.facts.bands)])
         == [band.description for band in layout.facts.bands]
     )
+
+
+def _same_corners(dataset: Any, grid: Grid) -> bool:
+    """Tell whether every corner lies within a thousandth of a pixel of where it was meant."""
+    stored = replace(grid, transform=tuple(dataset.transform)[:6])
+    corners = [(row, column) for row in (0, grid.height) for column in (0, grid.width)]
+    found, meant = (np.array([one.place(*corner) for corner in corners]) for one in (stored, grid))
+    return bool(np.abs(found - meant).max() <= 1e-3 * min(grid.pixel_size))
 
 
 def _crs_alike(found: CRS | None, grid: Grid, path: Path) -> bool:

@@ -108,12 +108,19 @@ def _read(path: Path) -> Product:
         name=str(path),
         files=files,
         quantification=_number(tree, ("BOA_QUANTIFICATION_VALUE", "QUANTIFICATION_VALUE"), path),
-        offsets={
+        offsets=_offsets(tree, path),
+    )
+
+
+def _offsets(tree: ElementTree.Element, path: Path) -> dict[int, float]:
+    try:
+        return {
             int(element.get("band_id", "-1")): float(element.text or 0)
             for tag in ("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET")
             for element in tree.iter(tag)
-        },
-    )
+        }
+    except ValueError as error:
+        raise InputError(f"{path}: its metadata hold an offset that is none ({error})") from None
 
 
 def _listed(path: Path) -> tuple[str, set[str]]:
@@ -137,10 +144,12 @@ def _parsed(path: Path, name: str) -> ElementTree.Element:
         else:
             with zipfile.ZipFile(path) as archive:
                 text = archive.open(name).read(_LARGEST)
-        if len(text) >= _LARGEST or b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        # As text: the same words in another encoding would pass by.
+        words = text.decode("utf-8")
+        if len(text) >= _LARGEST or "<!DOCTYPE" in words or "<!ENTITY" in words:
             raise InputError(f"{path}: {name} is not the metadata of a product")
-        return ElementTree.fromstring(text)
-    except (OSError, ElementTree.ParseError, zipfile.BadZipFile) as error:
+        return ElementTree.fromstring(words)
+    except (OSError, ValueError, ElementTree.ParseError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: {name} cannot be read ({error})") from None
 
 

@@ -137,7 +137,8 @@ def infer(
     plain = Radiometry(dtype=dtype, nodata=nodata)
     bottom, top = _extremes(plain, sample)
     stored = np.dtype(dtype)
-    if any(tag != (1.0, 0.0) for tag in tags):
+    sound = all(scale and math.isfinite(scale) and math.isfinite(offset) for scale, offset in tags)
+    if sound and any(tag != (1.0, 0.0) for tag in tags):
         tagged = replace(
             plain,
             low=tuple(-offset / scale for scale, offset in tags),

@@ -1,6 +1,7 @@
 """Arrays that know their coordinates (xarray) through a network, as files go through it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -46,7 +47,8 @@ def upscale_array(
     """Enlarge an array of (y,x) or (band,y,x) in memory; `options` are the fields of Choices.
 
     Coordinates, attributes and the spatial reference that rioxarray keeps are carried over, and
-    the numbers are those that `upscale` writes of the same scene. A guide has the result's size.
+    the numbers are those that `upscale` writes of the same scene and value range (one that is
+    measured may differ a little on large scenes). A guide has the result's size.
     """
     chosen = settings.build(Choices, options, "upscale_array")
     loaded = load_chosen(model, chosen)
@@ -220,8 +222,9 @@ def _steps(array: "DataArray") -> tuple[float, float]:
     """Give the sizes of a pixel down and across, which single pixels do not show; 0 if unknown."""
     for coordinate in array.coords.values():
         if "GeoTransform" in coordinate.attrs:
-            numbers = [float(n) for n in str(coordinate.attrs["GeoTransform"]).split()]
-            return numbers[5], numbers[1]
+            words = str(coordinate.attrs["GeoTransform"]).split()
+            with suppress(ValueError, IndexError):
+                return float(words[5]), float(words[1])
     return 0.0, 0.0
 
 

@@ -30,13 +30,17 @@ def compute_on_cluster(
     job: Job,
     blocks: Sequence[Block],
     chosen: "UpscaleSettings",
+    *,
     progress: Progress,
+    before: int = 0,
 ) -> None:
-    """Have all blocks computed by workers; ends when their files are there."""
+    """Have all blocks computed by workers; ends when their files are there.
+
+    Progress counts tiles, with those that were finished `before`.
+    """
     if ready.job["call"]["model"] is None:
         raise InputError("a cluster needs a model that its workers can load: a name or a path")
-    count = sum(block.count for row in ready.scene.plan.blocks for block in row)
-    done = count - sum(block.count for block in blocks)
+    done, count = before, before + sum(block.count for block in blocks)
     call = _call(ready, chosen)
     with _client(chosen) as client:
         for block in _finished(client, call, blocks):

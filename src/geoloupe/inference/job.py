@@ -32,6 +32,7 @@ from geoloupe.inference.plan import Block, Plan
 from geoloupe.inference.scene import Piece
 
 _FACTS = "job.json"
+_KEYS = {"call", "settings", "blocks"}  # without which nobody can go on
 _LONGEST = 150
 # Other programs write statistics and overviews there while a run lasts; no result needs them.
 _BESIDE = (".aux.xml", ".ovr")
@@ -121,7 +122,10 @@ class Job:
         """Forget finished blocks whose pixels are not what they were: the power may have failed."""
         planes = self.placed(layout) if (self.folder / PIXELS).exists() else None
         for block in (block for row in plan.blocks for block in row if self.done(block)):
-            told = self._told(block)
+            try:
+                told = self._told(block)
+            except RunError:  # it is deleted, and so made again
+                continue
             if told.pixels is None:
                 continue
             top, left = block.down.full * scale, block.across.full * scale
@@ -198,13 +202,20 @@ class Job:
         except ImportError:  # Windows
             yield
             return
-        with (self.folder / _FACTS).open("rb") as facts:
+        try:
+            facts = (self.folder / _FACTS).open("rb")
+        except FileNotFoundError:
+            raise InputError(f"{self.folder}: another process has just ended this work") from None
+        with facts:
             kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
             with suppress(OSError):  # a file system that cannot lock: then nobody can be kept out
                 try:
                     fcntl.flock(facts, kind | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise InputError(f"{self.folder}: another process works on it now") from None
+            # Whoever held the lock before may have finished, and deleted what is locked.
+            if not (self.folder / _FACTS).exists():
+                raise InputError(f"{self.folder}: another process has just ended this work")
             yield
 
     def remove(self) -> None:
@@ -237,6 +248,8 @@ class Job:
 def work_folder(target: Path) -> Path:
     """Say where the work on a result lies."""
     name = target.name
+    if not name:
+        raise InputError(f"{target}: is a folder; name a file in it")
     if len(name) > _LONGEST:  # a file's name has an end, and others must not be mistaken for it
         name = name[:_LONGEST] + hashlib.sha256(name.encode()).hexdigest()[:8]
     return target.with_name(f".{name}.work")
@@ -247,8 +260,8 @@ def read_facts(target: Path) -> dict[str, Any]:
     path = work_folder(target) / _FACTS
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(facts, dict):
-            raise TypeError("no table")
+        if not isinstance(facts, dict) or not facts.keys() >= _KEYS:
+            raise TypeError("it does not say what is made")
     except FileNotFoundError:
         raise InputError(f"{target}: there is no unfinished work on it") from None
     except (OSError, ValueError, TypeError) as error:

@@ -17,7 +17,7 @@ import torch
 from geoloupe.errors import OutOfMemoryError
 from geoloupe.inference.job import Job
 from geoloupe.inference.memory import available, peak_of
-from geoloupe.inference.plan import Block, Plan
+from geoloupe.inference.plan import Block
 from geoloupe.inference.scene import Progress, Scene
 
 _log = logging.getLogger(__name__)
@@ -33,11 +33,14 @@ def compute_blocks(
     blocks: Sequence[Block],
     *,
     progress: Progress,
+    before: int = 0,
     memory: int | None = None,
 ) -> None:
-    """Compute and keep blocks; those for which memory runs out are tried again one by one."""
-    plan = scene.plan
-    counter = _Counter(plan, sum(block.count for block in blocks), progress)
+    """Compute and keep blocks; those for which memory runs out are tried again one by one.
+
+    Progress counts tiles, with those that were finished `before`.
+    """
+    counter = _Counter(before, before + sum(block.count for block in blocks), progress)
 
     def work(block: Block) -> None:
         job.save(block, scene.compute(block, counter.add), scene.predictor.signature.scale)
@@ -55,9 +58,8 @@ def compute_blocks(
 class _Counter:
     """Counts finished tiles of all threads."""
 
-    def __init__(self, plan: Plan, pending: int, progress: Progress) -> None:
-        self._all = sum(block.count for row in plan.blocks for block in row)
-        self._done = self._all - pending
+    def __init__(self, done: int, count: int, progress: Progress) -> None:
+        self._done, self._all = done, count
         self._progress = progress
         self._lock = threading.Lock()
 
@@ -122,8 +124,10 @@ def _in_threads(
 def _one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def use_threads(count: int) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+_UNKNOWN = 4 * 10**9  # bytes that a machine has at least which does not say
 _CONTAINER = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     (
@@ -88,7 +88,9 @@ def _machine_free() -> int:
         found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
         if found:
             return int(found[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    with suppress(AttributeError, ValueError, OSError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return _UNKNOWN
 
 
 def _resident(field: str) -> int:
@@ -96,5 +98,9 @@ def _resident(field: str) -> int:
     status = Path("/proc/self/status")
     if status.exists() and (found := re.search(rf"{field}:\s+(\d+) kB", status.read_text())):
         return int(found[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows: no account that Python's own library can read
+        return 0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

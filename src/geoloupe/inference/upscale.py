@@ -113,7 +113,7 @@ def upscale(
         plan, layout = ready.scene.plan, ready.scene.layout
         job = Job.open(ready.target, ready.job)
         alone = not any((chosen.shard, chosen.cluster, chosen.workers))
-        skipped, whole = 0, False
+        skipped = 0
         with job.held(alone=alone):
             try:
                 if alone:
@@ -231,20 +231,22 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 def _compute(ready: Prepared, job: Job, chosen: UpscaleSettings, progress: Progress) -> None:
     """Compute the blocks that are missing, or those of a shard, here or on a cluster."""
-    blocks = job.pending(ready.scene.plan)
+    blocks = [block for row in ready.scene.plan.blocks for block in row]
     if chosen.shard is not None:
         part, parts = parse_shard(chosen.shard)
-        width = len(ready.scene.plan.blocks[0])
-        blocks = [b for b in blocks if (b.row * width + b.column) % parts == part - 1]
+        blocks = blocks[part - 1 :: parts]
+    ours = sum(block.count for block in blocks)
+    blocks = [block for block in blocks if not job.done(block)]
     if not blocks:
         return
+    before = ours - sum(block.count for block in blocks)
     if chosen.cluster is not None or chosen.workers is not None:
         from geoloupe.inference.cluster import compute_on_cluster
 
-        compute_on_cluster(ready, job, blocks, chosen, progress)
+        compute_on_cluster(ready, job, blocks, chosen, progress=progress, before=before)
         return
     memory = None if chosen.memory is None else parse_size(chosen.memory)
-    compute_blocks(ready.scene, job, blocks, progress=progress, memory=memory)
+    compute_blocks(ready.scene, job, blocks, progress=progress, before=before, memory=memory)
 
 
 def _job_facts(

@@ -18,6 +18,7 @@ def finetuning(start: str, data: Path, changes: Mapping[str, Any]) -> Recipe:
     model = load(start)
     if not data.is_dir():
         raise InputError(f"{data}: no such folder")
+    data = data if data.name else data.resolve()  # "." has no name to put another beside
     if not (data / FACTS).is_file():
         prepared = data.with_name(f"{data.name}-prepared")
         prepare("folder", data, prepared)

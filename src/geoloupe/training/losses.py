@@ -36,6 +36,8 @@ class LossSettings:
         weights = [getattr(self, name) for name in _TERMS]
         if min(weights) < 0 or not sum(weights):
             raise ValueError("weights are 0 or more, and one of them must count")
+        if any(min(pair) < 1 or pair[0] == pair[1] for pair in self.pairs):
+            raise ValueError("pairs are of two bands, the first of which is 1")
 
     @classmethod
     def terms(cls) -> Iterator[str]:
@@ -85,6 +87,9 @@ class Objective(nn.Module):
         if bands is not None and not hasattr(network, "triplets"):
             title = network.REFERENCE.title
             raise ValueError(f"{title} learns all bands at once; leave bands_at_once out")
+        count = network.signature.bands
+        if count is not None and any(max(pair) > count for pair in settings.pairs):
+            raise ValueError(f"loss.pairs name a band beyond the {count} of the network")
         return cls(network, settings, some=bands is not None)
 
 

@@ -55,8 +55,10 @@ class OptimiserSettings:
     def __post_init__(self) -> None:
         if not self.rate > 0:
             raise ValueError("rate must be above 0")
-        if not 0 <= self.ema < 1:
-            raise ValueError("ema must be from 0 to below 1")
+        if not all(0 <= share < 1 for share in (self.ema, *self.betas)):
+            raise ValueError("ema and betas must be from 0 to below 1")
+        if not (self.eps >= 0 and self.weight_decay >= 0):
+            raise ValueError("eps and weight_decay must be 0 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,10 @@ class ValidationSettings:
     metric: str = "psnr"  # whose best model is kept
     every: int = 1000  # steps
     images: int | None = None  # only the first
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or (self.images is not None and self.images < 1):
+            raise ValueError("every and images must be 1 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +99,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise ValueError("batch must be 1 or more")
+        if self.seed < 0:
+            raise ValueError("seed must be 0 or more")
         if self.network not in catalog.names("network"):
             raise InputError.unknown("network", self.network, catalog.names("network"))
 

@@ -1,11 +1,9 @@
 """A run: a recipe becomes a folder with a log, checkpoints, pictures and at last a model."""
 
-import logging
-import os
-import platform
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,9 +20,11 @@ from geoloupe.files.publish import publish_texts
 from geoloupe.files.weights import Card, Training
 from geoloupe.imagery.response import SpectralResponse
 from geoloupe.inference.model import Model, assemble, load, plain_settings, save
+from geoloupe.inference.predictor import Predictor
 from geoloupe.metrics.protocols import Protocol
 from geoloupe.networks import build
 from geoloupe.training.batches import Share, batches
+from geoloupe.training.hardware import Hardware, described, loaders, open_fabric
 from geoloupe.training.log import open_log
 from geoloupe.training.loop import Events, Loop
 from geoloupe.training.losses import Objective
@@ -37,16 +37,6 @@ CHECKPOINTS, PICTURES, MODEL = "checkpoints", "pictures", "model"
 _PAUSE = 120.0  # seconds between checkpoints
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hardware:
-    """Where training runs; what is learned does not depend on it but for rounding."""
-
-    accelerator: str = "auto"
-    devices: int | str = "auto"
-    nodes: int = 1
-    workers: int | None = None  # processes that load; None: none on a processor, 4 for each GPU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +61,9 @@ def train(
 ) -> Trained:
     """Train a model; with `resume`, go on where a stopped run of the same recipe was."""
     torch.set_flush_denormal(True)
-    fabric = _fabric(recipe, hardware or Hardware())
+    hardware = hardware or Hardware()
+    _protocol(recipe)  # a mistake in it is told at once
+    fabric = open_fabric(hardware, half=recipe.precision == "bf16")
     first = fabric.is_global_zero
     if first:
         _begin(recipe, folder, resume=resume)
@@ -83,6 +75,7 @@ def train(
         raise InputError(f"a batch of {recipe.batch} cannot be shared by {fabric.world_size}")
     epoch = max(len(patches) // recipe.batch, 1)
     state.load(folder / CHECKPOINTS)
+    state.move(fabric.device)
     wrapped, state.optimiser = fabric.setup(_compiled(objective, fabric), state.optimiser)
     share = Share(
         first=state.step,
@@ -92,7 +85,7 @@ def train(
         processes=fabric.world_size,
     )
     events = _Events(fabric, folder, recipe, prepared, progress or _silent, state)
-    workers = _workers(hardware or Hardware(), fabric)
+    workers = loaders(hardware, fabric)
     source = batches(patches, share, workers=workers, pinned=fabric.device.type == "cuda")
     loop = Loop(fabric=fabric, objective=wrapped, state=state, recipe=recipe, epoch=epoch)
     loop.run(source, events.of())
@@ -124,7 +117,7 @@ class _Events:
         self.log = open_log(folder, state.step) if fabric.is_global_zero else None
         self.validation = Validation(
             examples=_examples(prepared, recipe, recipe.data.val, state),
-            protocol=cast("Protocol", catalog.resolve("protocol", recipe.validation.protocol)),
+            protocol=_protocol(recipe),
         )
         self.scores: dict[str, float] = {}
 
@@ -153,14 +146,12 @@ class _Events:
     def _measure(self, state: State) -> None:
         assert self.log is not None
         model = self._model(state)
-        device = str(self.fabric.device)
-        self.scores = self.validation.measure(model, device)
+        predictor = Predictor.of(model, device=str(self.fabric.device))
+        self.scores = self.validation.measure(predictor)
         self.log.add("validation", state.step, self.scores)
         picture = self.folder / PICTURES / f"step-{state.step:08}.png"
-        self.validation.show(model, device, picture)
+        self.validation.show(predictor, picture)
         metric = self.recipe.validation.metric
-        if metric not in self.scores:
-            raise InputError.unknown("metric of the protocol", metric, self.scores)
         found = self.scores[metric]
         lower = not self.validation.protocol.metrics[metric].higher_is_better
         if state.best is None or (found < state.best if lower else found > state.best):
@@ -191,7 +182,7 @@ class _Events:
                 recipe=recipe.name,
                 steps=state.step,
                 hours=round(state.seconds / 3600, 3),
-                hardware=_hardware(self.fabric),
+                hardware=described(self.fabric),
                 split=str(self.prepared.facts.get("split", "")),
                 version=__version__,
                 commit=_commit(),
@@ -200,9 +191,20 @@ class _Events:
         return assemble(fresh, state.weights(), card)
 
 
+def _protocol(recipe: Recipe) -> Protocol:
+    """Give how the run measures; a metric that it lacks is told before hours of training."""
+    chosen = recipe.validation
+    protocol = cast("Protocol", catalog.resolve("protocol", chosen.protocol))
+    if chosen.metric not in protocol.metrics:
+        raise InputError.unknown(f"metric of {chosen.protocol}", chosen.metric, protocol.metrics)
+    return protocol
+
+
 def _begin(recipe: Recipe, folder: Path, *, resume: bool) -> None:
     """Make the run's folder, or see that it is of the same recipe."""
     text, path = recipe_text(recipe), folder / RECIPE_FILE
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; name a folder for the run")
     if not path.exists():
         if resume:
             raise InputError(f"{folder}: holds no run; start one without --resume")
@@ -216,28 +218,6 @@ def _begin(recipe: Recipe, folder: Path, *, resume: bool) -> None:
         raise InputError(f"{folder}: holds a run of another recipe; see its {RECIPE_FILE}")
     for part in folder.rglob(".*.part*"):
         part.unlink(missing_ok=True)  # of what was being written when the run was killed
-
-
-def _fabric(recipe: Recipe, hardware: Hardware) -> Any:
-    try:
-        from lightning_fabric import Fabric
-    except ImportError:
-        raise InputError("training needs more packages: pip install 'geoloupe[train]'") from None
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what it is given
-    devices, nodes = hardware.devices, hardware.nodes
-    if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun has started this and its siblings
-        devices = int(os.environ["LOCAL_WORLD_SIZE"])
-        nodes = int(os.environ["WORLD_SIZE"]) // devices
-    devices = 1 if devices == "auto" else devices
-    fabric = Fabric(
-        accelerator=hardware.accelerator,
-        devices=devices,
-        num_nodes=nodes,
-        strategy="auto" if (devices, nodes) == (1, 1) else "ddp",
-        precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
-    )
-    fabric.launch()
-    return fabric
 
 
 def _state(recipe: Recipe) -> tuple[State, Objective]:
@@ -309,12 +289,6 @@ def _limit(recipe: Recipe, split: str) -> int | None:
     return recipe.validation.images if split == recipe.data.val else None
 
 
-def _workers(hardware: Hardware, fabric: Any) -> int:
-    if hardware.workers is not None:
-        return hardware.workers
-    return 4 if fabric.device.type == "cuda" else 0
-
-
 def _band_names(prepared: Prepared, count: int | None) -> tuple[str, ...] | None:
     """Name a model's bands where the data set does, so that scenes are matched by name."""
     names = [band.common for band in prepared.kinds[0].bands]
@@ -323,12 +297,7 @@ def _band_names(prepared: Prepared, count: int | None) -> tuple[str, ...] | None
     return tuple(str(name) for name in names)
 
 
-def _hardware(fabric: Any) -> str:
-    if fabric.device.type == "cuda":
-        return f"{fabric.world_size} x {torch.cuda.get_device_name(fabric.device)}"
-    return f"{torch.get_num_threads()} threads of {platform.machine()}, {fabric.world_size} process"
-
-
+@cache
 def _commit() -> str | None:
     """Give the commit of a working copy; None for an installed package."""
     try:

@@ -61,6 +61,14 @@ class State:
     seconds: float = 0.0
     meter: Meter = field(default_factory=Meter)
 
+    def move(self, device: torch.device) -> None:
+        """Bring what follows the weights to where they will be."""
+        for values in self.optimiser.state.values():
+            for name in ("exp_avg", "exp_avg_sq"):  # the count of steps stays where Adam keeps it
+                values[name] = values[name].to(device)
+        if self.average is not None:
+            self.average = {name: tensor.to(device) for name, tensor in self.average.items()}
+
     def follow(self, decay: float) -> None:
         """Move the averaged weights a little towards those of now."""
         if self.average is None:

@@ -9,7 +9,6 @@ from geoloupe.datasets.examples import Example, Examples
 from geoloupe.files.picture import limits_of, visible, write_picture
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
-from geoloupe.inference.model import Model
 from geoloupe.inference.predictor import Predictor
 from geoloupe.metrics.protocols import Protocol
 
@@ -23,19 +22,18 @@ class Validation:
     examples: Examples
     protocol: Protocol
 
-    def measure(self, model: Model, device: str) -> dict[str, float]:
+    def measure(self, predictor: Predictor) -> dict[str, float]:
         """Give the protocol's means over all images."""
-        predictor = Predictor.of(model, device=device)
         rows = []
         for example in self.examples:
             sr = predictor.predict(example.lr, example.guide)
             rows.append(self.protocol.score(sr, example.hr, self.examples.scale))
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
-    def show(self, model: Model, device: str, path: Path) -> None:
+    def show(self, predictor: Predictor, path: Path) -> None:
         """Draw the middle of the first image: its LR pixels, the model's answer, the truth."""
         example = _middle(self.examples[0], self.examples.scale)
-        sr = Predictor.of(model, device=device).predict(example.lr, example.guide)
+        sr = predictor.predict(example.lr, example.guide)
         scale, hr = self.examples.scale, example.hr.in_unit()
         pixels = example.lr.in_unit().values.repeat(scale, axis=1).repeat(scale, axis=2)
         values = np.concatenate([pixels, sr.values, hr.values], axis=2)

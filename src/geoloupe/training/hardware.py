@@ -1,0 +1,70 @@
+"""Where training runs: devices, processes, and what carries tensors between them."""
+
+import logging
+import os
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from geoloupe.errors import InputError
+
+ACCELERATORS = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """Where training runs; what is learned does not depend on it but for rounding."""
+
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    nodes: int = 1
+    workers: int | None = None  # processes that load; None: none on a processor, 4 for each GPU
+
+    def __post_init__(self) -> None:
+        if self.accelerator not in ACCELERATORS:
+            raise InputError.unknown("accelerator", self.accelerator, ACCELERATORS)
+        if isinstance(self.devices, int) and self.devices < 1:
+            raise InputError(f"--devices must be 1 or more, or auto, not {self.devices}")
+        if self.workers is not None and self.workers < 0:
+            raise InputError(f"--workers must be 0 or more, not {self.workers}")
+
+
+def open_fabric(hardware: Hardware, *, half: bool) -> Any:
+    """Start what carries tensors to devices and between processes; `half` computes in bf16."""
+    try:
+        from lightning_fabric import Fabric
+    except ImportError:
+        raise InputError("training needs more packages: pip install 'geoloupe[train]'") from None
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what it is given
+    if hardware.accelerator == "cuda" and not torch.cuda.is_available():
+        raise InputError("--accelerator cuda: PyTorch sees no GPU here; see geoloupe doctor")
+    devices, nodes = hardware.devices, hardware.nodes
+    if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun has started this and its siblings
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+        nodes = int(os.environ["WORLD_SIZE"]) // devices
+    devices = 1 if devices == "auto" else devices
+    fabric = Fabric(
+        accelerator=hardware.accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy="auto" if (devices, nodes) == (1, 1) else "ddp",
+        precision="bf16-mixed" if half else "32-true",
+    )
+    fabric.launch()
+    return fabric
+
+
+def loaders(hardware: Hardware, fabric: Any) -> int:
+    """Choose how many processes load images."""
+    if hardware.workers is not None:
+        return hardware.workers
+    return 4 if fabric.device.type == "cuda" else 0
+
+
+def described(fabric: Any) -> str:
+    """Say where a model was trained, for its card."""
+    if fabric.device.type == "cuda":
+        return f"{fabric.world_size} x {torch.cuda.get_device_name(fabric.device)}"
+    return f"{torch.get_num_threads()} threads of {platform.machine()}, {fabric.world_size} process"
