@@ -47,7 +47,7 @@ def test_an_archive_is_prepared_and_counted_and_only_once(archive: Path, tmp_pat
     assert Prepared.open(data / "ucmerced").counts == {"train": 945, "val": 105, "test": 1050}
     again = run(*words, GEOLOUPE_DATA=str(data))
     assert again.returncode == 0
-    assert "was prepared already; nothing was done" in again.stdout
+    assert "was prepared already, and is sound" in again.stdout
 
 
 def test_a_list_and_a_folder_of_ones_own(archive: Path, tmp_path: Path) -> None:

@@ -101,8 +101,19 @@ def test_a_second_run_writes_nothing(archive: Path, tmp_path: Path) -> None:
     prepare("small", archive, out)
     before = {path: path.stat().st_mtime_ns for path in [out, *out.iterdir()]}
     outcome = prepare("small", archive, out)
-    assert "was prepared already; nothing was done" in outcome.notes
+    assert "was prepared already, and is sound" in outcome.notes
     assert {path: path.stat().st_mtime_ns for path in [out, *out.iterdir()]} == before
+
+
+def test_a_second_run_finds_pixels_that_changed(archive: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prepare("small", archive, out)
+    raw = out / "train.hr.raw"
+    spoilt = bytearray(raw.read_bytes())
+    spoilt[3] ^= 1
+    raw.write_bytes(spoilt)
+    with pytest.raises(InputError, match=r"train\.hr\.raw: the pixels of a0 are not what was"):
+        prepare("small", archive, out)
 
 
 def test_two_runs_give_the_same_bytes(archive: Path, tmp_path: Path) -> None:

@@ -6,14 +6,15 @@ from typing import Annotated
 import typer
 
 from geoloupe.cli.screen import say
+from geoloupe.errors import InputError
 from geoloupe.settings import parse_assignments
 
 
 def ablate(
     name: Annotated[
-        str,
-        typer.Argument(help="hsenet, tsfnet, convformersr, mulsr, sspsr, or a .toml of variants."),
-    ],
+        str | None,
+        typer.Argument(help="A .toml file of variants, or one that comes with the program."),
+    ] = None,
     *,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A folder for runs and the report.")
@@ -32,9 +33,11 @@ def ablate(
     from geoloupe.evaluation.comparison import compare
     from geoloupe.evaluation.report import write_report
     from geoloupe.evaluation.study import PAGE
-    from geoloupe.training.ablation import read_ablation
+    from geoloupe.training.ablation import read_ablation, shipped_ablations
     from geoloupe.training.run import RECIPE_FILE, train
 
+    if name is None:
+        raise InputError(f"name an ablation: {', '.join(shipped_ablations())}, or a .toml file")
     recipes = read_ablation(name, parse_assignments(assignments or ()))
     folder = output or Path("runs") / f"ablation-{Path(name).stem}"
     done = []

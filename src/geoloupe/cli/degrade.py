@@ -9,7 +9,7 @@ from geoloupe.cli.screen import say
 
 
 def degrade(
-    scene: Annotated[Path, typer.Argument(help="Any raster that GDAL reads: GeoTIFF, PNG, ...")],
+    scene: Annotated[str, typer.Argument(help="Any raster that GDAL reads: GeoTIFF, PNG, ...")],
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The new file.")],
     recipe: Annotated[
@@ -33,7 +33,10 @@ def degrade(
             output,
             overwrite=overwrite,
             progress=progress,
-            **{"recipe": recipe, "scale": scale, "seed": seed, "response": response},
+            recipe=recipe,
+            scale=scale,
+            seed=seed,
+            response=response,
         )
     grid, bands = layout.grid, len(layout.facts.bands)
     say(output)

@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from geoloupe.cli.screen import say
+from geoloupe.cli.screen import print_table, say
 
 
 def inspect(
-    product: Annotated[Path, typer.Argument(help="What was made.")],
+    product: Annotated[str, typer.Argument(help="What was made.")],
     *,
-    lr: Annotated[Path, typer.Option("--lr", help="What it was made from.")],
+    lr: Annotated[str, typer.Option("--lr", help="What it was made from.")],
     hr: Annotated[
-        Path | None, typer.Option("--hr", help="The truth, on the product's grid, if known.")
+        str | None, typer.Option("--hr", help="The truth, on the product's grid, if known.")
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="What made it, if its tags do not say: to measure doubt.")
@@ -26,7 +26,6 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """Measure a product against its input: brightness, colour, place, seams, invented detail."""
-    from geoloupe.cli.screen import print_table
     from geoloupe.evaluation.inspection import inspect as run
     from geoloupe.evaluation.verdicts import PAGE, check_verdict, write_verdict
 

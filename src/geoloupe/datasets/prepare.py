@@ -67,7 +67,8 @@ def prepare(
                 "or delete this one"
             )
         remove_journal(target)  # of a run that was killed at its very last step
-        notes.append("was prepared already; nothing was done")
+        done.verify()
+        notes.append("was prepared already, and is sound")
         return Outcome(done, (*notes, *registration_notes(done)))
     with Journal.open(target, header) as journal:
         _write(journal, chosen, progress)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -89,6 +90,17 @@ class Prepared:
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             raise InputError(f"{folder}: is damaged; prepare it again ({error})") from None
         return cls(folder=folder, facts=facts, kinds=kinds, entries=entries)
+
+    def verify(self) -> None:
+        """Refuse pixels that are not what was written, which a disk or a copy may have changed."""
+        for entry in self.entries:
+            for pixels in entry.parts.values():
+                values = self._mapped(pixels, np.dtype(self.kinds[pixels.kind].radiometry.dtype))
+                if zlib.crc32(values.data) != pixels.crc:
+                    raise InputError(
+                        f"{self.folder / pixels.file}: the pixels of {entry.id} are not what was "
+                        "prepared; delete the folder and prepare it again"
+                    )
 
     @property
     def name(self) -> str:

@@ -97,9 +97,9 @@ class Planes:
         """Read rows (h,W) of the mask: 255 where pixels are valid and 0 elsewhere."""
         return self._read(".mask", 0, rows, np.dtype(np.uint8))
 
-    def write(self, image: Image, *, top: int, left: int = 0) -> None:
-        """Store an image whose upper left pixel is at (top, left)."""
-        self.put(self.layout.stored(image), image.valid, top=top, left=left)
+    def write(self, image: Image, *, top: int) -> None:
+        """Store an image of full width whose first row is row `top`."""
+        self.put(self.layout.stored(image), image.valid, top=top)
 
     def put(
         self, values: NDArray[Any], valid: NDArray[np.bool_], *, top: int, left: int = 0

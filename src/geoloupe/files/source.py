@@ -75,6 +75,11 @@ class Source(Protocol):
     ) -> None: ...
 
 
+def is_address(name: str) -> bool:
+    """Tell whether a name is in GDAL's own words: on a network, in an archive, a part of a file."""
+    return "://" in name or name.startswith("/vsi") or bool(_DRIVER.match(name))
+
+
 def stem_of(name: str) -> str:
     """Name a scene for its results: without folders and suffix, with the part that is meant."""
     path, colon, part = name.rstrip("/").rpartition(":")
@@ -98,7 +103,7 @@ def open_source(path: str | Path, *, alpha: bool = True) -> Source:
     if cube is not None:
         _refuse_plainly_wrong(cube[0])
         return open_mat_source(*cube)
-    if "://" not in name and not name.startswith("/vsi") and not _DRIVER.match(name):
+    if not is_address(name):
         _refuse_plainly_wrong(Path(path), folder=name.rstrip("/").lower().endswith(".zarr"))
     return open_raster(name, alpha=alpha)
 

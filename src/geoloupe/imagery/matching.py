@@ -4,7 +4,6 @@ Values are (B,H,W) and masks (H,W), True where a pixel counts; NaN and infinity 
 two images need one number of bands, not one size. What does not count is returned as it came.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,23 +18,9 @@ Mask = NDArray[np.bool_]
 Pixels = NDArray[Any]
 
 
-def match_moments(
-    values: Pixels,
-    reference: Pixels,
-    *,
-    valid: Mask | None = None,
-    reference_valid: Mask | None = None,
-) -> Pixels:
-    """Give every band the mean and the standard deviation of the reference's band.
-
-    A band without contrast takes the mean alone.
-    """
-    return _by_band(values, reference, valid, reference_valid, _moments)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Line:
-    """A gain and an offset (B,1,1) for each band."""
+    """A gain and an offset (B,1,1) for each band; one without contrast takes the mean alone."""
 
     gain: NDArray[np.float64]
     offset: NDArray[np.float64]
@@ -71,16 +56,6 @@ def match_histogram(
     A value's quantile is the share of pixels that do not exceed it. Where as many pixels count in
     both and no value repeats, the result holds exactly the reference's values.
     """
-    return _by_band(values, reference, valid, reference_valid, _quantiles)
-
-
-def _by_band(
-    values: Pixels,
-    reference: Pixels,
-    valid: Mask | None,
-    reference_valid: Mask | None,
-    match: Callable[[Pixels, Pixels], Pixels],
-) -> Pixels:
     if len(values) != len(reference):
         raise InputError(
             f"an image of {len(values)} bands cannot be matched to one of {len(reference)}"
@@ -91,14 +66,8 @@ def _by_band(
         known = np.isfinite(target) if reference_valid is None else reference_valid
         sought = target[known & np.isfinite(target)]
         if counts.any() and sought.size:
-            result[counts] = match(band[counts].astype(np.float64), sought.astype(np.float64))
+            result[counts] = _quantiles(band[counts].astype(np.float64), sought.astype(np.float64))
     return matched
-
-
-def _moments(band: Pixels, sought: Pixels) -> Pixels:
-    """Map pixels (N,) linearly to the mean and standard deviation of (M,)."""
-    gain, offset = _line(band, sought)
-    return band * gain + offset
 
 
 def _line(band: Pixels, sought: Pixels) -> tuple[float, float]:

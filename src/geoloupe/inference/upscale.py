@@ -12,7 +12,7 @@ from geoloupe.errors import InputError
 from geoloupe.files.planes import PIXELS, Layout
 from geoloupe.files.product import check_output, fitting
 from geoloupe.files.publish import refuse_inputs
-from geoloupe.files.source import Source, aligned, open_source, stem_of
+from geoloupe.files.source import Source, aligned, is_address, open_source, stem_of
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.inference.assemble import assemble
@@ -186,7 +186,7 @@ def prepare(
         fit=loaded.network.signature.reach == "local",
     )
     layout = layout_of(source, loaded, plan, chosen)
-    target = Path(output) if output is not None else _beside(Path(path), scale, source.grid)
+    target = Path(output) if output is not None else _beside(str(path), scale, source.grid)
     refuse_inputs(target, path, *source.files, chosen.guide)
     layout = fitting(layout, target)
     there = work_folder(target) / PIXELS
@@ -288,11 +288,14 @@ def _silent(done: int, count: int) -> None:
     """Report no progress."""
 
 
-def _beside(path: Path, scale: int, grid: Grid) -> Path:
+def _beside(name: str, scale: int, grid: Grid) -> Path:
     """Name a result after its scene: a GeoTIFF, or a PNG for a picture that lies nowhere."""
+    if is_address(name):
+        raise InputError(f"{name}: say where the result should lie, with --output")
+    path = Path(name)
     picture = not grid.georeferenced and path.suffix.lower() in (".png", ".jpg", ".jpeg")
     suffix = ".png" if picture else ".tif"
-    return path.with_name(f"{stem_of(str(path))}_x{scale}{suffix}")
+    return path.with_name(f"{stem_of(name)}_x{scale}{suffix}")
 
 
 def _open_guide(

@@ -21,12 +21,6 @@ Black = Literal["right", "skip", "zero"]
 
 
 @batched
-def mse(sr: Cube, hr: Cube, valid: Mask) -> float:
-    """Average the squared errors of all bands together."""
-    return float(_band_mse(sr, hr, valid).mean())
-
-
-@batched
 def rmse(sr: Cube, hr: Cube, valid: Mask) -> float:
     """Take the root of the mean squared error of all bands together."""
     return float(np.sqrt(_band_mse(sr, hr, valid).mean()))

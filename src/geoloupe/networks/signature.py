@@ -12,7 +12,7 @@ class Signature:
     """What a network promises its callers, in LR pixels.
 
     Every network takes any size from `minimum` up and returns exactly `scale` times it; `multiple`
-    is the size step at which it needs no padding of its own, so tiles are chosen by it.
+    is the size step at which it needs no padding of its own, and its tile is one of these.
     """
 
     scale: int

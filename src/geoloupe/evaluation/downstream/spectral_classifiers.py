@@ -11,6 +11,7 @@ Spectra = NDArray[np.float64]  # (N,B)
 Labels = NDArray[np.int64]  # (N,)
 
 _ROUNDS = 50
+_PENALTY = 1e-2  # on large weights, so that noise is not learned
 _CHUNK = 2048  # spectra whose distances are in memory at a time
 _SAMPLE = 20_000
 
@@ -71,11 +72,11 @@ class KernelMachine:
     width: float
 
     @classmethod
-    def trained(cls, spectra: Spectra, labels: Labels, *, penalty: float = 1e-2) -> Self:
+    def trained(cls, spectra: Spectra, labels: Labels) -> Self:
         """Learn; the kernel is as wide as spectra are commonly apart."""
         distances = _squared(spectra, spectra)
         width = float(np.median(distances[distances > 0])) if (distances > 0).any() else 1.0
-        kernel = np.exp(-distances / width) + penalty * np.eye(len(spectra))
+        kernel = np.exp(-distances / width) + _PENALTY * np.eye(len(spectra))
         targets = np.where(labels[:, None] == np.arange(labels.max() + 1), 1.0, -1.0)
         weights: Any = cho_solve(cho_factor(kernel), targets)
         return cls(spectra, weights, width)
