@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "geoloupe"
 LAYERS = (
     {"errors"},
-    {"catalog", "settings", "allocator"},
+    {"catalog", "settings", "allocator", "progress"},
     {"imagery"},
     {"files", "networks", "degradations", "metrics"},
     {"datasets"},

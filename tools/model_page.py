@@ -50,7 +50,7 @@ def _section(name: str) -> Iterator[str]:
     yield f"| bands | {signature.bands or 'any'}{named} |"
     if signature.guide_bands:
         yield f"| guide | {signature.guide_bands} bands at the size of the result |"
-    count = parameter_count(model.network)  # type: ignore[arg-type]
+    count = parameter_count(model.network)
     yield f"| size | {count:,} parameters, {size:.2f} MB |"
     yield f"| not for | {card.not_for} |"
     yield f"| trained on | {card.trained_on} |"

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from geoloupe.errors import InputError
-from geoloupe.inference.conversion import Label, convert_checkpoint, parameter_count
+from geoloupe.inference.conversion import Label, convert_checkpoint
 from geoloupe.networks import network_class
 from geoloupe.networks.name_table import published_name
+from geoloupe.networks.summary import parameter_count
 
 
 def checkpoint(tmp_path: Path, name: str) -> Path:
@@ -34,7 +35,7 @@ def test_the_card_says_where_the_weights_came_from(tmp_path: Path) -> None:
     assert (card.tile, card.margin) == (signature.tile, signature.margin)
     assert card.settings["features"] == 8
     saved = torch.load(source, weights_only=True)
-    assert parameter_count(model) == sum(tensor.numel() for tensor in saved.values())
+    assert parameter_count(model.network) == sum(tensor.numel() for tensor in saved.values())
 
 
 @pytest.mark.parametrize(

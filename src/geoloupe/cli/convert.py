@@ -29,9 +29,10 @@ def convert(
     ] = False,
 ) -> None:
     """Convert published weights, checked name by name, into a folder that geoloupe loads."""
-    from geoloupe.inference.conversion import Label, convert_checkpoint, parameter_count
+    from geoloupe.inference.conversion import Label, convert_checkpoint
     from geoloupe.inference.model import refuse_target, save
     from geoloupe.networks.published import as_text
+    from geoloupe.networks.summary import parameter_count
     from geoloupe.settings import parse_assignments
 
     refuse_target(output, overwrite=overwrite)
@@ -44,7 +45,7 @@ def convert(
         checkpoint, network, parse_assignments(assignments or ()), label=label
     )
     save(model, output, overwrite=overwrite)
-    say(f"{model.network.REFERENCE.title}, {parameter_count(model):,} parameters:")
+    say(f"{model.network.REFERENCE.title}, {parameter_count(model.network):,} parameters:")
     for key, value in model.card.settings.items():
         say(f"  {key} = {as_text(value)}")
     guide = " --guide GUIDE" if model.network.signature.guide_bands else ""

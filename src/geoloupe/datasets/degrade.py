@@ -1,7 +1,6 @@
 """A raster's coarser twin, made strip by strip: what `geoloupe degrade` does."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -19,9 +18,9 @@ from geoloupe.files.source import Source, open_source
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.response import SpectralResponse
+from geoloupe.progress import Progress
 
 _STRIP = 2**22  # values of the scene that are in memory at once, roughly
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)

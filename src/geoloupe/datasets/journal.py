@@ -13,6 +13,7 @@ import numpy as np
 
 from geoloupe.datasets.scenes import Part, Scene
 from geoloupe.errors import InputError, RunError, naming
+from geoloupe.files.lock import locked
 from geoloupe.files.publish import publish
 from geoloupe.imagery.grid import IDENTITY
 
@@ -52,7 +53,9 @@ class Journal:
                 )
         except OSError as error:
             raise InputError(f"{folder}: cannot be written to ({error.strerror})") from None
-        with _locked(folder):
+        busy = f"{folder}: another process is preparing it right now"
+        gone = f"{folder}: another process has just prepared it"
+        with locked(folder / _HEADER, busy=busy, gone=gone):
             journal = cls(folder=folder, lines=_trusted_lines(folder))
             try:
                 yield journal
@@ -199,27 +202,3 @@ def _ends(lines: list[str]) -> dict[str, int]:
             item = np.dtype(part["kind"]["radiometry"]["dtype"]).itemsize
             ends[part["file"]] = part["offset"] + int(np.prod(part["shape"])) * item
     return ends
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep a second process out while one is at work; the lock dies with its holder."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    finished = InputError(f"{folder}: another process has just prepared it")
-    try:
-        header = (folder / _HEADER).open("rb")
-    except FileNotFoundError:
-        raise finished from None
-    with header:
-        try:
-            fcntl.flock(header, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"{folder}: another process is preparing it right now") from None
-        # Whoever held the lock before may have finished, and deleted the file that is locked.
-        if not (folder / _HEADER).exists():
-            raise finished
-        yield

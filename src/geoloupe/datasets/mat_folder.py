@@ -20,7 +20,6 @@ _KEYS = ("data", "ref", "cube", "hsi", "img")
 WAVELENGTHS = "wavelengths.txt"
 _LONGEST = 1_000_000  # bytes of that file
 _FAR = 1e6  # nm
-_MATRIX = ("Y", "V")  # bands x pixels, as unmixing scenes are kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,18 +76,9 @@ def _bands(tree: Tree, name: str) -> tuple[Band, ...]:
 def _part(tree: Tree, name: str, bands: tuple[Band, ...]) -> Callable[[], Part]:
     def open_part() -> Part:
         with open_mat(tree.open(name), tree.place(name)) as file, naming(tree.place(name)):
-            rows, columns = file.number("nRow"), file.number("nCol")
-            key = next((key for key in _MATRIX if len(file.shapes.get(key, ())) == 2), None)
-            if key is None or rows is None or columns is None:
+            values = file.matrix()
+            if values is None:
                 return MatCube(tree=tree, name=name, keys=_KEYS, bands=bands).part()
-            matrix = file.read(key)[0]
-            if matrix.shape[1] != rows * columns:
-                raise InputError(
-                    f"{key} holds {matrix.shape[1]} pixels where nRow x nCol is "
-                    f"{rows:g} x {columns:g}"
-                )
-            # MATLAB counts down the columns first.
-            values = matrix.reshape(len(matrix), int(columns), int(rows)).transpose(0, 2, 1)
             if len(bands) not in (0, len(values)):
                 raise InputError(f"has {len(values)} bands, and {WAVELENGTHS} {len(bands)} numbers")
             return array_part(values, bands=bands, high=float(values.max()) or 1.0)

@@ -8,7 +8,7 @@ counts as prepared when its facts are there, which are written last.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,9 +22,9 @@ from geoloupe.datasets.splits import SPLITS, Archived, Listed, Rule
 from geoloupe.errors import InputError
 from geoloupe.files.publish import publish_texts
 from geoloupe.files.tree import Tree, open_tree
+from geoloupe.progress import Progress
 
 LIST = "split.txt"
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

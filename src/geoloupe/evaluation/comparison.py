@@ -13,7 +13,6 @@ from geoloupe.datasets.examples import Example
 from geoloupe.errors import InputError
 from geoloupe.evaluation.bootstrap import Difference, differences
 from geoloupe.evaluation.evaluate import (
-    Progress,
     answer,
     evaluate,
     examples_of,
@@ -26,6 +25,7 @@ from geoloupe.evaluation.rows import Result
 from geoloupe.imagery.image import Image
 from geoloupe.inference.model import Model
 from geoloupe.networks.summary import multiply_adds, parameter_count
+from geoloupe.progress import Progress
 
 _CROPS = 4  # images that are shown
 

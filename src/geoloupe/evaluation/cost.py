@@ -17,16 +17,18 @@ from geoloupe.allocator import keep_freed_memory
 from geoloupe.errors import InputError, OutOfMemoryError
 from geoloupe.evaluation.drawings import curves
 from geoloupe.evaluation.pages import Figure, Table
-from geoloupe.evaluation.study import Progress, Study
+from geoloupe.evaluation.study import Study
 from geoloupe.files.weights import Card
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.inference.local import use_threads
 from geoloupe.inference.memory import PeakMemory
 from geoloupe.inference.model import Model, load
-from geoloupe.inference.predictor import Engine, Precision, Predictor
+from geoloupe.inference.predictor import Predictor
 from geoloupe.networks import build
+from geoloupe.networks.inference import Engine, Precision
 from geoloupe.networks.summary import multiply_adds, parameter_count
+from geoloupe.progress import Progress
 
 NUMBERS = ("costs.csv", "exponents.csv")
 

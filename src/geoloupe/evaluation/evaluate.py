@@ -19,10 +19,11 @@ from geoloupe.imagery.response import SpectralResponse
 from geoloupe.inference.bands import choose_bands
 from geoloupe.inference.memory import PeakMemory
 from geoloupe.inference.model import Model, load
-from geoloupe.inference.predictor import Precision, Predictor
+from geoloupe.inference.predictor import Predictor
 from geoloupe.metrics.protocols import Protocol
+from geoloupe.networks.inference import Precision
+from geoloupe.progress import Progress
 
-Progress = Callable[[int, int], None]
 Watch = Callable[[Model, Image, Image], None]
 """Called with each model, its answer, and the truth in the same bands."""
 

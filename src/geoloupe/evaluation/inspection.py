@@ -112,7 +112,7 @@ def _inspected(
             row["disagreement"] = float(spread.mean())
         rows.append(row)
         if shown is None:  # the middle, if it holds data
-            images = {"input": _repeated(low, high, scale), "product": high}
+            images = {"input": low.repeated(scale), "product": high}
             images |= {} if real is None else {"truth": real}
             shown = images, spread if real is None else _invented(low, high, real, scale)
     if shown is None:
@@ -242,11 +242,6 @@ def _averaged(high: Image, low: Image, scale: int) -> Image:
     bands, height, width = values.shape
     cells = values.reshape(bands, height // scale, scale, width // scale, scale)
     return Image.of(cells.mean(axis=(2, 4)), radiometry=UNIT, grid=low.grid, bands=low.bands)
-
-
-def _repeated(low: Image, high: Image, scale: int) -> Image:
-    values = low.values.repeat(scale, axis=1).repeat(scale, axis=2)
-    return Image.of(values, radiometry=low.radiometry, grid=high.grid, bands=low.bands)
 
 
 def _invented(low: Image, high: Image, real: Image, scale: int) -> NDArray[np.float64]:

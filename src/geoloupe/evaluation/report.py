@@ -144,7 +144,7 @@ def _viewer(shown: Shown, pair: tuple[int, int]) -> Viewer:
     hr = shown.example.hr.in_unit()
     scale = hr.grid.height // shown.example.lr.grid.height
     limits = limits_of(hr)
-    pixels = _repeated(shown.example.lr.in_unit(), hr, scale)
+    pixels = shown.example.lr.in_unit().repeated(scale)
     layers = [layer("LR", pixels, limits)]
     errors = []
     for name, answer in shown.answers.items():
@@ -162,11 +162,6 @@ def _viewer(shown: Shown, pair: tuple[int, int]) -> Viewer:
         layers=layers,
         pair=pair,
     )
-
-
-def _repeated(lr: Image, like: Image, scale: int) -> Image:
-    values = lr.values.repeat(scale, axis=1).repeat(scale, axis=2)
-    return Image.of(values, radiometry=lr.radiometry, grid=like.grid, bands=lr.bands)
 
 
 def _spread(row: Summary, metric: str) -> str:

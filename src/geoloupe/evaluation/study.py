@@ -1,6 +1,6 @@
 """What a study found: a page and tables for people, and every number for programs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +10,6 @@ from geoloupe.files.publish import check_folder, publish_texts
 
 PAGE = "report.html"
 TEXTS = (PAGE, "report.md", "report.tex")
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)

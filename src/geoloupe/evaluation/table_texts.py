@@ -6,6 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from geoloupe.evaluation.pages import Table
 
+_LATEX = str.maketrans(
+    {letter: f"\\{letter}" for letter in "&%$#_{}"}
+    | {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+    }
+)
 Lines = Iterable[Sequence[object]]
 
 
@@ -23,20 +32,18 @@ def markdown(lead: str, tables: Sequence[Table]) -> str:
         parts += [f"## {table.title}", "", *([table.note, ""] if table.note else [])]
         parts.append("| " + " | ".join(table.headings) + " |")
         parts.append("|" + "---|" + "---:|" * (len(table.headings) - 1))
-        parts += ["| " + " | ".join(row) + " |" for row in table.rows]
+        for row in table.rows:
+            parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
         parts.append("")
     return "\n".join(parts)
 
 
 def latex(table: Table) -> str:
     """Write one table with the rules of the booktabs package."""
-
-    def safe(text: str) -> str:
-        for letter in "\\&%$#_{}":
-            text = text.replace(letter, f"\\{letter}" if letter != "\\" else r"\textbackslash ")
-        return text.replace("±", r"$\pm$")
-
-    rows = [" & ".join(map(safe, row)) + r" \\" for row in (table.headings, *table.rows)]
+    rows = [
+        " & ".join(cell.translate(_LATEX) for cell in row) + r" \\"
+        for row in (table.headings, *table.rows)
+    ]
     columns = "l" + "r" * (len(table.headings) - 1)
     lines = [
         *(rf"\begin{{tabular}}{{{columns}}}", r"\toprule", rows[0], r"\midrule"),

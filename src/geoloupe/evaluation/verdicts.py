@@ -1,11 +1,10 @@
 """An inspection as files: a page with its verdict, and its numbers beside."""
 
-import csv
-import io
 from pathlib import Path
 
 from geoloupe.evaluation.inspection import Inspection
 from geoloupe.evaluation.pages import Page, Table, Viewer, layer, render
+from geoloupe.evaluation.table_texts import csv_text
 from geoloupe.files.picture import limits_of
 from geoloupe.files.publish import check_folder, publish_texts
 from geoloupe.imagery.image import Image
@@ -21,13 +20,11 @@ def check_verdict(folder: Path, *, overwrite: bool) -> None:
 
 def write_verdict(found: Inspection, folder: Path, *, overwrite: bool = False) -> None:
     """Write the page and the numbers."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["measure", "value", "unit", "limit", "good"])
+    lines: list[list[object]] = [["measure", "value", "unit", "limit", "good"]]
     for row in found.findings:
         limit = "" if row.limit is None else f"{row.limit:g}"
-        writer.writerow([row.name, f"{row.value:.6g}", row.unit.strip(), limit, row.good])
-    texts = {NUMBERS: text.getvalue(), PAGE: render(_page(found))}
+        lines.append([row.name, f"{row.value:.6g}", row.unit.strip(), limit, row.good])
+    texts = {NUMBERS: csv_text(lines), PAGE: render(_page(found))}
     publish_texts(folder, texts, overwrite=overwrite)
 
 

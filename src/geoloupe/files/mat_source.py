@@ -19,7 +19,6 @@ from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.imagery.spectra import Band
 
 _SAMPLE = 64  # rows that the range of a cube is measured on, spread over all of it
-_MATRIX = ("Y", "V")  # bands x pixels, as unmixing scenes are kept
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,10 +118,11 @@ def _reader(file: MatFile, key: str | None) -> tuple[Any, tuple[int, int, int]]:
     """Give what reads rows (B,h,W), and the number of rows, columns and bands."""
     if key is not None and key not in file.shapes:
         raise InputError.unknown("array", key, file.shapes)
-    rows, columns = file.number("nRow"), file.number("nCol")
-    matrix = next((name for name in _MATRIX if len(file.shapes.get(name, ())) == 2), None)
-    if key is None and matrix is not None and rows is not None and columns is not None:
-        return _of_matrix(file.read(matrix)[0], int(rows), int(columns))
+    scene = file.matrix() if key is None else None
+    if scene is not None:
+        count, height, width = scene.shape
+        values = _kept(scene)
+        return lambda top, bottom: values[:, top:bottom], (height, width, count)
     key = key or file.cube()
     shape = file.shapes[key]
     if len(shape) not in (2, 3) or 0 in shape:
@@ -132,14 +132,6 @@ def _reader(file: MatFile, key: str | None) -> tuple[Any, tuple[int, int, int]]:
         return lambda top, bottom: _kept(file.read(key, top, bottom)), size
     whole = _kept(file.read(key))
     return lambda top, bottom: whole[:, top:bottom], size
-
-
-def _of_matrix(matrix: NDArray[Any], rows: int, columns: int) -> tuple[Any, tuple[int, int, int]]:
-    if matrix.shape[1] != rows * columns:
-        raise InputError(f"holds {matrix.shape[1]} pixels where {rows} x {columns} are expected")
-    # MATLAB counts down the columns first.
-    values = _kept(matrix.reshape(len(matrix), columns, rows).transpose(0, 2, 1))
-    return lambda top, bottom: values[:, top:bottom], (rows, columns, len(matrix))
 
 
 def _kept(values: NDArray[Any]) -> NDArray[Any]:

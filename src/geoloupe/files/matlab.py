@@ -17,6 +17,7 @@ from geoloupe.errors import InputError
 from geoloupe.files.mat5 import Mat5, is_mat5, open_mat5
 
 _BLOCK = 2**27  # bytes that are read at once, roughly
+_MATRIX = ("Y", "V")  # bands x pixels, as unmixing scenes are kept
 _NUMBERS = ("double", "single", "logical", "int", "uint")
 # What SciPy and h5py raise on files that are cut short or no .mat files at all.
 _DAMAGE = (
@@ -81,6 +82,20 @@ class MatFile:
         rows = max(_BLOCK // (row * step), 1) * step
         edges = [top, *range(top - top % rows + rows, bottom, rows), bottom]
         yield from (self.read(key, first, last) for first, last in pairwise(edges))
+
+    def matrix(self) -> NDArray[Any] | None:
+        """Read a scene (B,H,W) kept as a matrix of bands x pixels, or None if there is none."""
+        rows, columns = self.number("nRow"), self.number("nCol")
+        key = next((key for key in _MATRIX if len(self.shapes.get(key, ())) == 2), None)
+        if key is None or rows is None or columns is None:
+            return None
+        matrix = self.read(key)[0]
+        if matrix.shape[1] != rows * columns:
+            raise InputError(
+                f"{key} holds {matrix.shape[1]} pixels where nRow x nCol is {rows:g} x {columns:g}"
+            )
+        # MATLAB counts down the columns first.
+        return matrix.reshape(len(matrix), int(columns), int(rows)).transpose(0, 2, 1)
 
     def number(self, key: str) -> float | None:
         """Read a single number, or None where there is none of this name."""

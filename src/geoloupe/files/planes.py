@@ -51,6 +51,11 @@ class Layout:
         return len(self.facts.bands) + (self.facts.mask == "alpha")
 
     @property
+    def room(self) -> int:
+        """The bytes of disk that making it takes at most: pixels, overviews, the file itself."""
+        return 2 * self.size + self.size // 3
+
+    @property
     def size(self) -> int:
         """The number of bytes of all pixels."""
         item = np.dtype(self.radiometry.dtype).itemsize

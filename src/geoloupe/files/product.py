@@ -114,7 +114,7 @@ def check_output(path: Path, layout: Layout, *, overwrite: bool = False, there: 
                 f"{side}: would be read together with the new {path.name}; delete it, or allow "
                 "--overwrite"
             )
-    size = 2 * layout.size + layout.size // 3 - there  # the pixels, overviews, the file itself
+    size = layout.room - there
     free = shutil.disk_usage(path.parent).free
     if size > free:
         raise RunError(

@@ -92,6 +92,15 @@ class Image:
             radiometry=radiometry,
         )
 
+    def repeated(self, scale: int) -> Self:
+        """Show every pixel as `scale` x `scale` of them."""
+        return replace(
+            self,
+            values=self.values.repeat(scale, axis=1).repeat(scale, axis=2),
+            valid=self.valid.repeat(scale, axis=0).repeat(scale, axis=1),
+            grid=self.grid.finer(scale),
+        )
+
     def pad(self, *, bottom: int, right: int) -> Self:
         """Extend by mirrored pixels, the edge pixel repeated, by any amount."""
         _, height, width = self.values.shape

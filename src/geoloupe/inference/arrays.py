@@ -78,7 +78,7 @@ def upscale_array(
         plan=plan,
         layout=layout,
     )
-    values = scene.compute(plan.blocks[0][0], _silent).values
+    values = scene.compute(plan.blocks[0][0], lambda: None).values
     return _like(array, values, scale, source.positions)
 
 
@@ -255,7 +255,3 @@ def _finer_reference(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
         finer = (c, a / scale, b / scale, f, d / scale, e / scale)
         told["GeoTransform"] = " ".join(repr(number) for number in finer)
     return told
-
-
-def _silent() -> None:
-    """Report no progress."""

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from geoloupe import __version__
-from geoloupe.errors import InputError
+from geoloupe.errors import InputError, naming
 from geoloupe.files.planes import Layout
 from geoloupe.files.source import Source
 from geoloupe.inference.bands import choose_bands
 from geoloupe.inference.model import Model, default_model, load
 from geoloupe.inference.plan import Plan
-from geoloupe.inference.predictor import Engine, Precision, Predictor
+from geoloupe.inference.predictor import Predictor
+from geoloupe.networks.inference import Engine, Precision
 
 SourceT = TypeVar("SourceT", bound=Source)
 
@@ -66,10 +67,8 @@ def chosen_part(source: SourceT, model: Model, choices: Choices) -> SourceT:
     """Give the bands that the model needs, with the value range that was asked for."""
     words = choices.bands.split(",") if isinstance(choices.bands, str) else choices.bands
     signature = model.network.signature
-    try:
+    with naming(source.name):
         indexes = choose_bands(source.bands, words, wanted=model.card.bands, count=signature.bands)
-    except InputError as error:
-        raise InputError(f"{source.name}: {error}") from None
     part = source.select(indexes)
     return part if choices.range is None else part.ranging(*choices.range)
 

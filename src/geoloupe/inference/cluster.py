@@ -17,7 +17,7 @@ from geoloupe import settings
 from geoloupe.errors import InputError, RunError
 from geoloupe.inference.job import Job, work_folder
 from geoloupe.inference.plan import Block
-from geoloupe.inference.scene import Progress
+from geoloupe.progress import Progress
 
 if TYPE_CHECKING:
     from geoloupe.inference.upscale import Prepared, UpscaleSettings

@@ -4,11 +4,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from torch import nn
-
-from geoloupe.errors import InputError
+from geoloupe.errors import InputError, naming
 from geoloupe.files.checkpoint import read_checkpoint
 from geoloupe.files.weights import Card, Origin
 from geoloupe.inference.model import Model, assemble, plain_settings
@@ -31,10 +29,8 @@ def convert_checkpoint(
     """Convert a published checkpoint; settings are those that its weights do not tell."""
     chosen = network_class(network)
     content = read_checkpoint(source)
-    try:
+    with naming(source):
         values, state = convert_state(chosen, strip_wrappers(content), settings)
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from None
     built = build(network, **values)
     signature = built.signature
     card = Card(
@@ -48,11 +44,6 @@ def convert_checkpoint(
         origin=Origin(file=source.name, sha256=_sha256(source)),
     )
     return assemble(built, state, card)
-
-
-def parameter_count(model: Model) -> int:
-    """Count the trained numbers of a model."""
-    return sum(p.numel() for p in cast("nn.Module", model.network).parameters())
 
 
 def _band_names(

@@ -25,6 +25,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from geoloupe.errors import InputError, RunError
+from geoloupe.files.lock import locked
 from geoloupe.files.planes import PIXELS, Layout, Planes
 from geoloupe.files.publish import publish_texts
 from geoloupe.files.sizes import size_text
@@ -197,25 +198,9 @@ class Job:
     @contextmanager
     def held(self, *, alone: bool) -> Iterator[None]:
         """Keep other processes out, or with `alone` False only those that want to be alone."""
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            yield
-            return
-        try:
-            facts = (self.folder / _FACTS).open("rb")
-        except FileNotFoundError:
-            raise InputError(f"{self.folder}: another process has just ended this work") from None
-        with facts:
-            kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
-            with suppress(OSError):  # a file system that cannot lock: then nobody can be kept out
-                try:
-                    fcntl.flock(facts, kind | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise InputError(f"{self.folder}: another process works on it now") from None
-            # Whoever held the lock before may have finished, and deleted what is locked.
-            if not (self.folder / _FACTS).exists():
-                raise InputError(f"{self.folder}: another process has just ended this work")
+        busy = f"{self.folder}: another process works on it now"
+        gone = f"{self.folder}: another process has just ended this work"
+        with locked(self.folder / _FACTS, shared=not alone, busy=busy, gone=gone):
             yield
 
     def remove(self) -> None:

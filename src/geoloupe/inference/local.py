@@ -18,7 +18,8 @@ from geoloupe.errors import OutOfMemoryError
 from geoloupe.inference.job import Job
 from geoloupe.inference.memory import available, peak_of
 from geoloupe.inference.plan import Block
-from geoloupe.inference.scene import Progress, Scene
+from geoloupe.inference.scene import Scene
+from geoloupe.progress import Progress
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def thread_count(scene: Scene, blocks: Sequence[Block], memory: int | None) -> t
 def _spread(blocks: Sequence[Block]) -> list[Block]:
     """Choose some blocks from all over the scene: a corner may hold no data and cost nothing."""
     step = max(len(blocks) // _LOOKED, 1)
-    return [blocks[len(blocks) // 2], *blocks[::step][:_LOOKED]]
+    return list(dict.fromkeys([blocks[len(blocks) // 2], *blocks[::step][:_LOOKED]]))
 
 
 def _peak(scene: Scene, block: Block) -> int:

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from torch import Tensor, nn
 
 from geoloupe import catalog
-from geoloupe.errors import InputError
+from geoloupe.errors import InputError, naming
 from geoloupe.files.publish import check_folder
 from geoloupe.files.weights import (
     CARD_FILE,
@@ -128,13 +128,11 @@ def _without_weights(name: str, settings: Mapping[str, Any]) -> Model:
 
 def _with_weights(path: Path, settings: Mapping[str, Any]) -> Model:
     card, arrays = read_weights(path)
-    try:
+    with naming(path):
         agree(settings, card.settings, ("you asked for", "these weights have"))
         _refuse_strangers(card, arrays)
         state = {name: torch.tensor(array) for name, array in arrays.items()}
         return assemble(build(card.network, **card.settings), state, card)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
 def _refuse_strangers(card: Card, arrays: Mapping[str, Array]) -> None:

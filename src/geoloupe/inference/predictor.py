@@ -1,7 +1,7 @@
 """The one place where an image goes through a network: Image -> tensor -> network -> Image."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -12,10 +12,8 @@ from geoloupe.errors import InputError, OutOfMemoryError, RunError
 from geoloupe.imagery.fill import fill_missing
 from geoloupe.imagery.image import Image
 from geoloupe.inference.model import Model
+from geoloupe.networks.inference import Engine, Precision, prepare_for_inference
 from geoloupe.networks.signature import Signature
-
-Precision = Literal["fp32", "bf16"]
-Engine = Literal["torch", "compile", "openvino", "onnxruntime"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,8 +38,6 @@ class Predictor:
         ensemble: bool = False,
     ) -> Self:
         """Make a model ready; engines differ by rounding only."""
-        from geoloupe.networks.inference import prepare_for_inference
-
         place = _device(device)
         cast("nn.Module", model.network).to(place)
         return cls(

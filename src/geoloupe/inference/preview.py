@@ -67,7 +67,7 @@ def forecast(
         blocks=len(blocks),
         threads=threads,
         bytes=layout.size,
-        disk=2 * layout.size + layout.size // 3,
+        disk=layout.room,
         memory=threads * need,
         seconds=seconds * count / threads,
     )
@@ -98,14 +98,7 @@ def _enlarged(ready: Prepared, window: Window) -> tuple[Any, Any]:
     answer = scene.predict(window)
     fine = window.finer(scene.predictor.signature.scale)
     if answer is None:  # nothing to see: it is all nodata
-        image = scene.source.read(window)
-        repeated = fine.height // window.height
-        answer = replace(
-            image.in_unit(),
-            values=image.in_unit().values.repeat(repeated, 1).repeat(repeated, 2),
-            valid=image.valid.repeat(repeated, 0).repeat(repeated, 1),
-            grid=image.grid.finer(repeated),
-        )
+        answer = scene.source.read(window).in_unit().repeated(fine.height // window.height)
     facts = scene.layout.facts
     moved = tuple(
         (row - fine.top, column - fine.left, x, y, z) for row, column, x, y, z in facts.gcps

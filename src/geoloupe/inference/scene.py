@@ -18,9 +18,6 @@ from geoloupe.inference.blend import Array, Blender
 from geoloupe.inference.plan import Block, Plan
 from geoloupe.inference.predictor import Predictor
 
-Progress = Callable[[int, int], None]
-"""Called with the number of finished tiles and the number of all."""
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Piece:

@@ -29,7 +29,8 @@ from geoloupe.inference.memory import parse_size
 from geoloupe.inference.model import Model
 from geoloupe.inference.plan import Plan, block_side, make_plan
 from geoloupe.inference.predictor import check_guide
-from geoloupe.inference.scene import Progress, Scene
+from geoloupe.inference.scene import Scene
+from geoloupe.progress import Progress, silent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,7 @@ def upscale(
                 if alone:
                     job = job.in_place(layout)
                 job.doubt(plan, ready.scene.predictor.signature.scale, layout)
-                _compute(ready, job, chosen, progress or _silent)
+                _compute(ready, job, chosen, progress or silent)
                 if alone:
                     skipped = assemble(job, plan, layout, ready.target, overwrite=overwrite)
             except BaseException:
@@ -282,10 +283,6 @@ def _named(model: str | Path | Model | None, loaded: Model) -> str | None:
     if model is None:
         return loaded.card.name
     return None if isinstance(model, Model) else absolute(model)
-
-
-def _silent(done: int, count: int) -> None:
-    """Report no progress."""
 
 
 def _beside(name: str, scale: int, grid: Grid) -> Path:

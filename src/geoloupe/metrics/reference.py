@@ -6,6 +6,7 @@ What they return where the textbook divides by zero is said with each; none retu
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from geoloupe.metrics.batches import Cube, Mask, batched
@@ -84,17 +85,22 @@ def sam(sr: Cube, hr: Cube, valid: Mask, *, black: Black = "right") -> float:
     angle from others, or with `black` "skip" does not count, or with "zero" counts as 0.
     """
     one, two = sr[:, valid], hr[:, valid]
+    angles = spectral_angles(one, two)
+    if black == "right":
+        return float(angles.mean())
+    lit = one.any(axis=0) & two.any(axis=0)
+    count = lit.sum() if black == "skip" else lit.size
+    return float(angles[lit].sum() / max(count, 1))
+
+
+def spectral_angles(one: Cube, two: Cube) -> NDArray[np.float64]:
+    """Give the angles in degrees (N,) between spectra (B,N): 90 to a black one, 0 between two."""
     lengths = np.linalg.norm(one, axis=0), np.linalg.norm(two, axis=0)
     # Angles from chords keep the digits that an arc cosine loses near 1.
     one, two = one / np.maximum(lengths[0], _TINY), two / np.maximum(lengths[1], _TINY)
     angles = 2 * np.arctan2(np.linalg.norm(one - two, axis=0), np.linalg.norm(one + two, axis=0))
-    dark = [length == 0 for length in lengths]
-    angles[dark[0] & dark[1]] = 0.0
-    if black == "right":
-        return float(np.degrees(angles).mean())
-    lit = ~(dark[0] | dark[1])
-    count = lit.sum() if black == "skip" else lit.size
-    return float(np.degrees(angles[lit].sum() / max(count, 1)))
+    angles[(lengths[0] == 0) & (lengths[1] == 0)] = 0.0
+    return np.degrees(angles)
 
 
 @batched

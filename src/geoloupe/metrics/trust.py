@@ -16,6 +16,7 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.matching import match_histogram
 from geoloupe.imagery.registration import check_registration, measure_shift
 from geoloupe.imagery.resize import imresize
+from geoloupe.metrics.reference import spectral_angles
 
 _BORDER = 16  # HR pixels cut off all around
 _LIMIT = 5  # the greatest shift that is sought, in HR pixels
@@ -88,7 +89,7 @@ def trust(lr: Image, sr: Image, hr: Image | None, scale: int) -> Trust:
         parts = detail_maps(up, harmonised[0], truth[0], valid=both & truth[1]).means()
     return Trust(
         reflectance=float(np.abs(coarse[0] - down)[:, seen].mean()),
-        spectral=_angle(coarse[0][:, seen], down[:, seen]),
+        spectral=float(spectral_angles(coarse[0][:, seen], down[:, seen]).mean()),
         spatial=_displacement(lr, coarse, fine, scale),
         synthesis=float(np.abs(up - harmonised[0])[:, both].mean()) if both.any() else 0.0,
         **parts,
@@ -146,19 +147,6 @@ def _resized(values: Cube, valid: Mask, scale: float) -> tuple[Cube, Mask]:
     """Resample bilinearly; what touches a missing pixel is missing."""
     share = imresize(valid.astype(np.float64), scale, method="bilinear")
     return imresize(values, scale, method="bilinear"), share > 1 - _TINY
-
-
-def _angle(one: Cube, two: Cube) -> float:
-    """Average the angles in degrees between spectra (B,N); a black one is at 90 from others."""
-    lengths = np.linalg.norm(one, axis=0), np.linalg.norm(two, axis=0)
-    # Halving the angle between unit vectors keeps digits that an arc cosine near 1 would lose.
-    one, two = (
-        spectra / np.maximum(length, np.finfo(float).tiny)
-        for spectra, length in zip((one, two), lengths, strict=True)
-    )
-    apart = np.linalg.norm(one - two, axis=0), np.linalg.norm(one + two, axis=0)
-    angles = np.degrees(2 * np.arctan2(*apart))
-    return float(np.where((lengths[0] == 0) & (lengths[1] == 0), 0.0, angles).mean())
 
 
 def _displacement(

@@ -65,9 +65,9 @@ def describe(name: str, values: Mapping[str, Any]) -> tuple[list[Setting], list[
     return rows, [part for part in parts if part.parameters]
 
 
-def parameter_count(network: nn.Module) -> int:
+def parameter_count(network: object) -> int:
     """Count the trainable numbers of a network."""
-    return sum(parameter.numel() for parameter in network.parameters())
+    return sum(parameter.numel() for parameter in cast("nn.Module", network).parameters())
 
 
 def multiply_adds(network: Network, height: int, width: int, bands: int = 3) -> int:

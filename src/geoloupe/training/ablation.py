@@ -1,6 +1,5 @@
 """A recipe without one of its parts at a time: what each of them is worth."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -8,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from geoloupe import settings
-from geoloupe.errors import InputError
 from geoloupe.settings import STRICT
-from geoloupe.training.recipe import Recipe, read_recipe, toml_names, toml_text
+from geoloupe.training.recipe import Recipe, read_recipe, toml_names, toml_values
 
 _SHIPPED = resources.files("geoloupe.training") / "ablations"
 
@@ -38,11 +36,7 @@ def shipped_ablations() -> list[str]:
 
 def read_ablation(name: str | Path, changes: Mapping[str, Any] | None = None) -> list[Recipe]:
     """Read a .toml file or a shipped ablation and give the recipe of each variant."""
-    text, source = toml_text(name, _SHIPPED, "an ablation")
-    try:
-        plain = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source}: is no TOML ({error})") from None
+    plain, source = toml_values(name, _SHIPPED, "an ablation")
     found = settings.build(Ablation, plain, source)
     shared = {**(found.changes or {}), **(changes or {})}
     return [

@@ -1,6 +1,6 @@
 """A small network that names what a scene shows, for asking what sharpened scenes are good for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,13 +14,12 @@ from geoloupe.datasets.prepared import Entry, Prepared
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
+from geoloupe.progress import Progress
 
 _WIDTHS = (32, 64, 96, 128)
 _BATCH = 32
 _RATE = 3e-3
 _CROP = 7 / 8  # of the shorter side that training sees of a scene
-
-Progress = Callable[[int, int], None]
 
 
 class SceneNetwork(nn.Module):

@@ -112,14 +112,10 @@ def shipped() -> list[str]:
 
 def read_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
     """Read a .toml file or a shipped recipe; changes are by dotted name, as `optimiser.rate`."""
-    text, source = toml_text(name, _SHIPPED, "a recipe")
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source}: is no TOML ({error})") from None
+    values, source = toml_values(name, _SHIPPED, "a recipe")
     for key, value in (changes or {}).items():
         change(values, key, value, source)
-    return recipe_of(values, str(source))
+    return recipe_of(values, source)
 
 
 def recipe_of(values: Mapping[str, Any], source: str) -> Recipe:
@@ -158,17 +154,19 @@ _PARTS: dict[str, list[str]] = {
 }
 
 
-def toml_text(name: str | Path, home: Traversable, kind: str) -> tuple[str, str]:
+def toml_values(name: str | Path, home: Traversable, kind: str) -> tuple[dict[str, Any], str]:
     """Read a .toml file, or the one of this name in a folder of the program; and say which."""
-    path = Path(name)
-    if path.suffix == ".toml":
-        try:
-            return path.read_text(encoding="utf-8"), str(path)
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read as {kind} ({error})") from None
-    if str(name) not in toml_names(home):
-        raise InputError.unknown(kind.rsplit(maxsplit=1)[-1], str(name), toml_names(home))
-    return (home / f"{name}.toml").read_text(encoding="utf-8"), str(name)
+    path: Path | Traversable = Path(name)
+    if Path(name).suffix != ".toml":
+        if str(name) not in toml_names(home):
+            raise InputError.unknown(kind.rsplit(maxsplit=1)[-1], str(name), toml_names(home))
+        path = home / f"{name}.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")), str(name)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name}: is no TOML ({error})") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{name}: cannot be read as {kind} ({error})") from None
 
 
 def toml_names(home: Traversable) -> list[str]:

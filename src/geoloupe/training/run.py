@@ -1,7 +1,6 @@
 """A run: a recipe becomes a folder with a log, checkpoints, pictures and at last a model."""
 
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +22,7 @@ from geoloupe.inference.model import Model, assemble, load, plain_settings, save
 from geoloupe.inference.predictor import Predictor
 from geoloupe.metrics.protocols import Protocol
 from geoloupe.networks import build
+from geoloupe.progress import Progress, silent
 from geoloupe.training.batches import Share, batches
 from geoloupe.training.hardware import Hardware, described, loaders, open_fabric
 from geoloupe.training.log import open_log
@@ -35,8 +35,6 @@ from geoloupe.training.validation import Validation
 RECIPE_FILE = "recipe.toml"
 CHECKPOINTS, PICTURES, MODEL = "checkpoints", "pictures", "model"
 _PAUSE = 120.0  # seconds between checkpoints
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +82,7 @@ def train(
         rank=fabric.global_rank,
         processes=fabric.world_size,
     )
-    events = _Events(fabric, folder, recipe, prepared, progress or _silent, state)
+    events = _Events(fabric, folder, recipe, prepared, progress or silent, state)
     workers = loaders(hardware, fabric)
     source = batches(patches, share, workers=workers, pinned=fabric.device.type == "cuda")
     loop = Loop(fabric=fabric, objective=wrapped, state=state, recipe=recipe, epoch=epoch)
@@ -123,12 +121,12 @@ class _Events:
 
     def of(self) -> Events:
         """Give them in the loop's form."""
-        silent = not self.fabric.is_global_zero
+        first = self.fabric.is_global_zero
         return Events(
-            logged=_nothing if silent else self.logged,
+            logged=self.logged if first else _nothing,
             measured=self.measured,
-            kept=_nothing if silent else self.kept,
-            progress=_silent if silent else self.progress,
+            kept=self.kept if first else _nothing,
+            progress=self.progress if first else silent,
             pause=_PAUSE,
         )
 
@@ -315,7 +313,3 @@ def _commit() -> str | None:
 
 def _nothing(*_: Any) -> None:
     """Do nothing: another process does it."""
-
-
-def _silent(done: int, count: int) -> None:
-    """Report no progress."""

@@ -35,8 +35,8 @@ class Validation:
         example = _middle(self.examples[0], self.examples.scale)
         sr = predictor.predict(example.lr, example.guide)
         scale, hr = self.examples.scale, example.hr.in_unit()
-        pixels = example.lr.in_unit().values.repeat(scale, axis=1).repeat(scale, axis=2)
-        values = np.concatenate([pixels, sr.values, hr.values], axis=2)
+        pixels = example.lr.in_unit().repeated(scale)
+        values = np.concatenate([pixels.values, sr.values, hr.values], axis=2)
         height, width = values.shape[1:]
         shown = Image.of(
             values,

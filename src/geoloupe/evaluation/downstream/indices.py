@@ -10,10 +10,11 @@ from geoloupe.evaluation.bootstrap import difference_lines, difference_table, di
 from geoloupe.evaluation.downstream.observation import TRUTH, observe
 from geoloupe.evaluation.pages import Table
 from geoloupe.evaluation.rows import Result, Summary
-from geoloupe.evaluation.study import Progress, Study
+from geoloupe.evaluation.study import Study
 from geoloupe.evaluation.tables import image_lines
 from geoloupe.imagery.image import Image
 from geoloupe.metrics.indices import INDICES, index_map
+from geoloupe.progress import Progress
 
 NUMBERS = ("images.csv", "summary.csv", "differences.csv")
 _KINDS = ("error", "correlation", "class")

@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar
 from geoloupe.errors import InputError
 from geoloupe.evaluation.evaluate import evaluate, open_models
 from geoloupe.evaluation.rows import Result, Row
-from geoloupe.evaluation.study import Progress
 from geoloupe.imagery.image import Image
+from geoloupe.progress import Progress
 
 TRUTH = "truth"
 

@@ -22,10 +22,11 @@ from geoloupe.evaluation.downstream.spectral_classifiers import (
 from geoloupe.evaluation.drawings import curves
 from geoloupe.evaluation.pages import Figure, Table
 from geoloupe.evaluation.rows import Result, Row
-from geoloupe.evaluation.study import Progress, Study
+from geoloupe.evaluation.study import Study
 from geoloupe.evaluation.tables import image_lines
 from geoloupe.files.source import open_source
 from geoloupe.imagery.image import Image
+from geoloupe.progress import Progress
 from geoloupe.settings import STRICT
 
 NUMBERS = ("blocks.csv", "summary.csv", "differences.csv", "bands.csv")

@@ -12,8 +12,9 @@ from geoloupe.evaluation.drawings import bars
 from geoloupe.evaluation.evaluate import open_data
 from geoloupe.evaluation.pages import Figure, Table
 from geoloupe.evaluation.rows import Result
-from geoloupe.evaluation.study import Progress, Study
+from geoloupe.evaluation.study import Study
 from geoloupe.evaluation.tables import image_lines
+from geoloupe.progress import Progress
 from geoloupe.settings import STRICT
 from geoloupe.training.classifier import Classifier
 

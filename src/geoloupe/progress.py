@@ -1,0 +1,10 @@
+"""How long work tells those who wait for it."""
+
+from collections.abc import Callable
+
+Progress = Callable[[int, int], None]
+"""Called with how much is done and how much there is."""
+
+
+def silent(done: int, count: int) -> None:
+    """Report no progress."""
