@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from geoloupe.imagery.banded import Banded
-from geoloupe.imagery.resize import banded, ratio, symmetric_index, up_taps
+from geoloupe.imagery.resize import banded, ratio, up_taps
 
 
 def imresize(
@@ -51,11 +51,24 @@ def _enlarge_rows(x: Tensor, scale: int) -> Tensor:
     return phases.transpose(1, 2).reshape(n, c, h * scale, w)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
-@lru_cache(maxsize=32)
-@torch.inference_mode(False)
 def _filters(height: int, scale: int) -> tuple[Tensor, Tensor]:
     """Return the filter of each phase (scale,1,taps,1), in float64, and the rows it runs over."""
+    # A compiler takes them for constants; to forbid it the kept ones costs a second at every start.
+    return _made(height, scale) if torch.compiler.is_compiling() else _kept(height, scale)
+
+
+def _made(height: int, scale: int) -> tuple[Tensor, Tensor]:
+    weights, first = _TAPS[scale] if scale in _TAPS else _plain_taps(scale)
+    period = 2 * height  # of the rows and their mirror image
+    positions = [row % period for row in range(first, height + first + len(weights[0]) - 1)]
+    rows = [min(position, period - 1 - position) for position in positions]
+    return torch.tensor(weights, dtype=torch.float64)[:, None, :, None], torch.tensor(rows)
+
+
+def _plain_taps(scale: int) -> tuple[list[list[float]], int]:
     weights, first = up_taps(scale)
-    index = symmetric_index(height, -first, weights.shape[1] - 1 + first)
-    return torch.from_numpy(weights)[:, None, :, None], torch.from_numpy(index)
+    return weights.tolist(), first
+
+
+_TAPS = {scale: _plain_taps(scale) for scale in (2, 3, 4, 8, 16)}
+_kept = lru_cache(maxsize=32)(torch.inference_mode(False)(_made))
