@@ -27,7 +27,7 @@ FORBIDDEN = {"utils", "util", "common", "helpers", "helper", "misc", "base", "co
 FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 PYTHON = sorted(
     path
-    for folder in ("src", "tests", "benchmarks")
+    for folder in ("src", "tests", "benchmarks", "tools")
     for path in (ROOT / folder).rglob("*.py")
     if "__pycache__" not in path.parts
 )

@@ -2,14 +2,16 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from geoloupe.networks import network_class
 from geoloupe.networks.hsenet import attend
 from geoloupe.networks.inference import prepare_for_inference
 from geoloupe.networks.rewrites.hsenet import attend_in_blocks
@@ -29,6 +31,23 @@ def test_prepared_networks_give_the_published_output(name: str) -> None:
         error, room = (found[key] - expected).abs(), 1 + expected.std()
         assert error.max() <= largest * room, key
         assert error.mean() <= 1e-4 * room, key
+
+
+def test_threads_with_maps_of_several_shapes_do_not_mix_them_up() -> None:
+    torch.manual_seed(0)
+    chosen = network_class("convformersr")
+    prepared = prepare_for_inference(chosen(chosen.Settings.tiny()).eval())
+    bands = chosen.Settings.tiny().bands
+    maps = [torch.rand(1, bands, *shape) for shape in ((16, 24), (24, 16), (40, 8))]
+
+    def answer(number: int) -> Tensor:
+        with torch.inference_mode():
+            return prepared(maps[number % len(maps)])
+
+    expected = [answer(number) for number in range(len(maps))]
+    with ThreadPoolExecutor(4) as pool:
+        for number, found in enumerate(pool.map(answer, range(150))):
+            assert torch.allclose(found, expected[number % len(maps)], atol=1e-5)
 
 
 @settings(max_examples=25, deadline=None)

@@ -26,7 +26,9 @@ def compare(
     protocol: Annotated[
         str, typer.Option(help="hsenet, tsfnet, mulsr, sspsr or y-channel.")
     ] = "hsenet",
-    scale: Annotated[int | None, typer.Option(help="The factor, for interpolation alone.")] = None,
+    scale: Annotated[
+        int | None, typer.Option(help="Of interpolation, if no model tells it.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old report.")] = False,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", help="More: metrics=sam,trust, limit=10, seed=1.")

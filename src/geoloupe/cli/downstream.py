@@ -38,7 +38,9 @@ def downstream(
     ],
     data: Annotated[str, typer.Option(help="A prepared data set and its split: ucmerced:test.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder for the report.")],
-    scale: Annotated[int | None, typer.Option(help="The factor, for interpolation alone.")] = None,
+    scale: Annotated[
+        int | None, typer.Option(help="Of interpolation, if no model tells it.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old report.")] = False,
     assignments: Annotated[
         list[str] | None,

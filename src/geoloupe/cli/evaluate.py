@@ -28,7 +28,7 @@ def evaluate(
     ] = "hsenet",
     scale: Annotated[
         int | None,
-        typer.Option(help="The factor, for interpolation alone; else that of the weights."),
+        typer.Option(help="Of interpolation, if no model tells it."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -76,7 +76,7 @@ def _print(result: "Result") -> None:
     say(f"LR by {facts['recipe']['name']}, seed {facts['settings']['seed']}\n")
     columns = {
         "model": [summary.model for summary in summaries],
-        "factor": [f"x{summary.scale}" for summary in summaries],
+        "scale": [f"x{summary.scale}" for summary in summaries],
         **{
             name: [_score(summary.mean.get(name)) for summary in summaries]
             for name in result.metrics
@@ -86,7 +86,7 @@ def _print(result: "Result") -> None:
     }
     if len(columns) <= WIDEST:
         rows = [list(row) for row in zip(*columns.values(), strict=True)]
-        print_table(list(columns), rows, numbers=set(columns) - {"model", "factor"})
+        print_table(list(columns), rows, numbers=set(columns) - {"model", "scale"})
     else:
         rows = [[name, *cells] for name, cells in columns.items() if name != "model"]
         print_table(["", *columns["model"]], rows, numbers=set(columns["model"]))

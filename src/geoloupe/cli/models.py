@@ -61,7 +61,7 @@ def _print_list(cards: "dict[str, Card]") -> None:
             gain = f"{best.values['psnr'] - best.bicubic['psnr']:+.2f} dB on {best.data}"
         bands = ", ".join(card.bands) if card.bands else "any"
         rows.append([name, card.network, f"x{card.settings.get('scale')}", bands, gain])
-    print_table(["name", "network", "factor", "bands", "over bicubic"], rows)
+    print_table(["name", "network", "scale", "bands", "over bicubic"], rows)
     say("\ngeoloupe models NAME shows its card.")
 
 

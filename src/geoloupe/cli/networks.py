@@ -27,9 +27,9 @@ def networks(
             say(json.dumps([asdict(row) for row in rows], indent=2))
             return
         print_table(
-            ["name", "task", "factors", "parameters", "paper"],
+            ["name", "task", "scales", "parameters", "paper"],
             [
-                [row.name, row.task, _factors(row.scales), f"{row.parameters:,}", row.paper]
+                [row.name, row.task, _numbers(row.scales), f"{row.parameters:,}", row.paper]
                 for row in rows
             ],
             numbers={"parameters"},
@@ -58,5 +58,5 @@ def networks(
     )
 
 
-def _factors(scales: tuple[int, ...]) -> str:
+def _numbers(scales: tuple[int, ...]) -> str:
     return " ".join(f"x{scale}" for scale in scales)

@@ -84,7 +84,7 @@ def _shift(prepared: Prepared, entry: Entry, parts: tuple[str, str], scale: int)
 def _csv(found: list[Registered]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["scene", "coarser", "finer", "factor", "rows", "columns", "confidence"])
+    writer.writerow(["scene", "coarser", "finer", "scale", "rows", "columns", "confidence"])
     for item in found:
         shift = item.shift
         writer.writerow(
