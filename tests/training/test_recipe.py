@@ -37,6 +37,11 @@ def test_changes_are_by_dotted_name() -> None:
         ("optimiser.ema", 1.0, "below 1"),
         ("network", "hsnet", "did you mean 'hsenet'"),
         ("loss.l1", 0, "one of them must count"),
+        ("loss.pairs", [[0, 1]], "pairs are of two bands"),
+        ("optimiser.betas", [2, 3], "ema and betas"),
+        ("optimiser.eps", -1, "eps and weight_decay"),
+        ("validation.every", 0, "every and images"),
+        ("seed", -1, "seed must be 0 or more"),
         ("batch.size", 4, "batch has no parts"),
     ],
 )

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from geoloupe.errors import InputError, RunError
 from geoloupe.evaluation.evaluate import evaluate
+from geoloupe.files.lock import locked
 from geoloupe.files.weights import read_weights
 from geoloupe.training.finetune import finetuning
 from geoloupe.training.hardware import Hardware
 from geoloupe.training.recipe import read_recipe
 from geoloupe.training.run import train
+from geoloupe.training.state import State
 from tests.training.scenes import draw, prepared
 
 pytest.importorskip("lightning_fabric")
@@ -116,6 +119,55 @@ def test_a_run_is_never_mixed_with_another(data: Path, whole: Path, tmp_path: Pa
     (tmp_path / "mine.txt").touch()
     with pytest.raises(InputError, match="is not empty"):
         train(short(data), tmp_path, hardware=CPU)
+
+
+def test_a_second_process_keeps_out_of_a_run(data: Path, whole: Path) -> None:
+    with (
+        locked(whole / "recipe.toml", busy="", gone=""),
+        pytest.raises(InputError, match="another process trains in it right now"),
+    ):
+        train(short(data), whole, resume=True, hardware=CPU)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"validation.metric": "sharpness"}, "no metric of hsenet is called 'sharpness'"),
+        ({"loss.pairs": [[1, 9]]}, "pairs name a band beyond"),
+    ],
+)
+def test_mistakes_are_told_before_hours_of_training(
+    data: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    recipe = short(data, network="srcnn", settings={"scale": 2, "bands": 3}, **changes)
+    with pytest.raises(InputError, match=message):
+        train(recipe, tmp_path / "run", hardware=CPU)
+
+
+def test_hardware_that_is_not_there_is_said(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no accelerator is called 'gpu'"):
+        Hardware(accelerator="gpu")
+    with pytest.raises(InputError, match="--workers must be 0 or more"):
+        Hardware(workers=-1)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file: is a file; name a folder"):
+        train(short(data), tmp_path / "file", hardware=CPU)
+
+
+def test_what_follows_the_weights_moves_with_them(data: Path) -> None:
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimiser = torch.optim.AdamW([weight])
+    weight.sum().backward()
+    optimiser.step()
+    network: Any = torch.nn.Identity()
+    state = State(network=network, optimiser=optimiser, average={"weight": torch.ones(2)})
+    state.move(torch.device("meta"))
+    kept = optimiser.state[weight]
+    assert kept["exp_avg"].is_meta
+    assert kept["exp_avg_sq"].is_meta
+    assert not kept["step"].is_meta
+    assert state.average is not None
+    assert state.average["weight"].is_meta
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(

@@ -77,23 +77,22 @@ class Job:
         folder = work_folder(target)
         facts = json.loads(json.dumps(facts))
         path = folder / _FACTS
-        if path.exists():
-            before = read_facts(target)
-            ignored = {"call", "device"} if _complete(folder, before) else {"call"}
-            changed = [k for k in facts if k not in ignored and before.get(k) != facts[k]]
-            if changed:
-                raise InputError(
-                    f"{target}: an unfinished run of other choices lies in {folder}: "
-                    f"{_difference(before, facts, changed[0])}; choose as then to finish it, or "
-                    "delete that folder"
-                )
-        else:
+        if not path.exists():
             text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
             try:
                 publish_texts(folder, {_FACTS: text})
             except InputError:  # of two processes that begin at once, one writes and both go on
                 if not path.exists():
                     raise
+        before = read_facts(target)
+        ignored = {"call", "device"} if _complete(folder, before) else {"call"}
+        changed = [k for k in facts if k not in ignored and before.get(k) != facts[k]]
+        if changed:
+            raise InputError(
+                f"{target}: an unfinished run of other choices lies in {folder}: "
+                f"{_difference(before, facts, changed[0])}; choose as then to finish it, or "
+                "delete that folder"
+            )
         return cls(folder=folder, facts=facts)
 
     def done(self, block: Block) -> bool:

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import partial
 
 import torch
 
@@ -25,6 +24,7 @@ _log = logging.getLogger(__name__)
 
 _SHARE = 0.6  # of the free memory that is taken unless a person says otherwise
 _LOOKED = 4  # blocks of which a tile is measured
+_ROOM = 3  # times what one tile was seen to take: then no other is looked at
 _COPIES = 3  # of a block in memory at most, while it is finished and written
 
 
@@ -73,15 +73,20 @@ class _Counter:
 def thread_count(scene: Scene, blocks: Sequence[Block], memory: int | None) -> tuple[int, int]:
     """Choose how many blocks are computed at once, and give the bytes that each needs, measured."""
     most = min(os.cpu_count() or 1, len(blocks))
-    with _one_thread():
-        need = max(map(partial(_peak, scene), _spread(blocks)))
+    budget = memory if memory is not None else int(_SHARE * available())
     down, across = blocks[0].down, blocks[0].across
     pixels = (down.stop - down.start) * (across.stop - across.start)
     scale = scene.predictor.signature.scale
-    need += _COPIES * pixels * scale**2 * len(scene.source.bands) * 4
+    copies = _COPIES * pixels * scale**2 * len(scene.source.bands) * 4
+    tile = 0
+    with _one_thread():
+        for block in _spread(blocks):
+            tile = max(tile, _peak(scene, block))
+            if tile and most * (_ROOM * tile + copies) <= budget:
+                break  # there is room for all, even if another tile takes more
+    need = tile + copies
     if scene.predictor.device.type != "cpu":
         return min(2, most), need  # one computes while the other reads and writes
-    budget = memory if memory is not None else int(_SHARE * available())
     return max(min(most, budget // need), 1), need
 
 

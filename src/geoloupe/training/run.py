@@ -1,6 +1,8 @@
 """A run: a recipe becomes a folder with a log, checkpoints, pictures and at last a model."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +17,7 @@ from geoloupe.datasets.examples import Examples
 from geoloupe.datasets.patches import Patches, SomeBands
 from geoloupe.datasets.prepared import Prepared, find
 from geoloupe.errors import InputError
+from geoloupe.files.lock import locked
 from geoloupe.files.publish import publish_texts
 from geoloupe.files.weights import Card, Training
 from geoloupe.imagery.response import SpectralResponse
@@ -62,9 +65,14 @@ def train(
     hardware = hardware or Hardware()
     _protocol(recipe)  # a mistake in it is told at once
     fabric = open_fabric(hardware, half=recipe.precision == "bf16")
-    first = fabric.is_global_zero
-    if first:
+    if fabric.is_global_zero:
         _begin(recipe, folder, resume=resume)
+    with _alone(folder) if fabric.is_global_zero else nullcontext():
+        return _run(recipe, folder, fabric, progress or silent, loaders(hardware, fabric))
+
+
+def _run(recipe: Recipe, folder: Path, fabric: Any, progress: Progress, workers: int) -> Trained:
+    """Put a run together from its recipe and go through it."""
     prepared = find(recipe.data.set)
     state, objective = _state(recipe)
     learning = _examples(prepared, recipe, recipe.data.train, state)
@@ -82,8 +90,7 @@ def train(
         rank=fabric.global_rank,
         processes=fabric.world_size,
     )
-    events = _Events(fabric, folder, recipe, prepared, progress or silent, state)
-    workers = loaders(hardware, fabric)
+    events = _Events(fabric, folder, recipe, prepared, progress, state)
     source = batches(patches, share, workers=workers, pinned=fabric.device.type == "cuda")
     loop = Loop(fabric=fabric, objective=wrapped, state=state, recipe=recipe, epoch=epoch)
     loop.run(source, events.of())
@@ -94,7 +101,7 @@ def train(
         steps=state.step,
         seconds=state.seconds,
         scores=events.scores,
-        first=first,
+        first=fabric.is_global_zero,
     )
 
 
@@ -214,8 +221,17 @@ def _begin(recipe: Recipe, folder: Path, *, resume: bool) -> None:
         raise InputError(f"{folder}: holds a run already; add --resume, or name another folder")
     if path.read_text(encoding="utf-8") != text:
         raise InputError(f"{folder}: holds a run of another recipe; see its {RECIPE_FILE}")
-    for part in folder.rglob(".*.part*"):
-        part.unlink(missing_ok=True)  # of what was being written when the run was killed
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep a second process out of the run's folder, and clear away what a killed one left."""
+    busy = f"{folder}: another process trains in it right now"
+    gone = f"{folder}: its {RECIPE_FILE} is gone"
+    with locked(folder / RECIPE_FILE, busy=busy, gone=gone):
+        for part in folder.rglob(".*.part*"):
+            part.unlink(missing_ok=True)
+        yield
 
 
 def _state(recipe: Recipe) -> tuple[State, Objective]:
