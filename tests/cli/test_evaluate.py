@@ -40,6 +40,11 @@ def test_tables_are_printed_and_written(folder: Path, tmp_path: Path) -> None:
         (("--models", "bicubic", "--data", "FOLDER:test"), "no split of small is called 'test'"),
         (("--models", "hsenet", "--data", "FOLDER:train"), "hsenet"),
         (("--data", "FOLDER:train"), "--models"),
+        (
+            ("--models", "bicubic", "--data", "FOLDER:train", "--set", "progress=1"),
+            "--set progress: is said in another way",
+        ),
+        (("--models", "bicubic", "--data", "FOLDER:train", "--set", "seed=-1"), "seed must be 0"),
     ],
 )
 def test_mistakes_leave_no_folder(

@@ -81,6 +81,7 @@ def test_a_recipe_file_and_a_response(scene: Path, tmp_path: Path) -> None:
         ({"recipe": "bicubic"}, "no degradation is called 'bicubic'"),
         ({"scale": 128}, "101 x 67 pixels have no x128"),
         ({"scale": 0}, "scale must be 1 or more"),
+        ({"seed": -1}, "seed must be 0 or more"),
         ({"response": "nikon-d700"}, r"scene.tif: the response nikon-d700 needs the wavelengths"),
         ({"recipe": "mtf-worldview-3"}, r"scene.tif: 8 blur kernels do not fit 3 bands"),
         ({"recipe": "nowhere.json"}, "nowhere.json: cannot be read"),

@@ -122,6 +122,20 @@ def test_a_product_is_enlarged_with_its_offset(tmp_path: Path) -> None:
             ),
             "is not the metadata of a product",
         ),
+        (  # the same words in another encoding
+            lambda safe: (safe / "MTD_MSIL2A.xml").write_text(
+                '<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
+                encoding="utf-16",
+            ),
+            "cannot be read",
+        ),
+        (
+            lambda safe: (safe / "MTD_MSIL2A.xml").write_text(
+                "<a><BOA_QUANTIFICATION_VALUE>1</BOA_QUANTIFICATION_VALUE>"
+                '<BOA_ADD_OFFSET band_id="0">many</BOA_ADD_OFFSET></a>'
+            ),
+            "an offset that is none",
+        ),
         (
             lambda safe: (safe / "MTD_MSIL2A.xml").write_text(
                 "<a><IMAGE_FILE>../../x_B02_10m</IMAGE_FILE></a>"

@@ -1,5 +1,6 @@
 """Stored numbers to unit values and back."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -58,3 +59,9 @@ def test_the_range_is_inferred_as_a_person_would() -> None:
     assert high("uint16", 300, 60_000) == pytest.approx(60_000, rel=0.01)
     assert high("float32", 0.1, 0.9) == 1
     assert high("float32", 10, 900) == 1024
+
+
+@pytest.mark.parametrize("tag", [(0.0, 0.0), (math.nan, 0.0), (0.1, math.inf)])
+def test_tags_that_make_no_sense_do_not_count(tag: tuple[float, float]) -> None:
+    sample = np.full((1, 3, 3), 4000, np.uint16)
+    assert infer("uint16", None, sample=sample, tags=[tag]) == infer("uint16", None, sample=sample)

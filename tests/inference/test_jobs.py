@@ -140,6 +140,16 @@ def test_damaged_block_files_are_named_and_made_again(scene: Path, whole: bytes)
     assert target.read_bytes() == whole
 
 
+def test_work_that_does_not_say_what_it_is_of_is_named(scene: Path) -> None:
+    target = scene.with_name("out.tif")
+    _half(scene, target)
+    (work_folder(target) / "job.json").write_text("{}")
+    with pytest.raises(InputError, match=r"job\.json: is damaged; delete"):
+        finish(target)
+    with pytest.raises(InputError, match="is a folder; name a file in it"):
+        finish(Path("."))
+
+
 def _half(scene: Path, target: Path) -> None:
     def stop(done: int, count: int) -> None:
         if done > count // 2:
