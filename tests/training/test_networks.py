@@ -58,3 +58,22 @@ def test_a_network_learns(name: str, cubes: Path, tmp_path: Path) -> None:
     card, tensors = read_weights(done.model)
     assert card.network == name
     assert all(np.isfinite(tensor).all() for tensor in tensors.values())
+
+
+def test_a_model_knows_the_names_of_its_bands(tmp_path: Path) -> None:
+    dataset = cast("Any", catalog.resolve("dataset", "landsat7")).tiny()
+    dataset.fake(tmp_path / "in")  # with a panchromatic image beside every scene
+    prepare(dataset, tmp_path / "in", tmp_path / "out")
+    values = {
+        "name": "six",
+        "network": "srcnn",
+        "settings": {"scale": 2, "bands": 6},
+        "data": {"set": str(tmp_path / "out")},
+        "patches": {"size": 8, "per_scene": 1},
+        "schedule": {"steps": 1},
+        "validation": {"every": 1, "images": 1},
+        "batch": 1,
+    }
+    done = train(recipe_of(values, "six"), tmp_path / "run", hardware=Hardware(accelerator="cpu"))
+    card, _ = read_weights(done.model)
+    assert card.bands == ("red", "green", "blue", "nir", "swir1", "swir2")

@@ -59,16 +59,19 @@ def _print_list(cards: "dict[str, Card]") -> None:
         gain = ""
         if best is not None and "psnr" in best.values and "psnr" in best.bicubic:
             gain = f"{best.values['psnr'] - best.bicubic['psnr']:+.2f} dB on {best.data}"
-        bands = ", ".join(card.bands) if card.bands else "any"
-        rows.append([name, card.network, f"x{card.settings.get('scale')}", bands, gain])
+        rows.append([name, card.network, f"x{card.settings.get('scale')}", _bands(card), gain])
     print_table(["name", "network", "scale", "bands", "over bicubic"], rows)
     say("\ngeoloupe models NAME shows its card.")
+
+
+def _bands(card: "Card") -> str:
+    return ", ".join(card.bands or ()) or str(card.settings.get("bands", "any"))
 
 
 def _print_card(card: "Card", digest: str) -> None:
     facts: list[tuple[str, object]] = [
         ("network", f"{card.network}, {json.dumps(card.settings)}"),
-        ("bands", ", ".join(card.bands) if card.bands else "any"),
+        ("bands", _bands(card)),
         ("about", card.notes),
         ("not for", card.not_for),
         ("trained on", card.trained_on),

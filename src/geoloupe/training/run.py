@@ -305,7 +305,8 @@ def _limit(recipe: Recipe, split: str) -> int | None:
 
 def _band_names(prepared: Prepared, count: int | None) -> tuple[str, ...] | None:
     """Name a model's bands where the data set does, so that scenes are matched by name."""
-    names = [band.common for band in prepared.kinds[0].bands]
+    truth = prepared.kinds[prepared.entries[0].parts["hr"].kind]
+    names = [band.common for band in truth.bands]
     if count is None or count != len(names) or None in names or len(set(names)) < len(names):
         return None
     return tuple(str(name) for name in names)
