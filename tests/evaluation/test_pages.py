@@ -11,6 +11,7 @@ import pytest
 
 from geoloupe.evaluation.drawings import bars, curves, points
 from geoloupe.evaluation.pages import Figure, Page, Picture, Pictures, Table, Viewer, layer, render
+from geoloupe.evaluation.table_texts import markdown
 from geoloupe.files.picture import picture_bytes
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
@@ -151,3 +152,20 @@ def test_names_in_drawings_stay_text() -> None:
         ):
             assert "<script" not in svg
             assert html.escape(name, quote=False) in svg
+
+
+def test_axes_say_plain_numbers() -> None:
+    drawn = points({"a": (2.9e5, 27.3), "b": (1.3e6, 27.2)}, "parameters", "psnr")
+    line = (np.array([0.004, 0.07]), np.array([1.0, 9.0]))
+    drawn += curves({"a": line}, "x", "y", logarithmic="xy")
+    assert ">500 k<" in drawn
+    assert ">1 M<" in drawn
+    assert ">0.01<" in drawn
+    assert "$" not in drawn
+
+
+def test_columns_of_numbers_stand_to_the_right() -> None:
+    rows = [["1.5 ± 0.2", "yes", "", "-3"], ["", "no", "", "+0.5"]]
+    table = Table(title="t", headings=["a", "b", "c", "d"], rows=rows)
+    assert table.numeric == [True, False, False, True]
+    assert "|---:|---|---|---:|" in markdown("", [table])

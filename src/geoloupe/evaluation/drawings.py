@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 COLOURS = ("#8a929a", "#0b8f8f", "#d9822b", "#7a5ea8", "#c0392b", "#3b7dd8", "#5d8a2f", "#8a6d3b")
 _INK = "#7b858e"
+_WIDE = 8  # times the least of an axis: from here on few numbers are enough
 _STYLE: Any = {
     **{"svg.fonttype": "none", "svg.hashsalt": "geoloupe", "font.size": 10},
     **{"axes.edgecolor": _INK, "axes.labelcolor": _INK, "text.color": _INK},
@@ -47,30 +48,46 @@ def curves(
         for index, (name, (x, y)) in enumerate(series.items()):
             dots = "o" if len(x) <= 20 else None
             axes.plot(x, y, label=name, color=_colour(index), marker=dots, markersize=4)
-        if "x" in logarithmic:
-            axes.set_xscale("log")
-        if "y" in logarithmic:
-            axes.set_yscale("log")
+        for side in logarithmic:
+            _by_powers(axes, side)
         axes.set_xlabel(across)
         axes.set_ylabel(up)
         axes.legend()
         return done()
 
 
-def points(
-    places: Mapping[str, tuple[float, float]], across: str, up: str, *, logarithmic: bool = True
-) -> str:
-    """Draw a named point for each entry."""
+def points(places: Mapping[str, tuple[float, float]], across: str, up: str) -> str:
+    """Draw a named point for each entry; the axis across is logarithmic."""
     with _drawing(9, 4.2) as (axes, done):
         for index, (name, (x, y)) in enumerate(places.items()):
             axes.scatter([x], [y], s=60, color=_colour(index), zorder=3)
             axes.annotate(name, (x, y), xytext=(8, 4), textcoords="offset points")
-        if logarithmic:
-            axes.set_xscale("log")
         axes.margins(0.2)
+        _by_powers(axes, "x")
         axes.set_xlabel(across)
         axes.set_ylabel(up)
         return done()
+
+
+def _by_powers(axes: Any, side: str) -> None:
+    """Make an axis logarithmic, with plain numbers: matplotlib's own are formulas."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    {"x": axes.set_xscale, "y": axes.set_yscale}[side]("log")
+    low, high = {"x": axes.get_xlim, "y": axes.get_ylim}[side]()
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[side]
+    steps = (1, 2, 5) if high > _WIDE * low else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axis.set_minor_locator(NullLocator())
+
+
+def plain(value: float) -> str:
+    """Write a number short enough for an axis: 0.002, 40, 300 k, 1.5 G."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g} {letter}"
+    return f"{value:g}"
 
 
 def _colour(index: int) -> str:

@@ -1,6 +1,7 @@
 """One self-contained HTML file: viewers, tables, figures and pictures, without any network."""
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,6 +14,7 @@ from geoloupe import __version__
 from geoloupe.files.picture import Limits, limits_of, picture_bytes, visible
 from geoloupe.imagery.image import Image
 
+_NUMBER = re.compile(r"[-+±]?\d")
 _HOME = resources.files("geoloupe.evaluation") / "page"
 _NUMBERS = 60_000  # of a layer that a page holds, unless it has little else to hold
 _MISSING = 65535
@@ -59,13 +61,22 @@ class Viewer:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of text; columns but the first are numbers, and each can be sorted by."""
+    """Rows of text, which can be sorted by each column."""
 
     kind: ClassVar[str] = "table"
     title: str
     note: str = ""
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Tell which columns hold numbers alone, which stand to the right."""
+        found = [
+            any(column) and all(not cell or _NUMBER.match(cell) for cell in column)
+            for column in zip(*self.rows, strict=True)
+        ]
+        return found or [False] * len(self.headings)
 
 
 @dataclass(frozen=True, kw_only=True)

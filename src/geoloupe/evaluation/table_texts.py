@@ -31,7 +31,7 @@ def markdown(lead: str, tables: Sequence[Table]) -> str:
     for table in tables:
         parts += [f"## {table.title}", "", *([table.note, ""] if table.note else [])]
         parts.append("| " + " | ".join(table.headings) + " |")
-        parts.append("|" + "---|" + "---:|" * (len(table.headings) - 1))
+        parts.append("|" + "".join("---:|" if number else "---|" for number in table.numeric))
         for row in table.rows:
             parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
         parts.append("")
@@ -44,7 +44,7 @@ def latex(table: Table) -> str:
         " & ".join(cell.translate(_LATEX) for cell in row) + r" \\"
         for row in (table.headings, *table.rows)
     ]
-    columns = "l" + "r" * (len(table.headings) - 1)
+    columns = "".join("r" if number else "l" for number in table.numeric)
     lines = [
         *(rf"\begin{{tabular}}{{{columns}}}", r"\toprule", rows[0], r"\midrule"),
         *rows[1:],
