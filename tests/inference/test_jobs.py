@@ -17,7 +17,7 @@ from rasterio.transform import Affine
 import geoloupe
 from geoloupe.errors import InputError, RunError
 from geoloupe.inference import plan as planning
-from geoloupe.inference.job import work_folder
+from geoloupe.inference.job import identities, work_folder
 from geoloupe.inference.preview import forecast, preview
 from geoloupe.inference.upscale import finish
 
@@ -321,3 +321,21 @@ def test_several_scenes_go_into_a_folder_and_failures_are_counted(
     assert (done.returncode, done.stdout) == (2, "")
     assert "1 of 2 scenes failed" in done.stderr
     assert (tmp_path / "out" / "scene.tif").exists()
+
+
+def test_files_are_told_apart_wherever_they_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.zip").write_bytes(b"123")
+    (tmp_path / "P.SAFE").mkdir()
+    monkeypatch.chdir(tmp_path)
+    inside = identities(f"/vsizip/{tmp_path}/a.zip/x/y.jp2", "a.zip", tmp_path / "a.zip")
+    assert list(inside) == [str(tmp_path / "a.zip")]
+    assert inside[str(tmp_path / "a.zip")].startswith("3 bytes of ")
+    assert (
+        identities("P.SAFE")
+        == identities(tmp_path / "P.SAFE")
+        == {str(tmp_path / "P.SAFE"): "there"}
+    )
+    assert identities("https://x.org/a.tif") == {"https://x.org/a.tif": "there"}
+    assert identities("a.tif.aux.xml") == {}

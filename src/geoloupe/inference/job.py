@@ -271,7 +271,7 @@ def _complete(folder: Path, facts: Mapping[str, Any]) -> bool:
 
 def identities(*names: str | Path) -> dict[str, str]:
     """Tell whether files are still what they were: by place, their size and time of change."""
-    return {os.path.abspath(file): said for file, said in map(_identity, names) if said}
+    return {file: said for file, said in map(_identity, names) if said}
 
 
 def _identity(name: str | Path) -> tuple[str, str]:
@@ -284,8 +284,8 @@ def _identity(name: str | Path) -> tuple[str, str]:
             if file.is_file():
                 status = file.stat()
                 when = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(" ", "milliseconds")
-                return str(file), f"{status.st_size} bytes of {when}"
-    return str(name), "there"
+                return os.path.abspath(file), f"{status.st_size} bytes of {when}"
+    return str(absolute(name)), "there"
 
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any], key: str) -> str:
