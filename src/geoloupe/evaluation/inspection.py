@@ -153,7 +153,7 @@ _MEANINGS: dict[str, tuple[str, float | None, str]] = {
     "omission": ("", None, "share of the detail that is missing"),
     "hallucination": ("", 0.34, "share of the detail that is neither input nor truth"),
     "disagreement": ("", 0.02, "deviation among eight turned and mirrored answers"),
-    "seams": ("", 0.05, "how much stronger edges are across seams than beside them"),
+    "seams": ("", 0.05, "how much stronger edges are across seams than beside, beyond chance"),
     "nodata": ("", 1e-6, "difference of the shares without data"),
     "clipped": ("", 0.001, "share of values at the type's limits, beyond the input's"),
 }

@@ -1,5 +1,6 @@
 """Whether the tiles of a product can be told from its pixels."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -12,12 +13,14 @@ from geoloupe.inference.plan import Span, spans
 
 _SEAMS = 8  # that are looked at along each axis
 _LENGTH = 256  # pixels of each that are looked at
+_SURE = 2  # standard errors that may be chance
 
 
 def seam_energy(product: Source, tags: Mapping[str, str], scale: int) -> dict[str, float]:
     """Compare edges across seams with those beside them; nothing where there are no seams.
 
-    The value is how much the mean difference of neighbours exceeds that beside, as a share.
+    The value is by what share the mean difference of neighbours exceeds that beside, less what it
+    may by chance: a cloud's edge that happens to lie along one seam is not found along the others.
     """
     try:
         tile, margin = int(tags["GEOLOUPE_TILE"]), int(tags["GEOLOUPE_MARGIN"])
@@ -25,14 +28,23 @@ def seam_energy(product: Source, tags: Mapping[str, str], scale: int) -> dict[st
         return {}
     fit = tags.get("GEOLOUPE_REACH") == "local"
     height, width = product.grid.height // scale, product.grid.width // scale
-    ratios = [
-        *_ratios(product, spans(width, tile=tile, margin=margin, fit=fit), scale, upright=True),
-        *_ratios(product, spans(height, tile=tile, margin=margin, fit=fit), scale, upright=False),
+    both = [
+        _ratios(product, spans(width, tile=tile, margin=margin, fit=fit), scale, upright=True),
+        _ratios(product, spans(height, tile=tile, margin=margin, fit=fit), scale, upright=False),
     ]
-    if not ratios:
-        return {}
-    on, beside = np.sum(ratios, axis=0)
-    return {"seams": float(max(on / beside - 1, 0.0)) if beside else 0.0}
+    found = [_excess(np.array(ratios)) for ratios in both if ratios]
+    return {"seams": max(found)} if found else {}
+
+
+def _excess(ratios: NDArray[np.float64]) -> float:
+    """Give by what share edges on seams (N,) exceed those beside (N,), less two deviations."""
+    on, beside = ratios.T
+    if not beside.any():
+        return 0.0
+    ratio, count = on.sum() / beside.sum(), len(on)
+    apart = np.sum((on - ratio * beside) ** 2)
+    chance = math.sqrt(apart / max(count * (count - 1), 1)) / beside.mean()
+    return float(max(ratio - 1 - _SURE * chance, 0.0))
 
 
 def _ratios(
