@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import secrets
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 import rasterio
+import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError  # GDAL's complaints that rasterio does not translate
 from rasterio.crs import CRS
@@ -24,6 +26,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from geoloupe.errors import InputError
 from geoloupe.files.facts import Facts, read_facts
+from geoloupe.files.transparency import DATA_BELOW, opaque_share
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry, infer
@@ -35,7 +38,6 @@ os.environ.setdefault("GDAL_CACHEMAX", "64")
 os.environ.setdefault("GDAL_VRT_ENABLE_PYTHON", "NO")
 _log = logging.getLogger(__name__)
 
-_LEVELS = 32  # of transparency that smooth edges have
 _SAMPLE = 4_000_000  # values that the range of a scene is measured on, spread over all of it
 
 
@@ -50,6 +52,7 @@ class RasterSource:
     indexes: tuple[int, ...]  # of the dataset, from 1
     files: tuple[str, ...]
     dataset: Any
+    alpha: int | None = None  # the dataset's band of transparency, from 1
 
     @property
     def bands(self) -> tuple[Band, ...]:
@@ -62,7 +65,7 @@ class RasterSource:
         place = RasterioWindow(part.left, part.top, part.width, part.height)
         with failing(self.name):
             values = self.dataset.read(list(self.indexes), window=place)
-            valid = _read_valid(self.dataset, self.facts, values, window=place)
+            valid = _read_valid(self.dataset, self.facts, self.alpha, values, window=place)
         stored = self.radiometry.nodata
         if not valid.all() and stored is not None:
             values[:, ~valid] = stored
@@ -99,7 +102,7 @@ class RasterSource:
         self.dataset.close()
 
 
-def open_raster(name: str, *, alpha: bool = True) -> RasterSource:
+def open_raster(name: str, *, alpha: bool | None = None) -> RasterSource:
     """Open anything that GDAL reads; what no network can use is an InputError."""
     with failing(name):
         dataset = rasterio.open(name)
@@ -118,9 +121,9 @@ def warped(source: RasterSource, grid: Grid) -> RasterSource:
     _check_cover(source, grid)
     finer = min(grid.pixel_size) < 1.5 * min(_size_in(source.grid, grid))
     told = source.facts.mask == "alpha" or source.radiometry.nodata is not None
-    with failing(source.name):
+    with failing(source.name), _unmarked(source) as dataset:
         vrt = WarpedVRT(
-            source.dataset,
+            dataset,
             crs=grid.crs,
             transform=Affine(*grid.transform),
             height=grid.height,
@@ -128,8 +131,34 @@ def warped(source: RasterSource, grid: Grid) -> RasterSource:
             resampling=Resampling.cubic if finer else Resampling.average,
             add_alpha=not told,
         )
-    facts = source.facts if told else replace(source.facts, mask="alpha")
-    return replace(source, dataset=vrt, grid=grid, facts=facts)
+    if told:
+        return replace(source, dataset=vrt, grid=grid)
+    facts = replace(source.facts, mask="alpha")
+    return replace(source, dataset=vrt, grid=grid, facts=facts, alpha=vrt.count)
+
+
+@contextmanager
+def _unmarked(source: RasterSource) -> Iterator[Any]:
+    """Yield the dataset with no data marked as transparency: GDAL would go by the mark.
+
+    What was made of it stays open for as long as a warped dataset needs it.
+    """
+    colours = source.dataset.colorinterp
+    if source.alpha is not None or ColorInterp.alpha not in colours:
+        yield source.dataset
+        return
+    name = f"/vsimem/{secrets.token_hex(8)}.vrt"
+    rasterio.shutil.copy(source.dataset, name, driver="VRT")
+    try:
+        with rasterio.open(name, "r+") as copy:
+            copy.colorinterp = [
+                ColorInterp.undefined if colour is ColorInterp.alpha else colour
+                for colour in colours
+            ]
+        with rasterio.open(name) as copy:
+            yield copy
+    finally:
+        rasterio.shutil.delete(name)
 
 
 @contextmanager
@@ -154,19 +183,15 @@ def failing(name: str) -> Iterator[None]:
         raise InputError(f"{name}: cannot be read; damaged or incomplete? ({cause})") from None
 
 
-def _source(name: str, dataset: Any, alpha: bool) -> RasterSource:
-    clear = [
-        index
-        for index, colour in enumerate(dataset.colorinterp, start=1)
-        if colour is ColorInterp.alpha and alpha
-    ]
+def _source(name: str, dataset: Any, alpha: bool | None) -> RasterSource:
+    clear = _transparency(name, dataset, alpha)
     indexes = [index for index in dataset.indexes if index not in clear]
-    _doubt_transparency(name, dataset, clear)
     _refuse_unusable(name, dataset, indexes)
     facts = read_facts(dataset, indexes)
     dtype = dataset.dtypes[indexes[0] - 1]
     nodata = _nodata(dataset.nodatavals[indexes[0] - 1], dtype)
     crs = dataset.crs
+    opacity = clear[0] if clear else None
     return RasterSource(
         name=name,
         grid=Grid(
@@ -175,25 +200,34 @@ def _source(name: str, dataset: Any, alpha: bool) -> RasterSource:
             height=dataset.height,
             width=dataset.width,
         ),
-        radiometry=_radiometry(dataset, facts, indexes, dtype, nodata),
+        radiometry=_radiometry(dataset, facts, opacity, indexes, dtype, nodata),
         facts=facts,
         indexes=tuple(indexes),
         files=tuple(dataset.files),
         dataset=dataset,
+        alpha=opacity,
     )
 
 
-def _doubt_transparency(name: str, dataset: Any, clear: Sequence[int]) -> None:
-    """Say so where what is marked as transparency looks like data: writers mark a fourth band."""
-    for index in clear:
-        shape = (min(dataset.height, 256), min(dataset.width, 256))
-        levels = np.unique(dataset.read(index, out_shape=shape))
-        if len(levels) > _LEVELS:
-            _log.warning(
-                "%s: band %s is marked as transparency, but has many levels; all above 0 count as "
-                "opaque. If it is data: --set alpha=false",
-                *(name, index),
-            )
+def _transparency(name: str, dataset: Any, alpha: bool | None) -> list[int]:
+    """List the bands that are transparency: those that are marked so, and hold it."""
+    marked = [
+        index
+        for index, colour in enumerate(dataset.colorinterp, start=1)
+        if colour is ColorInterp.alpha and alpha is not False
+    ]
+    return marked if alpha else [i for i in marked if _is_transparency(name, dataset, i)]
+
+
+def _is_transparency(name: str, dataset: Any, index: int) -> bool:
+    if opaque_share(dataset, index) >= DATA_BELOW:
+        return True
+    _log.warning(
+        "%s: band %s is marked as transparency, but holds data, and is kept as a band. If it is "
+        "transparency after all: --set alpha=true",
+        *(name, index),
+    )
+    return False
 
 
 def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
@@ -234,7 +268,12 @@ def _nodata(nodata: float | None, dtype: str) -> float | None:
 
 
 def _radiometry(
-    dataset: Any, facts: Facts, indexes: Sequence[int], dtype: str, nodata: float | None
+    dataset: Any,
+    facts: Facts,
+    alpha: int | None,
+    indexes: Sequence[int],
+    dtype: str,
+    nodata: float | None,
 ) -> Radiometry:
     """Measure the scene as a whole, so that no tile differs from its neighbour by a stretch."""
     tags = [(band.scale, band.offset) for band in facts.bands]
@@ -243,17 +282,18 @@ def _radiometry(
         step = max(1, math.ceil((dataset.height * dataset.width * len(indexes) / _SAMPLE) ** 0.5))
         shape = (max(1, dataset.height // step), max(1, dataset.width // step))
         sample = dataset.read(list(indexes), out_shape=(len(indexes), *shape))
-        valid = _read_valid(dataset, facts, sample, out_shape=shape)
+        valid = _read_valid(dataset, facts, alpha, sample, out_shape=shape)
         sample = sample[:, valid][..., None]
     return infer(dtype, nodata, sample=sample, tags=tags)
 
 
-def _read_valid(dataset: Any, facts: Facts, values: NDArray[Any], **part: Any) -> NDArray[np.bool_]:
+def _read_valid(
+    dataset: Any, facts: Facts, alpha: int | None, values: NDArray[Any], **part: Any
+) -> NDArray[np.bool_]:
     """Read the mask (H,W) that is not nodata; a pixel that is at all transparent still counts."""
     if facts.mask == "none":
         return np.ones(values.shape[1:], bool)
     if facts.mask == "alpha":
-        alpha = dataset.colorinterp.index(ColorInterp.alpha) + 1
         return np.asarray(dataset.read(alpha, **part) > 0)
     return np.asarray(dataset.read_masks(1, **part) > 0)
 

@@ -90,10 +90,10 @@ def stem_of(name: str) -> str:
     return f"{stem}_{part}" if part else stem
 
 
-def open_source(path: str | Path, *, alpha: bool = True) -> Source:
+def open_source(path: str | Path, *, alpha: bool | None = None) -> Source:
     """Open a scene for reading, whatever its suffix says; use it in a `with` statement.
 
-    With `alpha` False, a band that is marked as transparency is a band like others.
+    `alpha` says whether a band that is marked as transparency is; None goes by its content.
     """
     name = str(path)
     product, cube = product_name(name), mat_name(name)

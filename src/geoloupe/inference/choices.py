@@ -26,7 +26,7 @@ class Choices:
     bands: str | tuple[str | int, ...] | None = None  # numbers from 1, names or wavelengths
     tile: int | None = None  # None: the model's own, which belongs to its answer
     range: tuple[float, float] | None = None  # stored values that a network sees as 0 and 1
-    alpha: bool = True  # False: a band that is marked as transparency is data
+    alpha: bool | None = None  # whether a band marked as transparency is; None: by its content
     ensemble: bool = False  # the mean of eight answers, one for each turn and mirror image
     precision: Precision = "fp32"
     engine: Engine = "torch"
