@@ -4,10 +4,12 @@ import logging
 import math
 import os
 import secrets
+import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,14 +20,20 @@ from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError  # GDAL's complaints that rasterio does not translate
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
+from rasterio.env import ensure_env_with_credentials
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
 from rasterio.transform import Affine
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window as RasterioWindow
 
 from geoloupe.errors import InputError
+from geoloupe.files.complaints import complaint
+from geoloupe.files.drivers import TRUST, drivers_for
 from geoloupe.files.facts import Facts, read_facts
+from geoloupe.files.heads import read_head
+from geoloupe.files.reach import vet, vet_opened
 from geoloupe.files.transparency import DATA_BELOW, opaque_share
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
@@ -102,15 +110,43 @@ class RasterSource:
         self.dataset.close()
 
 
-def open_raster(name: str, *, alpha: bool | None = None) -> RasterSource:
-    """Open anything that GDAL reads; what no network can use is an InputError."""
-    with failing(name):
-        dataset = rasterio.open(name)
+def open_raster(
+    name: str,
+    *,
+    alpha: bool | None = None,
+    trust: bool = False,
+    look: bool = False,
+    label: str | None = None,
+    drivers: Sequence[str] | None = None,
+) -> RasterSource:
+    """Open a raster by the drivers of its kind; what no network can use is an InputError.
+
+    `alpha` says whether a band that is marked as transparency is: None goes by its content. Where
+    `trust` is False, nothing is opened that leads to other places. With `look`, complex numbers and
+    entries of palettes are read too. Messages say `label` for it. Naming the `drivers` says that it
+    was looked into before.
+    """
+    with failing(label or name):
+        if not trust and drivers is None:
+            vet(name)
+            drivers = drivers_for(name)
+        dataset = _opened(name, drivers)
         try:
-            return _source(name, dataset, alpha)
+            if not trust:
+                vet_opened(dataset, label or name)
+            return _source(label or name, dataset, alpha, look=look)
         except BaseException:
             dataset.close()
             raise
+
+
+def _opened(name: str, drivers: Sequence[str] | None) -> Any:
+    """Open a dataset by one of these drivers, or by any."""
+    if drivers is not None and not drivers:
+        raise InputError(f"{name}: is nothing that can be opened by its first word; {TRUST}")
+    # What rasterio.open does, which takes a single driver.
+    opened = ensure_env_with_credentials(DatasetReader)
+    return opened(name, driver=None if drivers is None else list(drivers))
 
 
 def warped(source: RasterSource, grid: Grid) -> RasterSource:
@@ -170,23 +206,22 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def failing(name: str) -> Iterator[None]:
-    """Turn what GDAL says into one sentence."""
+def failing(name: object) -> Iterator[None]:
+    """Turn what GDAL says of a file into one sentence."""
     try:
         # GDAL's quick way of reading a whole .png gives noise where the file is cut short.
         with quiet(), rasterio.Env(GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"):
             yield
     except (RasterioError, CRSError, CPLE_BaseError, UnicodeError) as error:
-        cause = str(error.__cause__ or error).replace(f"{name}: ", "").strip().rstrip(".")
-        if "not recognized" in cause:
-            raise InputError(f"{name}: is no raster file that GDAL can read") from None
-        raise InputError(f"{name}: cannot be read; damaged or incomplete? ({cause})") from None
+        raise complaint(str(name), error, read_head(str(name)) or b"") from None
 
 
-def _source(name: str, dataset: Any, alpha: bool | None) -> RasterSource:
+def _source(name: str, dataset: Any, alpha: bool | None, *, look: bool) -> RasterSource:
     clear = _transparency(name, dataset, alpha)
     indexes = [index for index in dataset.indexes if index not in clear]
     _refuse_unusable(name, dataset, indexes)
+    if not look:
+        _refuse_unmeasured(name, dataset, indexes)
     facts = read_facts(dataset, indexes)
     dtype = dataset.dtypes[indexes[0] - 1]
     nodata = _nodata(dataset.nodatavals[indexes[0] - 1], dtype)
@@ -238,8 +273,6 @@ def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
     kinds = sorted({dataset.dtypes[index - 1] for index in indexes})
     if len(kinds) > 1:
         raise InputError(f"{name}: mixes bands of {' and '.join(kinds)}; convert them to one type")
-    if "complex" in kinds[0]:
-        raise InputError(f"{name}: holds complex numbers; convert it to amplitude first")
     numbers = tuple(dataset.transform)[:6]
     if not np.isfinite(numbers).all() or numbers[0] * numbers[4] == numbers[1] * numbers[3]:
         raise InputError(
@@ -252,16 +285,28 @@ def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
             f"{name}: its bands mark missing data by {' and '.join(sorted(fillers))}; give them "
             "one value, as in gdalwarp -dstnodata"
         )
-    if ColorInterp.palette in dataset.colorinterp:
+
+
+def _refuse_unmeasured(name: str, dataset: Any, indexes: Sequence[int]) -> None:
+    """Refuse numbers that have no brightness, and name the command that makes some of them."""
+    old, path = shlex.quote(name), PurePath(name)
+    if "complex" in dataset.dtypes[indexes[0] - 1]:
+        new = shlex.quote(f"{path.stem}_amplitude.tif")
         raise InputError(
-            f"{name}: its numbers are entries of a palette; expand them first, as in "
-            "gdal_translate -expand rgb"
+            f"{name}: holds complex numbers, which geoloupe picture shows; their amplitude can be "
+            f"enlarged: gdal_calc.py -A {old} --calc='abs(A)' --type=Float32 --outfile={new}"
+        )
+    if ColorInterp.palette in dataset.colorinterp:
+        new = shlex.quote(f"{path.stem}_rgb.tif")
+        raise InputError(
+            f"{name}: its numbers are entries of a palette, which geoloupe picture shows; their "
+            f"colours can be enlarged: gdal_translate -expand rgb {old} {new}"
         )
 
 
 def _nodata(nodata: float | None, dtype: str) -> float | None:
     """Drop a nodata value that no pixel of this type can hold."""
-    if nodata is None or "float" in dtype:
+    if nodata is None or "float" in dtype or "complex" in dtype:
         return nodata
     limits = np.iinfo(dtype)
     return nodata if math.isfinite(nodata) and limits.min <= nodata <= limits.max else None
@@ -276,6 +321,8 @@ def _radiometry(
     nodata: float | None,
 ) -> Radiometry:
     """Measure the scene as a whole, so that no tile differs from its neighbour by a stretch."""
+    if "complex" in dtype:
+        return Radiometry(dtype=dtype, nodata=nodata)
     tags = [(band.scale, band.offset) for band in facts.bands]
     sample = np.zeros((len(indexes), 0, 0), dtype)
     if dtype != "uint8" or any(tag != (1.0, 0.0) for tag in tags):

@@ -27,6 +27,7 @@ class Choices:
     tile: int | None = None  # None: the model's own, which belongs to its answer
     range: tuple[float, float] | None = None  # stored values that a network sees as 0 and 1
     alpha: bool | None = None  # whether a band marked as transparency is; None: by its content
+    trust: bool = False  # whether a file may lead to others outside of its folder, and to servers
     ensemble: bool = False  # the mean of eight answers, one for each turn and mirror image
     precision: Precision = "fp32"
     engine: Engine = "torch"
