@@ -21,6 +21,7 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.imagery.spectra import Band
 
+_ANYTHING = ("", ".dat", ".bin", ".raw")  # suffixes of rasters and of much else
 # A part of a file in GDAL's own words, such as NETCDF:cube.nc:reflectance.
 _DRIVER = re.compile(r"[A-Za-z0-9_]{3,}:")
 
@@ -141,11 +142,12 @@ def _is_scene(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix == ".zarr":
         return path.is_dir()
-    # ENVI's numbers may have a name without a suffix, and are told by the header beside them.
-    return path.is_file() and (
-        suffix in (*SUFFIXES, ".mat")
-        or (not suffix and path.with_name(f"{path.name}.hdr").exists())
-    )
+    if not path.is_file():
+        return False
+    if suffix in _ANYTHING:  # told by the header of ENVI beside them
+        headers = (path.with_name(f"{path.name}.hdr"), path.with_suffix(".hdr"))
+        return any(header.exists() for header in headers)
+    return suffix in (*SUFFIXES, ".mat")
 
 
 def aligned(source: Source, grid: Grid) -> Source:
