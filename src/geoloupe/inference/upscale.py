@@ -286,10 +286,9 @@ def _named(model: str | Path | Model | None, loaded: Model) -> str | None:
 
 
 def _beside(name: str, scale: int, grid: Grid) -> Path:
-    """Name a result after its scene: a GeoTIFF, or a PNG for a picture that lies nowhere."""
-    if is_address(name):
-        raise InputError(f"{name}: say where the result should lie, with --output")
-    path = Path(name)
+    """Name a result after its scene: a GeoTIFF, or a PNG for a picture without georeference."""
+    # What lies on a network, in an archive or in a file of many images has no folder beside it.
+    path = Path(stem_of(name) if is_address(name) else name)
     picture = not grid.georeferenced and path.suffix.lower() in (".png", ".jpg", ".jpeg")
     suffix = ".png" if picture else ".tif"
     return path.with_name(f"{stem_of(name)}_x{scale}{suffix}")
