@@ -82,6 +82,7 @@ def child_signals() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("child_signals")
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # where one processor is all
 def test_workers_give_the_samples_that_are_given_without(folder: Prepared) -> None:
     data = patches(folder, recipe=DN)
     loaded = list(DataLoader(data, batch_size=2, num_workers=2))

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from tests.networks.golden import FOLDER
 
-from geoloupe.degradations.blur import SensorMTF, correlate, gaussian, sensor_sigma
+from geoloupe.degradations.blur import SensorMTF, correlate, gaussian
 from geoloupe.degradations.recipes import BD, MULSR_TEST
 from geoloupe.degradations.sampling import centre_offset, sample
 from geoloupe.errors import InputError
+from geoloupe.imagery.optics import sensor_sigma
 
 GOLDEN = load_file(FOLDER / "mulsr-degradation.safetensors")
 RNG = np.random.default_rng(0)

@@ -11,6 +11,7 @@ from scipy.signal import oaconvolve
 from geoloupe.degradations.ranges import check_range
 from geoloupe.errors import InputError
 from geoloupe.imagery.banded import Banded
+from geoloupe.imagery.optics import sensor_sigma
 from geoloupe.imagery.resize import mirrored
 from geoloupe.settings import STRICT
 
@@ -112,11 +113,6 @@ def gaussian(size: int, covariance: Weights, centre: float) -> Weights:
     # Relative to the peak inside, or a far centre would underflow to a sum of zero.
     weights = np.exp(-0.5 * (form - form.min()))
     return weights / weights.sum()
-
-
-def sensor_sigma(gain: float, scale: int) -> float:
-    """The sigma, in HR pixels, of a Gaussian that passes `gain` at half the LR sampling rate."""
-    return scale * math.sqrt(-2 * math.log(gain)) / math.pi
 
 
 def correlate(
