@@ -4,105 +4,89 @@ A sensor is a Gaussian of a known transfer function, sampled at the middle of ea
 the degradation `mtf`, as tensors. All of it is linear, local and equivariant to gain and offset.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from geoloupe.imagery.optics import sensor_filter
-from geoloupe.imagery.resize import symmetric_index, up_taps
-from geoloupe.networks.resize import bicubic_up
-
-_SMALL = 2e-3  # of the correction that one step may leave
-_LONGEST = 12  # LR pixels on each side of the sharpest inverse filter
+from geoloupe.imagery import alignment
+from geoloupe.imagery.alignment import Axis
+from geoloupe.networks.resize import mapped
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """A sensor by its MTF at Nyquist, one for all bands or one a band, and the scale."""
+    """A sensor by its MTF at Nyquist, one for all bands or one a band, and where its pixels lie."""
 
     mtf: tuple[float, ...]
-    scale: int
+    down: Axis
+    across: Axis
 
-    def observe(self, sr: Tensor) -> Tensor:
-        """Return what the sensor sees (N,C,H,W) of an image (N,C,H*scale,W*scale)."""
-        kernel = self._blur.to(sr)
-        size = kernel.shape[-1]
-        before = (size - 1) // 2 - (self.scale - 1) // 2
-        return _separable(sr, kernel, before, size - self.scale - before, step=self.scale)
+    @classmethod
+    def aligned(cls, *mtf: float, scale: int) -> Self:
+        """Make one whose pixels are blocks of `scale` x `scale` fine pixels."""
+        return cls(mtf=mtf, down=Axis(ratio=scale), across=Axis(ratio=scale))
+
+    def observe(self, sr: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return what the sensor sees (N,C,h,w) of an image (N,C,H,W); `size` is h, w."""
+        height, width = sr.shape[-2:]
+        return self._each_band(
+            sr,
+            lambda part, gain: mapped(
+                part,
+                alignment.observation(self.down, gain, coarse=size[0], fine=height),
+                alignment.observation(self.across, gain, coarse=size[1], fine=width),
+            ),
+        )
+
+    def interpolate(self, lr: Tensor, size: tuple[int, int]) -> Tensor:
+        """Enlarge (N,C,h,w) to (N,C,H,W) by cubic convolution; `size` is H, W."""
+        height, width = lr.shape[-2:]
+        return mapped(
+            lr,
+            alignment.interpolation(self.down, coarse=height, fine=size[0]),
+            alignment.interpolation(self.across, coarse=width, fine=size[1]),
+        )
 
     def consistent(self, sr: Tensor, lr: Tensor, *, steps: int = 1) -> Tensor:
         """Return the image next to `sr` of which the sensor sees `lr`.
 
-        Each step leaves about a five-hundredth of the difference there was.
+        Each step leaves about a hundredth of the difference there was, at the worst a twentieth.
         """
-        inverse = self._inverse.to(sr)
-        reach = inverse.shape[-1] // 2
+        coarse, fine = _size(lr), _size(sr)
         for _ in range(steps):
-            missed = _separable(lr - self.observe(sr), inverse, reach, reach)
-            sr = sr + bicubic_up(missed, self.scale)
+            missed = self._undone(lr - self.observe(sr, coarse))
+            sr = sr + self.interpolate(missed, fine)
         return sr
 
-    @cached_property
+    @property
     def reach(self) -> int:
         """How many LR pixels around a pixel a step of `consistent` looks at."""
-        blur = -(-(self._blur.shape[-1] // 2) // self.scale)
-        return blur + self._inverse.shape[-1] // 2 + 2
+        axes = (self.down, self.across)
+        return max(alignment.reach(axis, gain) for axis in axes for gain in self.mtf)
 
-    @cached_property
-    def _blur(self) -> Tensor:
-        """One filter a band (1 or C, taps)."""
-        return torch.from_numpy(_aligned([sensor_filter(mtf, self.scale) for mtf in self.mtf]))
-
-    @cached_property
-    def _inverse(self) -> Tensor:
-        """Filters (1 or C, taps) that undo enlarging by interpolation and being seen again."""
-        return torch.from_numpy(_aligned([_inverse(mtf, self.scale) for mtf in self.mtf]))
-
-
-@lru_cache(maxsize=64)
-def _inverse(mtf: float, scale: int) -> np.ndarray:
-    """Invert, on the LR grid, interpolation followed by the sensor (taps,); far taps are cut."""
-    length = 8 * _LONGEST
-    blur = sensor_filter(mtf, scale)
-    weights, first = up_taps(scale)
-    # The first LR pixel alone, enlarged, as if the image had no borders.
-    spread = np.zeros(length * scale)
-    for phase, taps in enumerate(weights):
-        for tap, weight in enumerate(taps):
-            spread[(scale * -(first + tap) + phase) % len(spread)] += weight
-    middle = (scale - 1) // 2 - (len(blur) - 1) // 2
-    rows = (scale * np.arange(length)[:, None] + middle + np.arange(len(blur))) % len(spread)
-    seen = (spread[rows] * blur).sum(axis=1)
-    inverse = np.fft.ifft(1 / np.fft.fft(seen)).real
-    taps = next(n for n in range(1, _LONGEST + 1) if n == _LONGEST or abs(inverse[n]) < _SMALL)
-    cut = inverse[np.arange(-taps, taps + 1)]
-    return cut / (cut.sum() * seen.sum())  # exact for what does not vary
-
-
-def _aligned(filters: list[np.ndarray]) -> np.ndarray:
-    """Stack symmetric filters of several lengths, all of them odd or all even."""
-    longest = max(map(len, filters))
-    return np.stack([np.pad(taps, (longest - len(taps)) // 2) for taps in filters])
-
-
-def _separable(x: Tensor, filters: Tensor, before: int, after: int, *, step: int = 1) -> Tensor:
-    """Filter (N,C,H,W) down and across by (1 or C, taps), borders mirrored, every `step` pixels."""
-    with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
-        x = _down(x, filters, before, after, step).transpose(-2, -1)
-        return _down(x, filters, before, after, step).transpose(-2, -1)
-
-
-def _down(x: Tensor, filters: Tensor, before: int, after: int, step: int) -> Tensor:
-    n, c, h, w = x.shape
-    rows = torch.from_numpy(symmetric_index(int(h), before, after)).to(x.device)
-    padded = x.index_select(2, rows)
-    if len(filters) == 1:
-        seen = F.conv2d(
-            padded.reshape(n * c, 1, -1, w), filters[:, None, :, None], stride=(step, 1)
+    def _undone(self, lr: Tensor) -> Tensor:
+        """Sharpen (N,C,h,w) by what interpolation and being observed would take away."""
+        height, width = _size(lr)
+        return self._each_band(
+            lr,
+            lambda part, gain: mapped(
+                part,
+                alignment.inverse(self.down, gain, coarse=height),
+                alignment.inverse(self.across, gain, coarse=width),
+            ),
         )
-        return seen.reshape(n, c, -1, w)
-    return F.conv2d(padded, filters[:, None, :, None], stride=(step, 1), groups=c)
+
+    def _each_band(self, x: Tensor, work: Callable[[Tensor, float], Tensor]) -> Tensor:
+        if len(set(self.mtf)) == 1:
+            return work(x, self.mtf[0])
+        assert len(self.mtf) == x.shape[1], f"{len(self.mtf)} sensors for {x.shape[1]} bands"
+        return torch.cat(
+            [work(x[:, band : band + 1], gain) for band, gain in enumerate(self.mtf)], dim=1
+        )
+
+
+def _size(x: Tensor) -> tuple[int, int]:
+    return int(x.shape[-2]), int(x.shape[-1])

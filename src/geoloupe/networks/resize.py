@@ -20,10 +20,16 @@ def imresize(
     height, width = x.shape[-2:]
     down = banded(height, factor, method=method, antialias=antialias)
     across = banded(width, factor, method=method, antialias=antialias)
-    rows = [block.to(x) @ x[..., run, :] for run, block in _blocks(down)]
-    x = torch.cat(rows, dim=-2)
-    columns = [x[..., run] @ block.to(x).mT for run, block in _blocks(across)]
-    return torch.cat(columns, dim=-1)
+    return mapped(x, down, across)
+
+
+def mapped(x: Tensor, down: Banded, across: Banded) -> Tensor:
+    """Map the rows, then the columns of (...,H,W); in mixed precision it stays exact."""
+    with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
+        rows = [block.to(x) @ x[..., run, :] for run, block in _blocks(down)]
+        x = torch.cat(rows, dim=-2)
+        columns = [x[..., run] @ block.to(x).mT for run, block in _blocks(across)]
+        return torch.cat(columns, dim=-1)
 
 
 def _blocks(along: Banded) -> list[tuple[slice, Tensor]]:
