@@ -61,7 +61,8 @@ def degrade(
         layout = _layout(source, sample, recipe, chosen)
         refuse_inputs(target, path, *source.files)
         check_output(target, layout, overwrite=overwrite)
-        drawn = recipe.drawn(sample, scale, np.random.default_rng(chosen.seed))
+        with naming(path):
+            drawn = recipe.drawn(sample, scale, np.random.default_rng(chosen.seed))
         with create(target, layout, overwrite=overwrite) as product, naming(path):
             _write_strips(look, drawn, product, progress)
     return layout
@@ -77,7 +78,8 @@ def load_recipe(name_or_path: str) -> Recipe:
         raise InputError(f"{name_or_path}: cannot be read as JSON ({error})") from None
     if not isinstance(values, dict):
         raise InputError(f"{name_or_path}: a recipe is a JSON object")
-    return settings.build(Recipe, values, name_or_path)
+    with naming(name_or_path):
+        return settings.build(Recipe, values, name_or_path)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A degradation as a value: blur, sampling, noise, clipping and JPEG, in the order of physics."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,11 +12,13 @@ from geoloupe.degradations.jpeg import BLOCK, compress
 from geoloupe.degradations.noise import Noise
 from geoloupe.degradations.ranges import check_range
 from geoloupe.degradations.sampling import REACH, Sampling, centre_offset, sample
+from geoloupe.degradations.sensor_blur import sensor_blur
 from geoloupe.errors import InputError
 from geoloupe.imagery.fill import fill_missing
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
+from geoloupe.imagery.sensors.table import load_sensor
 
 Values = NDArray[np.float64]
 
@@ -28,6 +30,7 @@ class Recipe:
     name: str
     about: str
     blurs: tuple[Blur, ...] = ()
+    sensor: str | None = None  # instead of blurs: that of each of its bands
     border: Literal["mirror", "repeat"] = "mirror"  # what the blur sees beyond the image
     samplings: tuple[Sampling, ...] = ("bicubic",)
     noises: tuple[Noise, ...] = ()
@@ -37,13 +40,18 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.samplings:
             raise ValueError("samplings must name a way to sample")
+        if self.sensor is not None:
+            load_sensor(self.sensor)
+            if self.blurs:
+                raise ValueError("sensor stands instead of blurs")
         if self.jpeg is not None:
             check_range("jpeg", self.jpeg, 1, 100)
 
     @property
     def fixed(self) -> bool:
         """Whether nothing of it is drawn or blurred: an image has one LR image, quickly made."""
-        return not (self.blurs or self.noises or self.jpeg) and len(self.samplings) == 1
+        changing = self.blurs or self.sensor or self.noises or self.jpeg
+        return not changing and len(self.samplings) == 1
 
     def __call__(self, hr: Image, scale: int, rng: np.random.Generator) -> Image:
         """Degrade a whole image; it is stored as `hr` is, so 8 bits stay 8 bits.
@@ -62,6 +70,10 @@ class Recipe:
         self, like: Image, scale: int, rng: np.random.Generator, *, width: int | None = None
     ) -> "Drawn":
         """Draw what is random about one image with the bands of `like` and its width (in LR)."""
+        if self.sensor is not None:
+            blurs = (sensor_blur(self.sensor, like.bands),)
+            own = replace(self, sensor=None, blurs=blurs)
+            return own.drawn(like, scale, rng, width=width)
         band_count = len(like.bands)
         width = like.grid.width // scale if width is None else width
         sampling = self.samplings[int(rng.integers(len(self.samplings)))]

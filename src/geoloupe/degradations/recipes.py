@@ -5,6 +5,7 @@ import math
 from geoloupe.degradations.blur import Anisotropic, Isotropic, SensorMTF
 from geoloupe.degradations.noise import GaussianNoise
 from geoloupe.degradations.recipe import Recipe
+from geoloupe.imagery.sensors.table import load_sensor
 
 BI = Recipe(
     name="bi",
@@ -34,14 +35,15 @@ def _sensor(name: str, sensor: str, *gains: float) -> Recipe:
     )
 
 
-# Gains at Nyquist as the pansharpening literature gives them, band by band.
+def _gains(sensor: str) -> tuple[float, ...]:
+    return tuple(band.mtf for band in load_sensor(sensor).multispectral)
+
+
+# In the sensor's order of bands, whatever the image calls them; by name: per_sensor.py.
 MTF = _sensor("mtf", "most sensors", 0.29)
-MTF_QUICKBIRD = _sensor("mtf-quickbird", "QuickBird's bands", 0.34, 0.32, 0.30, 0.22)
-MTF_WORLDVIEW_2 = _sensor("mtf-worldview-2", "WorldView-2's bands", *(0.35,) * 7, 0.27)
-MTF_WORLDVIEW_3 = _sensor(
-    *("mtf-worldview-3", "WorldView-3's bands"),
-    *(0.325, 0.355, 0.360, 0.350, 0.365, 0.360, 0.335, 0.315),
-)
+MTF_QUICKBIRD = _sensor("mtf-quickbird", "QuickBird's bands", *_gains("quickbird"))
+MTF_WORLDVIEW_2 = _sensor("mtf-worldview-2", "WorldView-2's bands", *_gains("worldview-2"))
+MTF_WORLDVIEW_3 = _sensor("mtf-worldview-3", "WorldView-3's bands", *_gains("worldview-3"))
 
 _OVAL = Anisotropic(
     variances=((10.0, 10.0), (2.0, 2.0)), angle=(0.0, 0.0), sizes=(13,), shifted=True
