@@ -123,6 +123,7 @@ def test_wavelengths_contradict_names() -> None:
         SceneFacts(tags={"SPACECRAFT_ID": "LANDSAT_5"}, bands=named("SR_B5 SR_B6"), pixel=30),
         SceneFacts(tags={"platform": "PRISMA"}, name="S2A_MSIL2A_20170613T101031.tif"),
         SceneFacts(tags={"SPACECRAFT_NAME": "Sentinel-2A", "platform": "landsat-8"}),
+        SceneFacts(tags={"SPACECRAFT_NAME": "Sentinel-2A", "platform": "PRISMA"}),
         SceneFacts(name="S2A_MSIL2A_20170613_and_LC08_L2SP_171083_20150923.tif"),
         SceneFacts(tags={"SPACECRAFT_NAME": "Sentinel-2A", "GEOLOUPE_MODEL": "loupe-x4"}),
         SceneFacts(name="XS2A_MSIL2A_20170613.tif"),
