@@ -15,8 +15,9 @@ import torch
 
 from geoloupe import settings
 from geoloupe.errors import InputError, RunError
-from geoloupe.inference.job import Job, work_folder
+from geoloupe.inference.job import Job
 from geoloupe.inference.plan import Block
+from geoloupe.inference.work_folder import work_folder
 from geoloupe.progress import Progress
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def compute_on_cluster(
     if ready.job["call"]["model"] is None:
         raise InputError("a cluster needs a model that its workers can load: a name or a path")
     done, count = before, before + sum(block.count for block in blocks)
-    call = _call(ready, chosen)
+    call = _call(ready, job, chosen)
     with _client(chosen) as client:
         for block in _finished(client, call, blocks):
             done += block.count
@@ -54,8 +55,8 @@ def compute_on_cluster(
         )
 
 
-def _call(ready: "Prepared", chosen: "UpscaleSettings") -> dict[str, Any]:
-    """Give what a worker needs to do the same, as plain values."""
+def _call(ready: "Prepared", job: Job, chosen: "UpscaleSettings") -> dict[str, Any]:
+    """Return what a worker needs to do the same, as plain values."""
     plain = settings.dump(chosen) | {"cluster": None, "workers": None, "shard": None}
     call = ready.job["call"]
     return {
@@ -63,7 +64,7 @@ def _call(ready: "Prepared", chosen: "UpscaleSettings") -> dict[str, Any]:
         "model": call["model"],
         "target": str(ready.target.absolute()),
         "settings": plain | {"guide": call["guide"]},
-        "job": dict(ready.job),
+        "job": dict(job.facts),
     }
 
 
