@@ -17,9 +17,10 @@ from rasterio.transform import Affine
 import geoloupe
 from geoloupe.errors import InputError, RunError
 from geoloupe.inference import plan as planning
-from geoloupe.inference.job import identities, work_folder
+from geoloupe.inference.job import identities
 from geoloupe.inference.preview import forecast, preview
 from geoloupe.inference.upscale import finish
+from geoloupe.inference.work_folder import work_folder
 
 OPTIONS: dict[str, Any] = {"model": "bicubic", "scale": 3, "tile": 32}
 PLACE = Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)

@@ -6,13 +6,14 @@ overviews here is many times faster than leaving it to GDAL.
 
 import errno
 import os
+import stat
 import sys
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import rasterio
@@ -20,7 +21,9 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
+from geoloupe.errors import InputError, RunError
 from geoloupe.files.facts import Facts, write_facts
+from geoloupe.files.publish import write_new
 from geoloupe.files.raster import quiet
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.image import Image
@@ -35,6 +38,10 @@ _GDAL_TYPES = {
     **{"float32": "Float32", "float64": "Float64"},
 }
 _ORDER = "LSB" if sys.byteorder == "little" else "MSB"
+# Windows alone knows text files, and knows no way to open anything but a link.
+_PLAIN = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+# What a disk says that cannot take the place of a file before it is written.
+_UNABLE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV, errno.ENOSYS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +90,16 @@ class Planes:
     def create(cls, folder: Path, layout: Layout, name: str = "pixels") -> Self:
         """Make the files, all zero; a full disk is found now, not when they are written to."""
         planes = cls(folder=folder, layout=layout, name=name)
-        height, width = planes._sides
-        _reserve(planes._file(""), layout.size)
-        if planes.masked:
-            _reserve(planes._file(".mask"), height * width)
+        for file in planes._sizes:
+            file.unlink(missing_ok=True)
+        return cls.open(folder, layout, name)
+
+    @classmethod
+    def open(cls, folder: Path, layout: Layout, name: str = "pixels") -> Self:
+        """Take up files that a stopped run left, whole or not; what they lack is made, all zero."""
+        planes = cls(folder=folder, layout=layout, name=name)
+        for file, size in planes._sizes.items():
+            _reserve(file, size)
         return planes
 
     @property
@@ -117,7 +130,7 @@ class Planes:
             self._write(".mask", 0, top, left, valid * np.uint8(255))
 
     def checksum(self, *, top: int, left: int, height: int, width: int) -> int:
-        """Give the checksum of what is stored in a rectangle."""
+        """Return the checksum of what is stored in a rectangle."""
         checksum = 0
         for band in range(self.layout.count):
             part = self.read(band, slice(top, top + height))[:, left : left + width]
@@ -148,6 +161,13 @@ class Planes:
     @property
     def _sides(self) -> tuple[int, int]:
         return self.layout.grid.height, self.layout.grid.width
+
+    @property
+    def _sizes(self) -> dict[Path, int]:
+        """The bytes of each file."""
+        height, width = self._sides
+        mask = {self._file(".mask"): height * width} if self.masked else {}
+        return {self._file(""): self.layout.size} | mask
 
     def _file(self, suffix: str) -> Path:
         return self.folder / f"{self.name}{suffix}.raw"
@@ -185,16 +205,23 @@ class Planes:
         height, width = self._sides
         count = (rows.stop - rows.start) * width
         first = (band * height + rows.start) * width * dtype.itemsize
-        values = np.fromfile(self._file(suffix), dtype, count, offset=first)
+        file = self._file(suffix)
+        with _opened(file, os.O_RDONLY) as stream:
+            values = np.fromfile(stream, dtype, count, offset=first)
+        if len(values) < count:
+            raise RunError(f"{file}: was cut short while it was used; run the same again to go on")
         return values.reshape(-1, width)
 
     def _write(self, suffix: str, band: int, top: int, left: int, values: NDArray[Any]) -> None:
-        """Write a rectangle; the file is mapped only so long, so that memory stays small."""
+        """Write a rectangle, row by row: a mapped file could not say that the disk is full."""
         height, width = self._sides
-        first = (band * height + top) * width * values.dtype.itemsize
-        shape = (len(values), width)
-        mapped = np.memmap(self._file(suffix), values.dtype, "r+", offset=first, shape=shape)
-        mapped[:, left : left + values.shape[1]] = values
+        item = values.dtype.itemsize
+        first = ((band * height + top) * width + left) * item
+        rows = values if values.shape[1] < width else values.reshape(1, -1)
+        with _opened(self._file(suffix), os.O_RDWR) as file:
+            for index, row in enumerate(rows):
+                file.seek(first + index * width * item)
+                _write_all(file, np.ascontiguousarray(row))
 
     def _write_vrt(self, overviews: Sequence["Planes"]) -> Path:
         """Describe the raw files in GDAL's own words."""
@@ -210,7 +237,7 @@ class Planes:
             bands.append(f"<MaskBand>{self._band(1, ('Byte', 1), '.mask', masks)}</MaskBand>")
         vrt = self.folder / f"{self.name}.vrt"
         size = f'rasterXSize="{width}" rasterYSize="{height}"'
-        vrt.write_text(f"<VRTDataset {size}>{''.join(bands)}</VRTDataset>", encoding="utf-8")
+        write_new(vrt, f"<VRTDataset {size}>{''.join(bands)}</VRTDataset>")
         return vrt
 
     def _band(
@@ -232,16 +259,47 @@ class Planes:
         )
 
 
+def _opened(path: Path, flags: int) -> BinaryIO:
+    """Open a file that is no link to another, without a buffer, for any part of it."""
+    descriptor = os.open(path, flags | _PLAIN, 0o666)
+    return os.fdopen(descriptor, "rb" if flags == os.O_RDONLY else "r+b", buffering=0)
+
+
+def _write_all(file: BinaryIO, values: NDArray[Any]) -> None:
+    rest = values.reshape(-1).view(np.uint8)
+    while rest.size:  # a disk may take less at once
+        rest = rest[file.write(rest.data) :]
+
+
 def _reserve(path: Path, size: int) -> None:
-    """Make a file of zeros and take its place on the disk: mapped, it could not say it is full."""
-    with path.open("wb") as file:
+    """Bring a file to its size and take its place on the disk; what it lacks becomes zeros."""
+    new = not os.path.lexists(path)
+    with _opened(path, os.O_RDWR | os.O_CREAT) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{path}: is no plain file; delete it")
+        if status.st_nlink > 1:
+            raise InputError(
+                f"{path}: has a second name, under which it would change too; delete this one"
+            )
         try:
-            os.posix_fallocate(file.fileno(), 0, size)
-        except (AttributeError, OSError) as error:
-            if getattr(error, "errno", None) == errno.ENOSPC:
+            file.truncate(size)
+            _allocate(file.fileno(), size)
+        except OSError:
+            if new:
                 path.unlink(missing_ok=True)
-                raise
-            file.truncate(size)  # a system or a disk that cannot
+            raise
+
+
+def _allocate(descriptor: int, size: int) -> None:
+    """Take the place of a file on the disk, where system and disk can."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in _UNABLE:
+            raise
 
 
 def _means(values: NDArray[Any], absent: NDArray[np.bool_], nodata: float | None) -> NDArray[Any]:

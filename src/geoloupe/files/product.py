@@ -181,11 +181,13 @@ def write_image(
 
 @contextmanager
 def failing(path: Path) -> Iterator[None]:
-    """Turn what a full disk or GDAL says into one sentence."""
+    """Turn what a disk or GDAL says into one sentence; GDAL does not say when the disk is full."""
     try:
         with quiet():
             yield
     except (RasterioError, CRSError, CPLE_BaseError, OSError) as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise RunError(f"{path}: could not be written ({error.strerror})") from None
         cause = str(error.__cause__ or error).strip().rstrip(".")
         raise RunError(f"{path}: could not be written; is the disk full? ({cause})") from None
 

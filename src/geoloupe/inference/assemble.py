@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 def assemble(job: Job, plan: Plan, layout: Layout, target: Path, *, overwrite: bool) -> int:
-    """Make the file of a job whose blocks are all done; give the number of tiles without data."""
+    """Make the file of a job whose blocks are all done; return the number of tiles without data."""
     scale = layout.grid.height // plan.height
     planes = job.planes or job.placed(layout)
     canvas = _Canvas(job, planes, scale)

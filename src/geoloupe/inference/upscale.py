@@ -11,7 +11,7 @@ from geoloupe import __version__, settings
 from geoloupe.errors import InputError
 from geoloupe.files.planes import PIXELS, Layout
 from geoloupe.files.product import check_output, fitting
-from geoloupe.files.publish import refuse_inputs
+from geoloupe.files.publish import check_target, refuse_inputs
 from geoloupe.files.source import Source, aligned, is_address, open_source, stem_of
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
@@ -23,13 +23,14 @@ from geoloupe.inference.choices import (
     load_chosen,
     predictor_for,
 )
-from geoloupe.inference.job import Job, absolute, identities, read_facts, work_folder
+from geoloupe.inference.job import Job, absolute, identities
 from geoloupe.inference.local import compute_blocks
 from geoloupe.inference.memory import parse_size
 from geoloupe.inference.model import Model
 from geoloupe.inference.plan import Plan, block_side, make_plan
 from geoloupe.inference.predictor import check_guide
 from geoloupe.inference.scene import Scene
+from geoloupe.inference.work_folder import read_facts, sweep, work_folder
 from geoloupe.progress import Progress, silent
 
 
@@ -112,22 +113,18 @@ def upscale(
     with ExitStack() as stack:
         ready = prepare(stack, path, output, model, chosen, overwrite=overwrite)
         plan, layout = ready.scene.plan, ready.scene.layout
-        job = Job.open(ready.target, ready.job)
         alone = not any((chosen.shard, chosen.cluster, chosen.workers))
-        skipped = 0
-        with job.held(alone=alone):
-            try:
-                if alone:
-                    job = job.in_place(layout)
-                job.doubt(plan, ready.scene.predictor.signature.scale, layout)
-                _compute(ready, job, chosen, progress or silent)
-                if alone:
-                    skipped = assemble(job, plan, layout, ready.target, overwrite=overwrite)
-            except BaseException:
-                if chosen.shard is None:  # else others may have begun in that folder
-                    job.remove_if_idle()
-                raise
-        pending = 0 if alone else len(job.pending(plan))
+        skipped = pending = 0
+        with Job.open(ready.target, ready.job, alone=alone) as opened:
+            # Before the work was ours, another run may have made the result.
+            check_target(ready.target, overwrite=overwrite)
+            job = opened.in_place(layout) if alone else opened
+            job.doubt(plan, ready.scene.predictor.signature.scale, layout)
+            _compute(ready, job, chosen, progress or silent)
+            if alone:
+                skipped = assemble(job, plan, layout, ready.target, overwrite=overwrite)
+            else:
+                pending = len(job.pending(plan))
         whole = not pending and chosen.shard is None
         if whole and not alone:
             with job.held(alone=True):
@@ -147,13 +144,14 @@ def upscale(
 
 def finish(target: Path, *, overwrite: bool = False) -> Upscaled:
     """Put together a result whose blocks were computed as shards."""
+    sweep(target)
     facts = read_facts(target)
     call, chosen = facts["call"], dict(facts["settings"])
     chosen["guide"] = call["guide"]
     if call["model"] is None:
         raise InputError(f"{target}: was begun with a model of a program; finish it there")
-    job, blocks = Job(folder=work_folder(target), facts=facts), facts["blocks"]
-    missing = blocks - len(list((job.folder / "blocks").glob("*.safetensors")))
+    blocks = facts["blocks"]
+    missing = blocks - Job(folder=work_folder(target), facts=facts).finished()
     if missing > 0:
         raise InputError(
             f"{target}: {missing} of {blocks} blocks are missing; run the shards that did not "
@@ -190,6 +188,7 @@ def prepare(
     target = Path(output) if output is not None else _beside(str(path), scale, source.grid)
     refuse_inputs(target, path, *source.files, chosen.guide)
     layout = fitting(layout, target)
+    sweep(target)
     there = work_folder(target) / PIXELS
     check_output(target, layout, overwrite=overwrite, there=layout.size if there.exists() else 0)
     scene = Scene(

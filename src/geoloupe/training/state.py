@@ -104,9 +104,8 @@ class State:
             try:
                 torch.save(content, part)
             except (OSError, RuntimeError) as error:
-                raise RunError(
-                    f"{path}: could not be written; is the disk full? ({error})"
-                ) from None
+                why = getattr(error, "strerror", None) or f"is the disk full? {error}"
+                raise RunError(f"{path}: could not be written ({why})") from None
         for old in checkpoints(folder)[:-_KEPT]:
             old.unlink(missing_ok=True)
 
