@@ -28,6 +28,7 @@ CATALOG: dict[str, dict[str, str]] = {
     "degradation": {
         "bd": "geoloupe.degradations.recipes:BD",
         "bi": "geoloupe.degradations.recipes:BI",
+        "box": "geoloupe.degradations.recipes:BOX",
         "dn": "geoloupe.degradations.recipes:DN",
         "mtf": "geoloupe.degradations.recipes:MTF",
         "mtf-quickbird": "geoloupe.degradations.recipes:MTF_QUICKBIRD",
@@ -36,6 +37,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "mulsr-test": "geoloupe.degradations.recipes:MULSR_TEST",
         "mulsr-test-paper": "geoloupe.degradations.recipes:MULSR_TEST_PAPER",
         "mulsr-train": "geoloupe.degradations.recipes:MULSR_TRAIN",
+        "sensors": "geoloupe.degradations.recipes:SENSORS",
     },
     "metric": {
         "cc": "geoloupe.metrics.metric:CC",

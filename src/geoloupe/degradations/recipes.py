@@ -2,7 +2,7 @@
 
 import math
 
-from geoloupe.degradations.blur import Anisotropic, Isotropic, SensorMTF
+from geoloupe.degradations.blur import Anisotropic, AnySensor, Box, Isotropic, Matlab, SensorMTF
 from geoloupe.degradations.noise import GaussianNoise
 from geoloupe.degradations.recipe import Recipe
 
@@ -41,6 +41,22 @@ MTF_WORLDVIEW_2 = _sensor("mtf-worldview-2", "WorldView-2's bands", *(0.35,) * 7
 MTF_WORLDVIEW_3 = _sensor(
     *("mtf-worldview-3", "WorldView-3's bands"),
     *(0.325, 0.355, 0.360, 0.350, 0.365, 0.360, 0.335, 0.315),
+)
+
+BOX = Recipe(
+    name="box",
+    about="the mean of each block, as an ideal detector sees it",
+    blurs=(Box(),),
+    samplings=("strided",),
+)
+SENSORS = Recipe(
+    name="sensors",
+    about="any sensor: mostly a Gaussian of MTF 0.12 to 0.5, at times a box or MATLAB's bicubic, "
+    "noise up to 2 in 255; for networks that are told the MTF",
+    blurs=(AnySensor(mtf=(0.12, 0.5), spread=0.04), Matlab(), Box()),
+    chances=(0.72, 0.16, 0.12),
+    samplings=("strided",),
+    noises=(GaussianNoise(std=(0.0, 2.0), chance=0.8),),
 )
 
 _OVAL = Anisotropic(
