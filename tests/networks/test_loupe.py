@@ -9,7 +9,8 @@ from torch import Tensor
 from geoloupe.inference.model import load
 from geoloupe.networks import build
 from geoloupe.networks.inference import prepare_for_inference
-from geoloupe.networks.loupe import UNKNOWN_MTF, Loupe
+from geoloupe.networks.loupe import Loupe
+from geoloupe.networks.signature import UNKNOWN_MTF
 
 SENSORS = [0.05, 0.12, 0.23, 0.4, 0.5, 0.66, 0.9]
 

@@ -16,6 +16,7 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.clouds import cloud_fraction
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
+from geoloupe.networks.signature import UNKNOWN_MTF
 from geoloupe.settings import STRICT
 
 _APART = 1 / 3  # of the samples have bands that are apart
@@ -163,14 +164,11 @@ class Patches(Dataset[dict[str, Tensor]]):
         return {name: torch.from_numpy(array.copy()) for name, array in values.items()}
 
     def _told(self, example: Example, bands: int, rng: np.random.Generator) -> Values:
-        """Return the MTF of each band (B,) as a person may know it."""
+        """Return the MTF of each band (B,) as a person may know it; nobody knows a real pair's."""
         if example.mtf is None:
-            raise InputError(
-                f"{self.examples.prepared.name}: {example.id} is a real pair, whose MTF nobody "
-                "tells; train a network that is told it on images that are degraded"
-            )
-        true = np.broadcast_to(np.array(example.mtf, np.float32), bands)
-        return (true + rng.normal(0, self.settings.mtf_error)).astype(np.float32)
+            return np.full(bands, UNKNOWN_MTF, np.float32)
+        error = rng.normal(0, self.settings.mtf_error)
+        return (np.broadcast_to(example.mtf, bands) + error).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,10 @@ from torch.nn import functional as F
 
 from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import UNKNOWN_MTF, Reference, Signature
 
 _TOGETHER = 3  # bands that are looked at together
 _MTF = (0.1, 0.7)  # of the first and the last knot of the table; beyond them the end's row counts
-UNKNOWN_MTF = 0.4  # of optics that nobody tells: mild, so that little is sharpened too much
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
+UNKNOWN_MTF = 0.4  # of optics that nobody tells: mild, so that little is sharpened too much
+
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:

@@ -80,7 +80,6 @@ def _run(recipe: Recipe, folder: Path, fabric: Any, progress: Progress, workers:
     epoch = max(len(patches) // recipe.batch, 1)
     if not state.load(folder / CHECKPOINTS):
         _start(recipe, state)
-    lay_out(cast("nn.Module", state.network))
     state.move(fabric.device)
     wrapped, state.optimiser = fabric.setup(_compiled(objective, fabric), state.optimiser)
     share = Share(

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from geoloupe.networks.loupe import UNKNOWN_MTF, Differences, Loupe, LoupeBlock
+from geoloupe.networks.loupe import Differences, Loupe, LoupeBlock
 from geoloupe.networks.rewrites.residual import add_onto
+from geoloupe.networks.signature import UNKNOWN_MTF
 
 
 class LeanBlock(nn.Module):
