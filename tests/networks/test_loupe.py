@@ -19,9 +19,12 @@ SENSORS = [0.05, 0.12, 0.23, 0.4, 0.5, 0.66, 0.9]
 def network() -> Loupe:
     """A told network whose factors are far from 1."""
     torch.manual_seed(0)
-    made: Any = build("loupe", scale=2, features=8, blocks=2, knots=5)
+    made: Any = build("loupe", scale=2, features=8, blocks=2, knots=5, growth=2)
     with torch.no_grad():
         made.factors.add_(0.5 * torch.randn_like(made.factors))
+        for name, weight in made.named_parameters():
+            if name.endswith("last"):
+                weight.normal_(std=0.2)
     chosen: Loupe = made.eval().requires_grad_(requires_grad=False)
     return chosen
 
@@ -37,7 +40,8 @@ def test_factors_merge_into_the_weights(network: Loupe, mtf: float, bands: int) 
     merged = network.told(mtf)
     assert merged.signature.bands is None
     assert not merged.signature.told
-    assert "factors" not in merged.state_dict()
+    plain = build("loupe", scale=2, features=8, blocks=2)
+    assert merged.state_dict().keys() == plain.state_dict().keys()  # type: ignore[attr-defined]
     assert (network(lr, None, torch.tensor([mtf])) - merged(lr)).abs().max() <= 1e-5
 
 
@@ -87,6 +91,13 @@ def test_tiles_of_a_told_network_are_the_whole(network: Loupe) -> None:
     tile = network(lr[..., 9:, 6:], None, mtf)
     inside = (..., slice(2 * margin, None), slice(2 * margin, None))
     assert (tile[inside] - whole[..., top:, left:][inside]).abs().max() <= 1e-5
+
+
+def test_a_network_grows_from_a_plain_one_without_a_change() -> None:
+    plain, grown = (build("loupe", scale=2, features=8, growth=growth) for growth in (0, 3))
+    module: Any = grown
+    module.load_state_dict(module.state_dict() | plain.state_dict())  # type: ignore[attr-defined]
+    assert (module(pixels(3)) - plain(pixels(3))).abs().max() <= 1e-6  # type: ignore[operator]
 
 
 def test_the_gradient_teaches_the_table_near_what_was_told() -> None:

@@ -208,7 +208,12 @@ def test_finetuning_begins_where_the_model_is(data: Path, whole: Path, tmp_path:
     assert done.scores["psnr"] == pytest.approx(before.mean["psnr"], abs=0.5)
 
 
-TOLD: dict[str, Any] = {"settings.knots": 3, "data.recipe": "sensors", "schedule.steps": 20}
+TOLD: dict[str, Any] = {
+    "settings.knots": 3,
+    "settings.growth": 2,
+    "data.recipe": "sensors",
+    "schedule.steps": 20,
+}
 
 
 def test_a_told_network_learns_from_several_sets(data: Path, whole: Path, tmp_path: Path) -> None:

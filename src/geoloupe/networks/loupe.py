@@ -9,6 +9,10 @@ How much to sharpen it does not guess: it is told the MTF, the share of contrast
 passes at Nyquist of the LR pixels. Every convolution's channels have a factor that depends on it,
 read from a learned table. Once a sensor is known the factors are part of the weights and cost
 nothing: `told` makes that network.
+
+While it learns, its convolutions may be grown: each is the sum of itself and of a product of wider
+ones, which has no bias and nothing in between and so is one convolution again. It learns better so,
+at the cost of a product of small matrices a step; `told` leaves plain convolutions.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,9 +41,10 @@ class LoupeSettings:
     features: int = 48
     blocks: int = 6
     knots: int = 0  # rows of the table of factors; 0: a network that is told nothing
+    growth: int = 0  # how many times wider convolutions are inside while they learn; 0: plain
 
     def __post_init__(self) -> None:
-        check_ranges(self, zero=("knots",))
+        check_ranges(self, zero=("knots", "growth"))
         if self.knots == 1:
             raise ValueError("knots must be 0, or 2 or more")
 
@@ -53,6 +58,26 @@ def _plain(before: int, after: int) -> nn.Conv2d:
     return nn.Conv2d(before, after, 3, padding=1, bias=False)
 
 
+class GrownConv(nn.Conv2d):
+    """A 3 x 3 convolution (N,F,H,W) whose weight is W0 + W3 W2 W1, W3 being zero at first."""
+
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__(features, features, 3, padding=1, bias=False)
+        wide = growth * features
+        self.first = nn.Parameter(torch.empty(wide, features).uniform_(-1, 1) / features**0.5)
+        self.middle = nn.Parameter(torch.empty(9, wide, wide).uniform_(-1, 1) / (9 * wide) ** 0.5)
+        self.last = nn.Parameter(torch.zeros(features, wide))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.whole(), padding=1)
+
+    def whole(self) -> Tensor:
+        """Return the weight that it has as one convolution (F,F,3,3)."""
+        taps = (self.last @ self.middle) @ self.first
+        weight = self.weight + taps.permute(1, 2, 0).unflatten(2, (3, 3))
+        return weight.contiguous(memory_format=torch.channels_last)
+
+
 class Differences(nn.Conv2d):
     """A convolution (N,3,H,W) -> (N,F,H,W) whose filters sum to zero in every band."""
 
@@ -64,13 +89,17 @@ class Differences(nn.Conv2d):
         return F.conv2d(F.pad(x, (1, 1, 1, 1), "replicate"), weight)
 
 
+def _convolution(features: int, growth: int) -> nn.Conv2d:
+    return GrownConv(features, growth) if growth else _plain(features, features)
+
+
 class LoupeBlock(nn.Module):
     """Two convolutions under a skip (N,F,H,W), each perhaps with a factor for every channel."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, growth: int = 0) -> None:
         super().__init__()
-        self.conv1 = _plain(features, features)
-        self.conv2 = _plain(features, features)
+        self.conv1 = _convolution(features, growth)
+        self.conv2 = _convolution(features, growth)
 
     def forward(
         self, x: Tensor, inner: Tensor | None = None, outer: Tensor | None = None
@@ -90,6 +119,7 @@ class Loupe(nn.Module):
     )
     PUBLISHED: ClassVar[Mapping[str, str | None]] = {}
     ASK: ClassVar[Mapping[str, str]] = {}
+    ADDED: ClassVar[tuple[str, ...]] = ("knots", "growth")  # what a fresh one adds changes nothing
 
     def __init__(self, settings: LoupeSettings) -> None:
         super().__init__()
@@ -102,10 +132,10 @@ class Loupe(nn.Module):
             reach="local",
             told=settings.knots > 0,
         )
-        features = settings.features
+        features, growth = settings.features, settings.growth
         self.head: nn.Module = Differences(features)
-        self.body = nn.ModuleList(LoupeBlock(features) for _ in range(settings.blocks))
-        self.after_body = _plain(features, features)
+        self.body = nn.ModuleList(LoupeBlock(features, growth) for _ in range(settings.blocks))
+        self.after_body = _convolution(features, growth)
         self.tail = _plain(features, _TOGETHER * settings.scale**2)
         self.shuffle = nn.PixelShuffle(settings.scale)
         self.factors: nn.Parameter | None = None
@@ -167,6 +197,8 @@ class Loupe(nn.Module):
     @torch.no_grad()
     def merge(self, mtf: Sequence[float]) -> None:
         """Multiply the weights by the factors for three bands of known MTF, for good."""
+        collapse(self)
+        self.settings = replace(self.settings, growth=0)
         if self.factors is None:
             return
         told = self.factors.new_tensor([list(mtf)])
@@ -202,7 +234,20 @@ class Loupe(nn.Module):
             "features": shapes["head.weight"][0],
             "blocks": len({name.split(".")[1] for name in shapes if name.startswith("body.")}),
             "knots": shapes["factors"][0] if "factors" in shapes else 0,
+            "growth": shapes.get("after_body.first", (0,))[0] // shapes["head.weight"][0],
         }
+
+
+def collapse(module: nn.Module) -> nn.Module:
+    """Put plain convolutions in the place of all grown ones, from the parts upward."""
+    for name, part in list(module.named_children()):
+        setattr(module, name, collapse(part))
+    if not isinstance(module, GrownConv):
+        return module
+    plain = _plain(module.in_channels, module.out_channels).to(module.weight)
+    with torch.no_grad():
+        plain.weight.copy_(module.whole())
+    return plain.requires_grad_(module.weight.requires_grad).train(module.training)
 
 
 class ToldBands(nn.Module):
@@ -210,7 +255,7 @@ class ToldBands(nn.Module):
 
     def __init__(self, network: Loupe, mtf: Sequence[float]) -> None:
         super().__init__()
-        self.settings = replace(network.settings, knots=0)
+        self.settings = replace(network.settings, knots=0, growth=0)
         self.signature = replace(network.signature, bands=len(mtf), told=False)
         self.parts = nn.ModuleList(
             network.merged([mtf[band] for band in group]) for group in together(len(mtf))

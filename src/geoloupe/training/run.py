@@ -277,9 +277,9 @@ def _start(recipe: Recipe, state: State) -> None:
     begun = load(recipe.start)
     module, other = (cast("nn.Module", net) for net in (state.network, begun.network))
     theirs, ours = plain_settings(begun.network), plain_settings(state.network)
-    # A network that is told nothing is a good beginning of one that is told: its factors are 1.
-    more = {"knots": 0} if state.network.signature.told and not begun.network.signature.told else {}
-    if theirs != ours | more:
+    # A plain network is a good beginning of one that has more, where more changes nothing at first.
+    added = {key: 0 for key in getattr(state.network, "ADDED", ()) if theirs.get(key) == 0}
+    if theirs != ours | added:
         raise InputError(f"{recipe.start}: has other settings than the recipe's network")
     weights = {**module.state_dict(), **other.state_dict()}
     module.load_state_dict(weights)
