@@ -2,6 +2,7 @@
 
 import csv
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -242,7 +243,11 @@ def test_a_branch_begins_where_the_trunk_is(data: Path, tmp_path: Path) -> None:
     assert card.training.steps == 30  # the trunk's count as well
     unmoved = read_weights(train(same, tmp_path / "same", hardware=CPU).model)[1]
     checkpoint = torch.load(sorted((trunk / "checkpoints").glob("*.pt"))[-1], weights_only=True)
-    for name, tensor in checkpoint["network"].items():
+    for name, tensor in checkpoint["average"].items():
         assert abs(unmoved[name] - tensor.numpy()).max() <= 1e-4
     with pytest.raises(InputError, match="is not of this recipe"):
         train(short(data, start=str(trunk)), tmp_path / "other", hardware=CPU)
+    (tmp_path / "young").mkdir()
+    shutil.copy(trunk / "recipe.toml", tmp_path / "young")
+    with pytest.raises(InputError, match="holds no checkpoint to begin with"):
+        train(short(data, start=str(tmp_path / "young")), tmp_path / "another", hardware=CPU)

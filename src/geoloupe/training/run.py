@@ -271,7 +271,7 @@ def _start(recipe: Recipe, state: State) -> None:
     if recipe.start is None:
         return
     folder = Path(recipe.start)
-    if (folder / CHECKPOINTS).is_dir():
+    if (folder / RECIPE_FILE).is_file():
         state.branch(folder / CHECKPOINTS)
         return
     begun = load(recipe.start)

@@ -121,7 +121,7 @@ class State:
         return found is not None
 
     def branch(self, folder: Path) -> None:
-        """Begin with the weights of another run's newest checkpoint, and an optimiser of its own.
+        """Begin with the averaged weights of another run's newest checkpoint, and a new optimiser.
 
         What the other run did before counts as training, not as steps of this run's schedule.
         """
@@ -130,9 +130,10 @@ class State:
             raise InputError(f"{folder}: holds no checkpoint to begin with")
         content, path = found
         with _agreeing(path):
-            cast("nn.Module", self.network).load_state_dict(content["network"])
+            weights = content["average"] or content["network"]
+            cast("nn.Module", self.network).load_state_dict(weights)
             if self.average is not None:
-                for name, tensor in (content["average"] or content["network"]).items():
+                for name, tensor in weights.items():
                     self.average[name].copy_(tensor)
             past = content.get("before", {})
             self.before = {
