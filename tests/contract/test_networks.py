@@ -301,7 +301,7 @@ def test_counts_start_at_one(name: str) -> None:
     for field in fields(chosen.Settings):
         if type(getattr(defaults, field.name)) is not int:
             continue
-        lowest = 0 if field.name == "overlap" else 1
+        lowest = 0 if field.name in ("overlap", "knots", "growth") else 1
         with pytest.raises(InputError, match=field.name):
             build(name, **{field.name: lowest - 1})
 

@@ -2,7 +2,7 @@
 
 import math
 
-from geoloupe.degradations.blur import Anisotropic, Isotropic, SensorMTF
+from geoloupe.degradations.blur import Anisotropic, AnySensor, Box, Isotropic, Matlab, SensorMTF
 from geoloupe.degradations.noise import GaussianNoise
 from geoloupe.degradations.recipe import Recipe
 from geoloupe.imagery.sensors.table import load_sensor
@@ -44,6 +44,24 @@ MTF = _sensor("mtf", "most sensors", 0.29)
 MTF_QUICKBIRD = _sensor("mtf-quickbird", "QuickBird's bands", *_gains("quickbird"))
 MTF_WORLDVIEW_2 = _sensor("mtf-worldview-2", "WorldView-2's bands", *_gains("worldview-2"))
 MTF_WORLDVIEW_3 = _sensor("mtf-worldview-3", "WorldView-3's bands", *_gains("worldview-3"))
+
+BOX = Recipe(
+    name="box",
+    about="the mean of each block, as an ideal detector sees it",
+    blurs=(Box(),),
+    samplings=("strided",),
+)
+SENSORS = Recipe(
+    name="sensors",
+    about="any sensor: mostly a Gaussian of MTF 0.12 to 0.45, at times MATLAB's bicubic or a box, "
+    "noise up to 2 in 255; for networks that are told the MTF",
+    # MATLAB's bicubic passes 0.49. A Gaussian of as much needs far more sharpening, and who is told
+    # 0.49 cannot tell them apart: so it stands for bicubic alone, the more frequent of the two.
+    blurs=(AnySensor(mtf=(0.12, 0.45), spread=0.04), Matlab(), Box()),
+    chances=(0.72, 0.16, 0.12),
+    samplings=("strided",),
+    noises=(GaussianNoise(std=(0.0, 2.0), chance=0.8),),
+)
 
 _OVAL = Anisotropic(
     variances=((10.0, 10.0), (2.0, 2.0)), angle=(0.0, 0.0), sizes=(13,), shifted=True

@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
+UNKNOWN_MTF = 0.4  # of optics that nobody tells: mild, so that little is sharpened too much
+
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
@@ -23,6 +25,7 @@ class Signature:
     tile: int = 64  # what a scene is cut into unless the card says otherwise
     margin: int = 8  # context that a tile throws away on each side
     reach: Literal["local", "global"] = "global"  # local: tiled equals whole, and a test proves it
+    told: bool = False  # its stages take the MTF at Nyquist, and `told(mtf)` builds one in
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from geoloupe.datasets.examples import Example, Examples
 from geoloupe.files.picture import limits_of, visible, write_picture
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.inference.model import Model
 from geoloupe.inference.predictor import Predictor
 from geoloupe.metrics.protocols import Protocol
 
@@ -22,18 +24,18 @@ class Validation:
     examples: Examples
     protocol: Protocol
 
-    def measure(self, predictor: Predictor) -> dict[str, float]:
-        """Give the protocol's means over all images."""
-        rows = []
+    def measure(self, model: Model, device: str) -> dict[str, float]:
+        """Return the protocol's means over all images."""
+        rows, told = [], Told(model, device)
         for example in self.examples:
-            sr = predictor.predict(example.lr, example.guide)
+            sr = told.predict(example)
             rows.append(self.protocol.score(sr, example.hr, self.examples.scale))
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
-    def show(self, predictor: Predictor, path: Path) -> None:
+    def show(self, model: Model, device: str, path: Path) -> None:
         """Draw the middle of the first image: its LR pixels, the model's answer, the truth."""
         example = _middle(self.examples[0], self.examples.scale)
-        sr = predictor.predict(example.lr, example.guide)
+        sr = Told(model, device).predict(example)
         scale, hr = self.examples.scale, example.hr.in_unit()
         pixels = example.lr.in_unit().repeated(scale)
         values = np.concatenate([pixels.values, sr.values, hr.values], axis=2)
@@ -47,6 +49,26 @@ class Validation:
         limits = limits_of(hr)
         path.parent.mkdir(exist_ok=True)
         write_picture(path, shown, limits, overwrite=True)
+
+
+class Told:
+    """A model that is told the MTF of each example, if it can be told."""
+
+    def __init__(self, model: Model, device: str) -> None:
+        self.model, self.device = model, device
+        self._known: tuple[tuple[float, ...] | None, Predictor] | None = None
+
+    def predict(self, example: Example) -> Image:
+        """Enlarge an example; the predictor of the last MTF is kept."""
+        mtf = example.mtf if self.model.network.signature.told else None
+        if self._known is None or self._known[0] != mtf:
+            told = self.model
+            if mtf is not None:
+                network: Any = self.model.network
+                each = np.broadcast_to(mtf, len(example.lr.bands))
+                told = Model(network.told(each.tolist()), self.model.card)
+            self._known = (mtf, Predictor.of(told, device=self.device))
+        return self._known[1].predict(example.lr, example.guide)
 
 
 def _middle(example: Example, scale: int) -> Example:
