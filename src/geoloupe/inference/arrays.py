@@ -19,9 +19,11 @@ from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.imagery.spectra import Band
 from geoloupe.inference.choices import (
     Choices,
+    chosen_optics,
     chosen_part,
     layout_of,
     load_chosen,
+    margin_for,
     predictor_for,
 )
 from geoloupe.inference.model import Model
@@ -54,18 +56,19 @@ def upscale_array(
     loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
     source = chosen_part(_ImageSource(_image(array)), loaded, chosen)
+    optics = chosen_optics(source, chosen)
     plan = make_plan(
         source.grid.height,
         source.grid.width,
         tile=chosen.tile or loaded.tile,
-        margin=loaded.margin,
+        margin=margin_for(loaded, optics, chosen),
         group=max(source.grid.height, source.grid.width),  # one block: the result is in memory
         fit=loaded.network.signature.reach == "local",
     )
     seen = None if guide is None else _ImageSource(_image(guide))
     signature, name = loaded.network.signature, loaded.card.name
     check_guide(signature, None if seen is None else len(seen.bands), name)
-    layout = layout_of(source, loaded, plan, chosen)
+    layout = layout_of(source, loaded, plan, chosen, optics=optics)
     if seen is not None and seen.grid != layout.grid:
         raise InputError(
             f"the guide has {seen.grid.height} x {seen.grid.width} pixels, but the result has "
@@ -74,7 +77,7 @@ def upscale_array(
     scene = Scene(
         source=source,
         guide=seen,
-        predictor=predictor_for(loaded, chosen),
+        predictor=predictor_for(loaded, optics, chosen),
         plan=plan,
         layout=layout,
     )

@@ -1,7 +1,7 @@
 """What a person chooses of a model and a scene, and what follows from it before any pixel."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from geoloupe.files.planes import Layout
 from geoloupe.files.source import Source
 from geoloupe.inference.bands import choose_bands
 from geoloupe.inference.model import Model, default_model, load
+from geoloupe.inference.optics import UNKNOWN, Optics, observation_of, optics_of, told
 from geoloupe.inference.plan import Plan
 from geoloupe.inference.predictor import Predictor
 from geoloupe.networks.inference import Engine, Precision
@@ -26,6 +27,10 @@ class Choices:
     bands: str | tuple[str | int, ...] | None = None  # numbers from 1, names or wavelengths
     tile: int | None = None  # None: the model's own, which belongs to its answer
     range: tuple[float, float] | None = None  # stored values that a network sees as 0 and 1
+    sensor: str | None = None  # a name of geoloupe sensors, or "unknown"; None: as the scene tells
+    mtf: float | tuple[float, ...] | None = None  # of all bands, or each; None: the sensor's
+    # Whether the sensor would see the scene itself in the result; None: where it is known
+    consistent: bool | None = None
     alpha: bool = True  # False: a band that is marked as transparency is data
     ensemble: bool = False  # the mean of eight answers, one for each turn and mirror image
     precision: Precision = "fp32"
@@ -52,15 +57,32 @@ def load_chosen(model: str | Path | Model | None, choices: Choices) -> Model:
     return model
 
 
-def predictor_for(model: Model, choices: Choices) -> Predictor:
+def chosen_optics(part: Source, choices: Choices) -> Optics:
+    """Tell what the chosen bands of a scene were seen through."""
+    return optics_of(part, sensor=choices.sensor, mtf=choices.mtf)
+
+
+def predictor_for(model: Model, optics: Optics, choices: Choices) -> Predictor:
     """Make a model ready to run as was asked for."""
-    return Predictor.of(
-        model,
+    ready = Predictor.of(
+        told(model, optics),
         device=choices.device,
         precision=choices.precision,
         engine=choices.engine,
         ensemble=choices.ensemble,
     )
+    return replace(ready, observation=observation_of(model, optics, choices.consistent))
+
+
+def margin_for(model: Model, optics: Optics, choices: Choices) -> int:
+    """Return the context that a tile throws away: more where answers must agree with the scene.
+
+    The tiles of networks that look at all of them are no others for it.
+    """
+    observation = observation_of(model, optics, choices.consistent)
+    if observation is None or model.network.signature.reach == "global":
+        return model.margin
+    return model.margin + observation.reach
 
 
 def chosen_part(source: SourceT, model: Model, choices: Choices) -> SourceT:
@@ -73,10 +95,13 @@ def chosen_part(source: SourceT, model: Model, choices: Choices) -> SourceT:
     return part if choices.range is None else part.ranging(*choices.range)
 
 
-def layout_of(source: Source, model: Model, plan: Plan, choices: Choices) -> Layout:
+def layout_of(
+    source: Source, model: Model, plan: Plan, choices: Choices, *, optics: Optics
+) -> Layout:
     """Say what the result will be: the scene's facts, finer, and how it was made."""
     scale = model.network.signature.scale
     low, high = source.radiometry.low, source.radiometry.high
+    agreed = observation_of(model, optics, choices.consistent)
     tags = {
         "GEOLOUPE_VERSION": __version__,
         "GEOLOUPE_MODEL": model.card.name,
@@ -86,6 +111,9 @@ def layout_of(source: Source, model: Model, plan: Plan, choices: Choices) -> Lay
         "GEOLOUPE_REACH": model.network.signature.reach,
         "GEOLOUPE_TILES": f"{len(plan.rows)} x {len(plan.columns)}",
         "GEOLOUPE_RANGE": "; ".join(f"{a:g} to {b:g}" for a, b in zip(low, high, strict=True)),
+        "GEOLOUPE_SENSOR": optics.sensor or UNKNOWN,
+        "GEOLOUPE_MTF": ", ".join(f"{gain:.3g}" for gain in optics.mtf),
+        "GEOLOUPE_CONSISTENT": "no" if agreed is None else "yes",
         "GEOLOUPE_PRECISION": choices.precision,
         "GEOLOUPE_ENGINE": choices.engine,
     }

@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from geoloupe.errors import InputError, naming
 from geoloupe.files.scene_sensor import ground_pixel, sensor_of
 from geoloupe.files.source import Source
 from geoloupe.imagery.sensors.mtf import mtf_of
 from geoloupe.imagery.sensors.table import load_sensor
+from geoloupe.inference.model import Model
+from geoloupe.networks.observation import Observation
 from geoloupe.networks.signature import UNKNOWN_MTF
 
 _log = logging.getLogger(__name__)
@@ -67,6 +70,23 @@ def optics_of(
     return _held(source, Optics(mtf=found.gains, sensor=told.name, how=how))
 
 
+def told(model: Model, optics: Optics) -> Model:
+    """Return a model whose weights hold the optics, if it is one that can be told."""
+    network: Any = model.network
+    return replace(model, network=network.told(optics.mtf)) if network.signature.told else model
+
+
+def observation_of(model: Model, optics: Optics, wanted: bool | None) -> Observation | None:
+    """Return what answers are made to agree with; unless it is said, where optics are known.
+
+    Interpolation stays what it is.
+    """
+    if wanted is None:
+        wanted = optics.known and model.has_weights
+    scale = model.network.signature.scale
+    return Observation.aligned(*optics.mtf, scale=scale) if wanted else None
+
+
 def _each(gains: Sequence[float], count: int) -> tuple[float, ...]:
     return tuple(gains) if len(gains) > 1 else tuple(gains) * count
 
@@ -80,4 +100,4 @@ def _held(source: Source, optics: Optics) -> Optics:
             "%s: bands of MTF %s are taken for %.2f to %.2f, within which models were tried",
             *(source.name, ", ".join(f"{gain:.2f}" for gain in optics.mtf), low, high),
         )
-    return Optics(mtf=held, sensor=optics.sensor, how=optics.how)
+    return replace(optics, mtf=held)

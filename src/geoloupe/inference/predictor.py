@@ -13,6 +13,7 @@ from geoloupe.imagery.fill import fill_missing
 from geoloupe.imagery.image import Image
 from geoloupe.inference.model import Model
 from geoloupe.networks.inference import Engine, Precision, prepare_for_inference
+from geoloupe.networks.observation import Observation
 from geoloupe.networks.signature import Signature
 
 
@@ -26,6 +27,7 @@ class Predictor:
     rings: int  # how far missing pixels are filled from their neighbours, in LR pixels
     device: torch.device
     ensemble: bool = False  # the mean of eight answers
+    observation: Observation | None = None  # the sensor that must see of an answer what it saw
 
     @classmethod
     def of(
@@ -137,6 +139,8 @@ class Predictor:
                 f"{self.name}: the network gave values that are not numbers; if it runs in bf16, "
                 "try fp32, and else check its weights and the scene's value range"
             )
+        if self.observation is not None:
+            answer = self.observation.consistent(answer[None], lr)[0]
         return answer
 
 

@@ -18,15 +18,18 @@ from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.inference.assemble import assemble
 from geoloupe.inference.choices import (
     Choices,
+    chosen_optics,
     chosen_part,
     layout_of,
     load_chosen,
+    margin_for,
     predictor_for,
 )
 from geoloupe.inference.job import Job, absolute, identities
 from geoloupe.inference.local import compute_blocks
 from geoloupe.inference.memory import parse_size
 from geoloupe.inference.model import Model
+from geoloupe.inference.optics import Optics
 from geoloupe.inference.plan import Plan, block_side, make_plan
 from geoloupe.inference.predictor import check_guide
 from geoloupe.inference.scene import Scene
@@ -67,6 +70,7 @@ class Upscaled:
     path: Path
     model: str
     scale: int
+    optics: Optics
     layout: Layout
     plan: Plan
     complete: bool  # False: a shard is done, and the result is to be assembled
@@ -91,6 +95,7 @@ class Prepared:
 
     scene: Scene
     model: Model
+    optics: Optics
     target: Path
     job: dict[str, Any]  # what is being made, to tell a run that goes on from another
 
@@ -132,6 +137,7 @@ def upscale(
     return Upscaled(
         path=ready.target,
         model=ready.model.card.name,
+        optics=ready.optics,
         scale=ready.scene.predictor.signature.scale,
         layout=layout,
         plan=plan,
@@ -174,7 +180,8 @@ def prepare(
     loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
     source = chosen_part(source, loaded, chosen)
-    tile, margin = chosen.tile or loaded.tile, loaded.margin
+    optics = chosen_optics(source, chosen)
+    tile, margin = chosen.tile or loaded.tile, margin_for(loaded, optics, chosen)
     pixel = len(source.bands) * 4 * scale**2
     plan = make_plan(
         source.grid.height,
@@ -184,7 +191,7 @@ def prepare(
         group=block_side(tile=tile, margin=margin, pixel=pixel),
         fit=loaded.network.signature.reach == "local",
     )
-    layout = layout_of(source, loaded, plan, chosen)
+    layout = layout_of(source, loaded, plan, chosen, optics=optics)
     target = Path(output) if output is not None else _beside(str(path), scale, source.grid)
     refuse_inputs(target, path, *source.files, chosen.guide)
     layout = fitting(layout, target)
@@ -194,13 +201,14 @@ def prepare(
     scene = Scene(
         source=source,
         guide=_open_guide(stack, chosen.guide, loaded, layout.grid),
-        predictor=predictor_for(loaded, chosen),
+        predictor=predictor_for(loaded, optics, chosen),
         plan=plan,
         layout=layout,
     )
     _tell(scene, loaded)
+    _log.info("  %s", optics)
     facts = _job_facts(path, model, loaded, chosen, scene)
-    return Prepared(scene=scene, model=loaded, target=target, job=facts)
+    return Prepared(scene=scene, model=loaded, optics=optics, target=target, job=facts)
 
 
 def _tell(scene: Scene, model: Model) -> None:
