@@ -24,8 +24,8 @@ from geoloupe.degradations.recipe import Recipe
 from geoloupe.evaluation.bootstrap import interval
 from geoloupe.inference.model import Model, load
 from geoloupe.inference.predictor import Predictor
+from geoloupe.inference.telling import Telling
 from geoloupe.metrics.protocols import HSENET
-from geoloupe.training.validation import Told
 
 BLURS: dict[str, Any] = {
     "mtf .2": SensorMTF(gains=(0.2,)),
@@ -59,11 +59,12 @@ def measure(model: Model, data: str, *, limit: int | None, tell: float | None) -
     for degradation, recipe in degradations():
         entries = prepared.split(split or "test")[:limit]
         examples = Examples(prepared=prepared, entries=entries, scale=scale, recipe=recipe)
-        told = Told(model, "cpu")
+        telling = Telling(model)
         gains = []
         for whole in examples:
             example = whole if tell is None else replace(whole, mtf=(tell,))
-            sr, plain = told.predict(example), interpolation.super_resolve(example.lr)
+            sr = telling.predictor(example.lr, example.mtf).predict(example.lr)
+            plain = interpolation.super_resolve(example.lr)
             gains.append(_score(sr, example, scale) - _score(plain, example, scale))
         table[degradation] = {"gains": gains}
     return table

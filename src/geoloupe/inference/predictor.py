@@ -40,7 +40,7 @@ class Predictor:
         ensemble: bool = False,
     ) -> Self:
         """Make a model ready; engines differ by rounding only."""
-        place = _device(device)
+        place = device_of(device)
         cast("nn.Module", model.network).to(place)
         return cls(
             network=prepare_for_inference(model.network, precision=precision, engine=engine),
@@ -176,7 +176,8 @@ def check_guide(signature: Signature, given: int | None, name: str) -> None:
         raise InputError(f"{name} needs a guide image of {needed} bands, but this one has {given}")
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """Find a device by PyTorch's name of it; "auto" is a GPU if there is one."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

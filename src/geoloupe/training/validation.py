@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from geoloupe.files.picture import limits_of, visible, write_picture
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.inference.model import Model
-from geoloupe.inference.predictor import Predictor
+from geoloupe.inference.telling import Telling
 from geoloupe.metrics.protocols import Protocol
 
 _SHOWN = 64  # LR pixels along a side of the picture at most
@@ -26,16 +25,16 @@ class Validation:
 
     def measure(self, model: Model, device: str) -> dict[str, float]:
         """Return the protocol's means over all images."""
-        rows, told = [], Told(model, device)
+        rows, telling = [], Telling(model, device=device)
         for example in self.examples:
-            sr = told.predict(example)
+            sr = _predicted(telling, example)
             rows.append(self.protocol.score(sr, example.hr, self.examples.scale))
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
     def show(self, model: Model, device: str, path: Path) -> None:
         """Draw the middle of the first image: its LR pixels, the model's answer, the truth."""
         example = _middle(self.examples[0], self.examples.scale)
-        sr = Told(model, device).predict(example)
+        sr = _predicted(Telling(model, device=device), example)
         scale, hr = self.examples.scale, example.hr.in_unit()
         pixels = example.lr.in_unit().repeated(scale)
         values = np.concatenate([pixels.values, sr.values, hr.values], axis=2)
@@ -51,24 +50,8 @@ class Validation:
         write_picture(path, shown, limits, overwrite=True)
 
 
-class Told:
-    """A model that is told the MTF of each example, if it can be told."""
-
-    def __init__(self, model: Model, device: str) -> None:
-        self.model, self.device = model, device
-        self._known: tuple[tuple[float, ...] | None, Predictor] | None = None
-
-    def predict(self, example: Example) -> Image:
-        """Enlarge an example; the predictor of the last MTF is kept."""
-        mtf = example.mtf if self.model.network.signature.told else None
-        if self._known is None or self._known[0] != mtf:
-            told = self.model
-            if mtf is not None:
-                network: Any = self.model.network
-                each = np.broadcast_to(mtf, len(example.lr.bands))
-                told = Model(network.told(each.tolist()), self.model.card)
-            self._known = (mtf, Predictor.of(told, device=self.device))
-        return self._known[1].predict(example.lr, example.guide)
+def _predicted(telling: Telling, example: Example) -> Image:
+    return telling.predictor(example.lr, example.mtf).predict(example.lr, example.guide)
 
 
 def _middle(example: Example, scale: int) -> Example:
