@@ -25,6 +25,7 @@ def picture(
 ) -> None:
     """Show a scene of any type and size: three bands, stretched, in eight bits."""
     from geoloupe.errors import InputError
+    from geoloupe.files.displayed import fixed_limits
     from geoloupe.files.picture import alike, limits_of, overview, visible, write_picture
     from geoloupe.files.publish import refuse_inputs
     from geoloupe.files.source import Source, open_source
@@ -45,11 +46,12 @@ def picture(
     refuse_inputs(output, scene, like)
     limits = None
     if like is not None:
-        with open_source(like) as other:
+        with open_source(like, look=True) as other:
             limits = limits_of(overview(shown(other), side), together=together(other))
-    with open_source(scene) as source:
+    with open_source(scene, look=True) as source:
         refuse_inputs(output, *source.files)
         image = overview(shown(source), side)
+        limits = limits or fixed_limits(source)
         limits = limits or limits_of(image, together=together(source))
     write_picture(output, image, limits, overwrite=overwrite)
     say(f"{output}\n  {image.grid.width} x {image.grid.height} pixels")

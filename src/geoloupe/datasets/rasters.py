@@ -33,7 +33,8 @@ def raster_part(
                 width=source.grid.width,
                 bands=source.bands,
                 radiometry=source.radiometry,
-                blocks=lambda: _blocks(tree.raster(name)),
+                # Once looked at, transparency is not judged, and not spoken of, again.
+                blocks=lambda: _blocks(tree.raster(name), alpha=source.facts.mask == "alpha"),
                 grid=source.grid,
             )
         found = f"{len(part.bands)} bands of {part.radiometry.dtype}"
@@ -49,8 +50,8 @@ def raster_part(
     return open_part
 
 
-def _blocks(path: str) -> Iterator[NDArray[Any]]:
-    with open_source(path) as source:
+def _blocks(path: str, *, alpha: bool) -> Iterator[NDArray[Any]]:
+    with open_source(path, alpha=alpha) as source:
         grid = source.grid
         row = grid.width * len(source.bands) * 8
         rows = max(_BLOCK // row, 1)

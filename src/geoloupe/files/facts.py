@@ -165,12 +165,14 @@ def _read_bands(dataset: Any, texts: _Texts, indexes: Sequence[int]) -> Iterator
 
 
 def _mask_kind(dataset: Any, indexes: Sequence[int]) -> Literal["none", "mask", "alpha"]:
-    if ColorInterp.alpha in dataset.colorinterp:
-        among = dataset.colorinterp.index(ColorInterp.alpha) + 1 in indexes
-        return "none" if among else "alpha"
+    """Tell how pixels are marked as missing; a band of transparency among `indexes` is data."""
+    colours = dataset.colorinterp
+    if any(colour is ColorInterp.alpha for colour in colours) and len(indexes) < dataset.count:
+        return "alpha"
     flags = dataset.mask_flag_enums[0]
     # No flag at all: every band has a mask of its own.
-    return "mask" if not flags or MaskFlags.per_dataset in flags else "none"
+    marked = not flags or MaskFlags.per_dataset in flags
+    return "mask" if marked and MaskFlags.alpha not in flags else "none"
 
 
 def _finer_rpcs(rpcs: RPC, scale: float) -> RPC:

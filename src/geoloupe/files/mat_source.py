@@ -89,7 +89,7 @@ def mat_name(name: str) -> tuple[Path, str | None] | None:
     return (Path(path), key) if colon and path.lower().endswith(".mat") else None
 
 
-def open_mat_source(path: Path, key: str | None) -> MatSource:
+def open_mat_source(path: Path, key: str | None, *, trust: bool = False) -> MatSource:
     """Open a .mat file of any version with one cube, or the array of this name."""
     name = f"{path}:{key}" if key else str(path)
     try:
@@ -97,7 +97,7 @@ def open_mat_source(path: Path, key: str | None) -> MatSource:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     with ExitStack() as stack:
-        file = stack.enter_context(open_mat(stream, str(path)))
+        file = stack.enter_context(open_mat(stream, str(path), trust=trust))
         with naming(path):
             rows, (height, width, count) = _reader(file, key)
         sample = np.concatenate(

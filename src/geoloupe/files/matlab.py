@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.io.matlab import MatReadError
 
 from geoloupe.errors import InputError
+from geoloupe.files.hdf5 import refuse_other_files
 from geoloupe.files.mat5 import Mat5, is_mat5, open_mat5
 
 _BLOCK = 2**27  # bytes that are read at once, roughly
@@ -105,14 +106,19 @@ class MatFile:
 
 
 @contextmanager
-def open_mat(stream: BinaryIO, name: str) -> Iterator[MatFile]:
-    """Open a .mat file of any version; `name` is what messages call it."""
+def open_mat(stream: BinaryIO, name: str, *, trust: bool = False) -> Iterator[MatFile]:
+    """Open a .mat file of any version; `name` is what messages call it.
+
+    Without `trust`, its numbers must be in the file itself.
+    """
     with stream:
         with _failing(name):
             stream.seek(0)
             head = stream.read(520)
             if _is_hdf5(head):
                 file = h5py.File(stream, "r")
+                if not trust:
+                    refuse_other_files(file, name)
                 shapes = {
                     key: item.shape[::-1]
                     for key, item in file.items()

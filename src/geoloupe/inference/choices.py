@@ -31,7 +31,8 @@ class Choices:
     mtf: float | tuple[float, ...] | None = None  # of all bands, or each; None: the sensor's
     # Whether the sensor would see the scene itself in the result; None: where it is known
     consistent: bool | None = None
-    alpha: bool = True  # False: a band that is marked as transparency is data
+    alpha: bool | None = None  # whether a band marked as transparency is; None: by its content
+    trust: bool = False  # whether a file may lead to others outside of its folder, and to servers
     ensemble: bool = False  # the mean of eight answers, one for each turn and mirror image
     precision: Precision = "fp32"
     engine: Engine = "torch"

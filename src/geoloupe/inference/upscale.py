@@ -176,7 +176,7 @@ def prepare(
     overwrite: bool,
 ) -> Prepared:
     """Open everything and refuse what cannot work, before any pixel is computed."""
-    source = stack.enter_context(open_source(path, alpha=chosen.alpha))
+    source = stack.enter_context(open_source(path, alpha=chosen.alpha, trust=chosen.trust))
     loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
     source = chosen_part(source, loaded, chosen)
@@ -200,7 +200,7 @@ def prepare(
     check_output(target, layout, overwrite=overwrite, there=layout.size if there.exists() else 0)
     scene = Scene(
         source=source,
-        guide=_open_guide(stack, chosen.guide, loaded, layout.grid),
+        guide=_open_guide(stack, chosen, loaded, layout.grid),
         predictor=predictor_for(loaded, optics, chosen),
         plan=plan,
         layout=layout,
@@ -302,12 +302,12 @@ def _beside(name: str, scale: int, grid: Grid) -> Path:
 
 
 def _open_guide(
-    stack: ExitStack, path: str | Path | None, model: Model, grid: Grid
+    stack: ExitStack, chosen: UpscaleSettings, model: Model, grid: Grid
 ) -> Source | None:
     signature, name = model.network.signature, model.card.name
-    if path is None:
+    if chosen.guide is None:
         check_guide(signature, None, name)
         return None
-    found = stack.enter_context(open_source(path))
+    found = stack.enter_context(open_source(chosen.guide, trust=chosen.trust))
     check_guide(signature, len(found.bands), name)
     return stack.enter_context(aligned(found, grid))
