@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,7 +29,9 @@ from geoloupe.imagery.radiometry import Radiometry
 
 PIXELS = "pixels.raw"
 _SMALLEST = 512  # pixels a side that need no coarser overview
-_AT_ONCE = 2**21  # pixels of an overview that are averaged at once
+_AT_ONCE = 2**18  # pixels of an overview that a thread averages at once
+_THREADS = 8  # that do so at most
+_ALL = slice(None)
 _GDAL_TYPES = {
     **{"uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16"},
     **{"uint32": "UInt32", "int32": "Int32", "uint64": "UInt64", "int64": "Int64"},
@@ -94,13 +97,13 @@ class Planes:
         """Whether there is a mask besides nodata and alpha."""
         return self.layout.facts.mask == "mask"
 
-    def read(self, band: int, rows: slice) -> NDArray[Any]:
-        """Read rows (h,W) of a stored band (from 0)."""
-        return self._read("", band, rows, np.dtype(self.layout.radiometry.dtype))
+    def read(self, band: int, rows: slice, columns: slice = _ALL) -> NDArray[Any]:
+        """Read a rectangle (h,w) of a stored band (from 0)."""
+        return self._read("", band, rows, columns)
 
-    def read_mask(self, rows: slice) -> NDArray[np.uint8]:
-        """Read rows (h,W) of the mask: 255 where pixels are valid and 0 elsewhere."""
-        return self._read(".mask", 0, rows, np.dtype(np.uint8))
+    def read_mask(self, rows: slice, columns: slice = _ALL) -> NDArray[np.uint8]:
+        """Read a rectangle (h,w) of the mask: 255 where pixels are valid and 0 elsewhere."""
+        return self._read(".mask", 0, rows, columns)
 
     def write(self, image: Image, *, top: int) -> None:
         """Store an image of full width whose first row is row `top`."""
@@ -119,12 +122,11 @@ class Planes:
     def checksum(self, *, top: int, left: int, height: int, width: int) -> int:
         """Give the checksum of what is stored in a rectangle."""
         checksum = 0
+        rows, columns = slice(top, top + height), slice(left, left + width)
         for band in range(self.layout.count):
-            part = self.read(band, slice(top, top + height))[:, left : left + width]
-            checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
+            checksum = zlib.crc32(self.read(band, rows, columns).data, checksum)
         if self.masked:
-            part = self.read_mask(slice(top, top + height))[:, left : left + width]
-            checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
+            checksum = zlib.crc32(self.read_mask(rows, columns).data, checksum)
         return checksum
 
     def as_vrt(self) -> Path:
@@ -158,14 +160,16 @@ class Planes:
         layout = replace(self.layout, grid=Grid(crs=None, height=height, width=width))
         coarse = Planes.create(self.folder, layout, name)
         step = max(_AT_ONCE // width, 1)
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            jobs = [
-                pool.submit(self._average_rows, coarse, band, slice(top, min(top + step, height)))
-                for top in range(0, height, step)
-                for band in range(self.layout.count)
-            ]
-            for job in jobs:
-                job.result()
+        threads = min(os.cpu_count() or 1, _THREADS)
+
+        def share(first: int) -> None:
+            """Do every part that is a thread's: a list of all of them would be long."""
+            parts = product(range(0, height, step), range(self.layout.count))
+            for top, band in islice(parts, first, None, threads):
+                self._average_rows(coarse, band, slice(top, min(top + step, height)))
+
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            list(pool.map(share, range(threads)))
         return coarse
 
     def _average_rows(self, coarse: "Planes", band: int, rows: slice) -> None:
@@ -181,12 +185,17 @@ class Planes:
                 coarse._write(".mask", 0, rows.start, 0, _greatest(mask))
         coarse._write("", band, rows.start, 0, _means(values, absent, nodata))
 
-    def _read(self, suffix: str, band: int, rows: slice, dtype: np.dtype[Any]) -> NDArray[Any]:
+    def _read(self, suffix: str, band: int, rows: slice, columns: slice) -> NDArray[Any]:
+        """Read a rectangle: whole rows at once, and of their parts no more than is asked for."""
         height, width = self._sides
-        count = (rows.stop - rows.start) * width
+        dtype = np.dtype(np.uint8 if suffix else self.layout.radiometry.dtype)
         first = (band * height + rows.start) * width * dtype.itemsize
-        values = np.fromfile(self._file(suffix), dtype, count, offset=first)
-        return values.reshape(-1, width)
+        shape = (rows.stop - rows.start, width)
+        if columns == _ALL or columns == slice(0, width):
+            values = np.fromfile(self._file(suffix), dtype, shape[0] * width, offset=first)
+            return values.reshape(shape)
+        mapped = np.memmap(self._file(suffix), dtype, "r", offset=first, shape=shape)
+        return np.array(mapped[:, columns])
 
     def _write(self, suffix: str, band: int, top: int, left: int, values: NDArray[Any]) -> None:
         """Write a rectangle; the file is mapped only so long, so that memory stays small."""

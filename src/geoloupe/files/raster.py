@@ -24,6 +24,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from geoloupe.errors import InputError
 from geoloupe.files.facts import Facts, read_facts
+from geoloupe.files.sizes import Admit, any_size
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry, infer
@@ -99,12 +100,12 @@ class RasterSource:
         self.dataset.close()
 
 
-def open_raster(name: str, *, alpha: bool = True) -> RasterSource:
+def open_raster(name: str, *, alpha: bool = True, admit: Admit = any_size) -> RasterSource:
     """Open anything that GDAL reads; what no network can use is an InputError."""
     with failing(name):
         dataset = rasterio.open(name)
         try:
-            return _source(name, dataset, alpha)
+            return _source(name, dataset, alpha, admit)
         except BaseException:
             dataset.close()
             raise
@@ -154,27 +155,28 @@ def failing(name: str) -> Iterator[None]:
         raise InputError(f"{name}: cannot be read; damaged or incomplete? ({cause})") from None
 
 
-def _source(name: str, dataset: Any, alpha: bool) -> RasterSource:
+def _source(name: str, dataset: Any, alpha: bool, admit: Admit) -> RasterSource:
     clear = [
         index
         for index, colour in enumerate(dataset.colorinterp, start=1)
         if colour is ColorInterp.alpha and alpha
     ]
     indexes = [index for index in dataset.indexes if index not in clear]
-    _doubt_transparency(name, dataset, clear)
     _refuse_unusable(name, dataset, indexes)
+    dtype, crs = dataset.dtypes[indexes[0] - 1], dataset.crs
+    grid = Grid(
+        crs=crs.to_wkt() if crs else None,
+        transform=tuple(dataset.transform)[:6],
+        height=dataset.height,
+        width=dataset.width,
+    )
+    admit(grid, dtype)
+    _doubt_transparency(name, dataset, clear)
     facts = read_facts(dataset, indexes)
-    dtype = dataset.dtypes[indexes[0] - 1]
     nodata = _nodata(dataset.nodatavals[indexes[0] - 1], dtype)
-    crs = dataset.crs
     return RasterSource(
         name=name,
-        grid=Grid(
-            crs=crs.to_wkt() if crs else None,
-            transform=tuple(dataset.transform)[:6],
-            height=dataset.height,
-            width=dataset.width,
-        ),
+        grid=grid,
         radiometry=_radiometry(dataset, facts, indexes, dtype, nodata),
         facts=facts,
         indexes=tuple(indexes),
@@ -201,7 +203,9 @@ def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
         inside = "; ".join(dataset.subdatasets[:5])
         several = f"holds several images; name one of {inside}" if inside else "holds no image"
         raise InputError(f"{name}: {several}")
-    kinds = sorted({dataset.dtypes[index - 1] for index in indexes})
+    # Each of rasterio's lists goes through all bands anew.
+    dtypes, nodatavals = dataset.dtypes, dataset.nodatavals
+    kinds = sorted({dtypes[index - 1] for index in indexes})
     if len(kinds) > 1:
         raise InputError(f"{name}: mixes bands of {' and '.join(kinds)}; convert them to one type")
     if "complex" in kinds[0]:
@@ -212,7 +216,7 @@ def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
             f"{name}: its georeference is no place ({', '.join(f'{x:g}' for x in numbers)}); mend "
             "it, as with gdal_edit, or remove it"
         )
-    fillers = {str(dataset.nodatavals[index - 1]) for index in indexes}
+    fillers = {str(nodatavals[index - 1]) for index in indexes}
     if len(fillers) > 1:
         raise InputError(
             f"{name}: its bands mark missing data by {' and '.join(sorted(fillers))}; give them "
@@ -241,7 +245,9 @@ def _radiometry(
     sample = np.zeros((len(indexes), 0, 0), dtype)
     if dtype != "uint8" or any(tag != (1.0, 0.0) for tag in tags):
         step = max(1, math.ceil((dataset.height * dataset.width * len(indexes) / _SAMPLE) ** 0.5))
-        shape = (max(1, dataset.height // step), max(1, dataset.width // step))
+        most = max(1, _SAMPLE // len(indexes))
+        height = min(max(1, dataset.height // step), most)  # one column may be long
+        shape = (height, min(max(1, dataset.width // step), most // height))
         sample = dataset.read(list(indexes), out_shape=(len(indexes), *shape))
         valid = _read_valid(dataset, facts, sample, out_shape=shape)
         sample = sample[:, valid][..., None]

@@ -22,10 +22,10 @@ from geoloupe.inference.choices import (
     chosen_part,
     layout_of,
     load_chosen,
+    plan_of,
     predictor_for,
 )
 from geoloupe.inference.model import Model
-from geoloupe.inference.plan import make_plan
 from geoloupe.inference.predictor import check_guide
 from geoloupe.inference.scene import Scene
 
@@ -54,14 +54,8 @@ def upscale_array(
     loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
     source = chosen_part(_ImageSource(_image(array)), loaded, chosen)
-    plan = make_plan(
-        source.grid.height,
-        source.grid.width,
-        tile=chosen.tile or loaded.tile,
-        margin=loaded.margin,
-        group=max(source.grid.height, source.grid.width),  # one block: the result is in memory
-        fit=loaded.network.signature.reach == "local",
-    )
+    side = max(source.grid.height, source.grid.width)
+    plan = plan_of(source, loaded, chosen, group=side)  # one block: the result is in memory
     seen = None if guide is None else _ImageSource(_image(guide))
     signature, name = loaded.network.signature, loaded.card.name
     check_guide(signature, None if seen is None else len(seen.bands), name)

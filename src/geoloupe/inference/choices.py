@@ -11,7 +11,7 @@ from geoloupe.files.planes import Layout
 from geoloupe.files.source import Source
 from geoloupe.inference.bands import choose_bands
 from geoloupe.inference.model import Model, default_model, load
-from geoloupe.inference.plan import Plan
+from geoloupe.inference.plan import Plan, block_side, make_plan, tile_side
 from geoloupe.inference.predictor import Predictor
 from geoloupe.networks.inference import Engine, Precision
 
@@ -73,6 +73,26 @@ def chosen_part(source: SourceT, model: Model, choices: Choices) -> SourceT:
     return part if choices.range is None else part.ranging(*choices.range)
 
 
+def plan_of(
+    source: Source,
+    model: Model,
+    choices: Choices,
+    *,
+    group: int | None = None,
+    memory: int | None = None,
+) -> Plan:
+    """Cut a scene as the model needs it, in blocks of `group` tiles a side or as memory allows."""
+    signature, grid, margin = model.network.signature, source.grid, model.margin
+    local = signature.reach == "local"
+    pixel = len(source.bands) * 4 * signature.scale**2
+    tile = choices.tile or model.tile
+    if local and choices.tile is None:
+        tile = tile_side(tile, margin=margin, pixel=pixel)
+    group = group or block_side(tile=tile, margin=margin, pixel=pixel, memory=memory)
+    with naming(source.name):
+        return make_plan(grid.height, grid.width, tile=tile, margin=margin, group=group, fit=local)
+
+
 def layout_of(source: Source, model: Model, plan: Plan, choices: Choices) -> Layout:
     """Say what the result will be: the scene's facts, finer, and how it was made."""
     scale = model.network.signature.scale
@@ -84,7 +104,7 @@ def layout_of(source: Source, model: Model, plan: Plan, choices: Choices) -> Lay
         "GEOLOUPE_TILE": str(plan.tile),
         "GEOLOUPE_MARGIN": str(plan.margin),
         "GEOLOUPE_REACH": model.network.signature.reach,
-        "GEOLOUPE_TILES": f"{len(plan.rows)} x {len(plan.columns)}",
+        "GEOLOUPE_TILES": f"{plan.sides[0]} x {plan.sides[1]}",
         "GEOLOUPE_RANGE": "; ".join(f"{a:g} to {b:g}" for a, b in zip(low, high, strict=True)),
         "GEOLOUPE_PRECISION": choices.precision,
         "GEOLOUPE_ENGINE": choices.engine,

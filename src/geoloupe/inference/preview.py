@@ -11,7 +11,6 @@ from geoloupe.files.product import write_image
 from geoloupe.files.publish import refuse_inputs
 from geoloupe.imagery.grid import Window
 from geoloupe.inference.local import thread_count
-from geoloupe.inference.memory import parse_size
 from geoloupe.inference.model import Model
 from geoloupe.inference.plan import Plan, Tile
 from geoloupe.inference.upscale import Prepared, UpscaleSettings, prepare
@@ -49,8 +48,7 @@ def forecast(
         ready = prepare(stack, path, output, model, chosen, overwrite=overwrite)
         scene, plan, layout = ready.scene, ready.scene.plan, ready.scene.layout
         blocks = [block for row in plan.blocks for block in row]
-        memory = None if chosen.memory is None else parse_size(chosen.memory)
-        threads, need = thread_count(scene, blocks, memory)
+        threads, need = thread_count(scene, blocks, chosen.memory_bytes)
         tile = _middle(plan)
         scene.predict(tile.window)  # the first call takes memory, and is slower
         started = time.perf_counter()
