@@ -100,7 +100,9 @@ class Journal:
     def _add_part(self, name: str, part: Part) -> dict[str, Any]:
         item = np.dtype(part.radiometry.dtype).itemsize
         size = part.height * part.width * len(part.bands) * item
-        check_room(self.folder / name, size)  # a scene can claim any size in a few bytes
+        check_room(
+            self.folder / name, size, word="at least"
+        )  # a scene can claim any size in a few bytes
         file = self._file(name)
         offset = file.tell()
         file.write(bytes(-offset % _ALIGN))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe.errors import InputError, naming
-from geoloupe.files.facts import BandFacts, Facts
+from geoloupe.files.facts import BandFacts, Facts, refuse_many_bands
 from geoloupe.files.matlab import MatFile, open_mat
 from geoloupe.files.sizes import Admit, any_size
 from geoloupe.imagery.grid import Grid, Window
@@ -102,6 +102,7 @@ def open_mat_source(path: Path, key: str | None, *, admit: Admit = any_size) -> 
         file = stack.enter_context(open_mat(stream, str(path)))
         with naming(path):
             rows, (height, width, count), dtype = _reader(file, key)
+        refuse_many_bands(name, count)
         grid = Grid(crs=None, height=height, width=width)
         admit(grid, dtype)
         tops = range(0, height, max(height // _ROWS, 1))

@@ -32,7 +32,7 @@ from geoloupe.system.memory import available, resident
 _log = logging.getLogger(__name__)
 
 _CACHE = 64  # megabytes that GDAL may hold
-_BLOCK = 2**23  # bytes of a file's block: a larger one is too big a bite for whoever reads it
+_BLOCK = 2**24  # bytes of a file's block: a larger one is too big a bite for whoever reads it
 _AT_ONCE = 2**25  # bytes that are read back at once
 _PACKING = 2**28  # bytes that threads take at most while they pack or unpack blocks
 _HELD = 6  # blocks that one of them was seen to hold
@@ -122,12 +122,12 @@ def check_output(path: Path, layout: Layout, *, overwrite: bool = False, there: 
     return known
 
 
-def check_room(path: Path, size: int) -> None:
+def check_room(path: Path, size: int, *, word: str = "up to") -> None:
     """Refuse what the disk of a target has no room for."""
     free = shutil.disk_usage(path.parent).free
     if size > free:
         raise RunError(
-            f"{path}: takes up to {size_text(size)} to make, but the disk has {size_text(free)} "
+            f"{path}: takes {word} {size_text(size)} to make, but the disk has {size_text(free)} "
             "left"
         )
 
@@ -138,7 +138,8 @@ def admit_product(path: Path, grid: Grid, dtype: str) -> None:
     A scene can claim any size in a few bytes.
     """
     with suppress(OSError):  # a folder that is not there is refused later, and named
-        check_room(path, grid.height * grid.width * np.dtype(dtype).itemsize)
+        size = grid.height * grid.width * np.dtype(dtype).itemsize
+        check_room(path, size, word="at least")
 
 
 def fitting(layout: Layout, path: Path) -> Layout:
@@ -254,9 +255,14 @@ def _pixel(layout: Layout) -> int:
 
 
 def _side(layout: Layout) -> int:
-    """Choose the side of a file's blocks: the more bands, the smaller."""
+    """Choose the side of a file's blocks: the more bands, the smaller, but no format has less."""
     pixel = _pixel(layout)
-    return next((side for side in (512, 256, 128, 64, 32) if side**2 * pixel <= _BLOCK), 16)
+    return next((side for side in (512, 256) if side**2 * pixel <= _BLOCK), 128)
+
+
+def packing_memory(layout: Layout) -> int:
+    """Return the bytes that a thread takes at least while it packs the blocks of a GeoTIFF."""
+    return _HELD * _side(layout) ** 2 * _pixel(layout)
 
 
 def _packing(kind: Format, layout: Layout, memory: int | None) -> dict[str, str]:
@@ -265,7 +271,7 @@ def _packing(kind: Format, layout: Layout, memory: int | None) -> dict[str, str]
         return {}
     side = _side(layout)
     room = available() // 2 if memory is None else memory - resident() - _CACHE * 10**6
-    most = min(room, _PACKING) // (_HELD * side**2 * _pixel(layout))
+    most = min(room, _PACKING) // packing_memory(layout)
     threads = max(min(most, os.cpu_count() or 1), 1)
     options = {"blocksize": str(side), "num_threads": str(threads)}
     if layout.radiometry.dtype in ("int64", "uint64"):

@@ -23,7 +23,7 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window as RasterioWindow
 
 from geoloupe.errors import InputError
-from geoloupe.files.facts import Facts, read_facts
+from geoloupe.files.facts import Facts, read_facts, refuse_many_bands
 from geoloupe.files.sizes import Admit, any_size
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
@@ -203,6 +203,7 @@ def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
         inside = "; ".join(dataset.subdatasets[:5])
         several = f"holds several images; name one of {inside}" if inside else "holds no image"
         raise InputError(f"{name}: {several}")
+    refuse_many_bands(name, len(indexes))
     # Each of rasterio's lists goes through all bands anew.
     dtypes, nodatavals = dataset.dtypes, dataset.nodatavals
     kinds = sorted({dtypes[index - 1] for index in indexes})

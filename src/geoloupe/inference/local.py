@@ -18,6 +18,7 @@ import torch
 
 from geoloupe.allocator import give_back_freed_memory
 from geoloupe.errors import OutOfMemoryError
+from geoloupe.files.product import packing_memory
 from geoloupe.files.sizes import size_text
 from geoloupe.imagery.grid import Window
 from geoloupe.inference.job import Job
@@ -31,6 +32,7 @@ _log = logging.getLogger(__name__)
 _SHARE = 0.6  # of the free memory that is taken unless a person says otherwise
 _LOOKED = 4  # blocks of which a tile is measured
 _PILOT = 16  # pixels of a side on which the need of a tile is foreseen, at least
+_TRIED = 2**22  # bytes of the result there, at most
 _ROOM = 3  # times what one block was seen to need: then no other is looked at
 _READING = 2**26  # bytes of the scene that GDAL keeps at most, for all blocks together
 _LOSS = 1.3  # times what is held at once: between its pieces, freed ones fit nothing
@@ -84,24 +86,35 @@ def thread_count(scene: Scene, blocks: Sequence[Block], memory: int | None) -> t
 
     One block that needs more than may be used is refused.
     """
-    give_back_freed_memory()  # else a tile would be made in it, and seem to need none
+    give_back_freed_memory()
     room = _Room.of(memory)
-    places = _spread(blocks)
-    need = 0
-    on_processor = scene.predictor.device.type == "cpu"
+    most, places = min(os.cpu_count() or 1, len(blocks)), _spread(blocks)
+    need = _need(scene, places[0], 0)
+    room.refuse_less(scene, places[0], need)
+    if scene.predictor.device.type != "cpu":
+        return min(2, most), need  # one computes while the other reads and writes
     with _one_thread():
-        if on_processor:
-            need = _need(scene, places[0], _foreseen(scene, places[0]))
+        need = _need(scene, places[0], _foreseen(scene, places[0]))
         room.refuse_less(scene, places[0], need)
-        most = min(os.cpu_count() or 1, len(blocks))
         for block in places if len(blocks) > 1 else ():
             need = max(need, _need(scene, block, _taken(scene, _middle(block))))
+            room.refuse_less(scene, block, need)
             if most * _ROOM * need <= room.free:
                 break  # there is room for all, even if another tile takes more
-    room.refuse_less(scene, places[0], need)
-    if not on_processor:
-        return min(2, most), need  # one computes while the other reads and writes
     return max(min(most, room.free // need), 1), need
+
+
+def refuse_crowd(scene: Scene, blocks: Sequence[Block], workers: int, memory: int | None) -> None:
+    """Refuse more processes on this machine than memory has room for."""
+    _, need = thread_count(scene, blocks, memory)
+    each = resident() + need
+    room = int(_SHARE * available()) if memory is None else memory
+    if workers * each > room:
+        raise OutOfMemoryError(
+            f"{scene.source.name}: each of {workers} workers takes some {size_text(each)} of "
+            f"memory, and {size_text(room)} may be used; choose fewer --workers, or allow more "
+            "with --memory"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +135,8 @@ class _Room:
         return cls(free=min(memory - held, free), why=told)
 
     def refuse_less(self, scene: Scene, block: Block, need: int) -> None:
-        """Refuse a scene of which not even one block has room."""
+        """Refuse a scene of which not even one block has room, here or in the file."""
+        need = max(need, packing_memory(scene.layout) - _READING)  # nothing is read then
         if need <= self.free:
             return
         tile = _middle(block)
@@ -158,26 +172,25 @@ def _middle(block: Block) -> Window:
 
 def _foreseen(scene: Scene, block: Block) -> int:
     """Foresee what a tile takes from what a small part of it does: a whole one may be too much."""
-    tile = _middle(block)
-    least = max(scene.predictor.signature.minimum, _PILOT)
-    height, width = (min(side, max(side // 4, least)) for side in (tile.height, tile.width))
+    tile, signature = _middle(block), scene.predictor.signature
+    least = max(signature.minimum, _PILOT)
+    few = int((_TRIED / (4 * len(scene.source.bands))) ** 0.5) // signature.scale
+    height, width = (
+        min(side, max(min(side // 4, few), least)) for side in (tile.height, tile.width)
+    )
     part = Window(
         top=tile.top + (tile.height - height) // 2,
         left=tile.left + (tile.width - width) // 2,
         height=height,
         width=width,
     )
-    if not scene.has_data(part):
-        return 0
     scene.predict(part)  # the first call loads what stays
-    give_back_freed_memory()
     return _taken(scene, part) * (tile.height * tile.width) // (height * width)
 
 
 def _taken(scene: Scene, window: Window) -> int:
     """Measure what enlarging a window takes."""
-    if not scene.has_data(window):
-        return 0
+    give_back_freed_memory()  # else it would be taken again, and seem to cost nothing
     with PeakMemory(None) as memory:
         scene.predict(window)
     return memory.peak

@@ -27,7 +27,7 @@ from geoloupe.inference.choices import (
     predictor_for,
 )
 from geoloupe.inference.job import Job, absolute, identities, read_facts, work_folder
-from geoloupe.inference.local import compute_blocks
+from geoloupe.inference.local import compute_blocks, refuse_crowd
 from geoloupe.inference.model import Model
 from geoloupe.inference.plan import Plan
 from geoloupe.inference.predictor import check_guide
@@ -259,6 +259,8 @@ def _compute(ready: Prepared, job: Job, chosen: UpscaleSettings, progress: Progr
     if chosen.cluster is not None or chosen.workers is not None:
         from geoloupe.inference.cluster import compute_on_cluster
 
+        if chosen.cluster is None and chosen.workers is not None:
+            refuse_crowd(ready.scene, blocks, chosen.workers, chosen.memory_bytes)
         compute_on_cluster(ready, job, blocks, chosen, progress=progress, before=before)
         return
     compute_blocks(
