@@ -17,13 +17,13 @@ from geoloupe.evaluation.scoring import Scoring
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.response import SpectralResponse
 from geoloupe.inference.bands import choose_bands
-from geoloupe.inference.memory import PeakMemory
 from geoloupe.inference.model import Model, load
 from geoloupe.inference.predictor import device_of
 from geoloupe.inference.telling import Telling
 from geoloupe.metrics.protocols import Protocol
 from geoloupe.networks.inference import Precision
 from geoloupe.progress import Progress
+from geoloupe.system.memory import PeakMemory
 
 Watch = Callable[[Model, Image, Image], None]
 """Called with each model, its answer, and the truth in the same bands."""

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe import settings
-from geoloupe.errors import InputError
+from geoloupe.errors import InputError, OutOfMemoryError
 from geoloupe.files.facts import BandFacts, Facts
+from geoloupe.files.planes import Layout
+from geoloupe.files.sizes import size_text
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry, infer
@@ -23,13 +25,13 @@ from geoloupe.inference.choices import (
     chosen_part,
     layout_of,
     load_chosen,
-    margin_for,
+    plan_of,
     predictor_for,
 )
 from geoloupe.inference.model import Model
-from geoloupe.inference.plan import make_plan
 from geoloupe.inference.predictor import check_guide
 from geoloupe.inference.scene import Scene
+from geoloupe.system.memory import available
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -57,14 +59,8 @@ def upscale_array(
     scale = loaded.network.signature.scale
     source = chosen_part(_ImageSource(_image(array)), loaded, chosen)
     optics = chosen_optics(source, chosen)
-    plan = make_plan(
-        source.grid.height,
-        source.grid.width,
-        tile=chosen.tile or loaded.tile,
-        margin=margin_for(loaded, optics, chosen),
-        group=max(source.grid.height, source.grid.width),  # one block: the result is in memory
-        fit=loaded.network.signature.reach == "local",
-    )
+    side = max(source.grid.height, source.grid.width)  # one block: the result is in memory
+    plan = plan_of(source, loaded, chosen, optics=optics, group=side)
     seen = None if guide is None else _ImageSource(_image(guide))
     signature, name = loaded.network.signature, loaded.card.name
     check_guide(signature, None if seen is None else len(seen.bands), name)
@@ -74,6 +70,7 @@ def upscale_array(
             f"the guide has {seen.grid.height} x {seen.grid.width} pixels, but the result has "
             f"{layout.grid.height} x {layout.grid.width}"
         )
+    _refuse_large(layout)
     scene = Scene(
         source=source,
         guide=seen,
@@ -83,6 +80,17 @@ def upscale_array(
     )
     values = scene.compute(plan.blocks[0][0], lambda: None).values
     return _like(array, values, scale, source.positions)
+
+
+def _refuse_large(layout: Layout) -> None:
+    """Refuse a result of which memory has no room, as unit values and as it is stored."""
+    pixels = layout.grid.height * layout.grid.width
+    size, free = 4 * pixels * len(layout.facts.bands) + layout.size, available()
+    if size > free:
+        raise OutOfMemoryError(
+            f"the array's result takes {size_text(size)} of memory, and {size_text(free)} are "
+            "free; write the array to a file and enlarge that, which is done in pieces"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from geoloupe.files.source import Source
 from geoloupe.inference.bands import choose_bands
 from geoloupe.inference.model import Model, default_model, load
 from geoloupe.inference.optics import UNKNOWN, Optics, observation_of, optics_of, told
-from geoloupe.inference.plan import Plan
+from geoloupe.inference.plan import Plan, block_side, make_plan, tile_side
 from geoloupe.inference.predictor import Predictor
 from geoloupe.networks.inference import Engine, Precision
 
@@ -96,6 +96,28 @@ def chosen_part(source: SourceT, model: Model, choices: Choices) -> SourceT:
     return part if choices.range is None else part.ranging(*choices.range)
 
 
+def plan_of(
+    source: Source,
+    model: Model,
+    choices: Choices,
+    *,
+    optics: Optics,
+    group: int | None = None,
+    memory: int | None = None,
+) -> Plan:
+    """Cut a scene as the model needs it, in blocks of `group` tiles a side or as memory allows."""
+    signature, grid = model.network.signature, source.grid
+    margin = margin_for(model, optics, choices)
+    local = signature.reach == "local"
+    pixel = len(source.bands) * 4 * signature.scale**2
+    tile = choices.tile or model.tile
+    if local and choices.tile is None:
+        tile = tile_side(tile, margin=margin, pixel=pixel)
+    group = group or block_side(tile=tile, margin=margin, pixel=pixel, memory=memory)
+    with naming(source.name):
+        return make_plan(grid.height, grid.width, tile=tile, margin=margin, group=group, fit=local)
+
+
 def layout_of(
     source: Source, model: Model, plan: Plan, choices: Choices, *, optics: Optics
 ) -> Layout:
@@ -110,7 +132,7 @@ def layout_of(
         "GEOLOUPE_TILE": str(plan.tile),
         "GEOLOUPE_MARGIN": str(plan.margin),
         "GEOLOUPE_REACH": model.network.signature.reach,
-        "GEOLOUPE_TILES": f"{len(plan.rows)} x {len(plan.columns)}",
+        "GEOLOUPE_TILES": f"{plan.sides[0]} x {plan.sides[1]}",
         "GEOLOUPE_RANGE": "; ".join(f"{a:g} to {b:g}" for a, b in zip(low, high, strict=True)),
         "GEOLOUPE_SENSOR": optics.sensor or UNKNOWN,
         "GEOLOUPE_MTF": ", ".join(f"{gain:.3g}" for gain in optics.mtf),

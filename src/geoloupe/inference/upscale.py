@@ -4,14 +4,16 @@ import logging
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from geoloupe import __version__, settings
 from geoloupe.errors import InputError
 from geoloupe.files.planes import PIXELS, Layout
-from geoloupe.files.product import check_output, fitting
+from geoloupe.files.product import admit_product, check_output, fitting
 from geoloupe.files.publish import check_target, refuse_inputs
+from geoloupe.files.sizes import parse_size
 from geoloupe.files.source import Source, aligned, is_address, open_source, stem_of
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
@@ -22,15 +24,14 @@ from geoloupe.inference.choices import (
     chosen_part,
     layout_of,
     load_chosen,
-    margin_for,
+    plan_of,
     predictor_for,
 )
 from geoloupe.inference.job import Job, absolute, identities
-from geoloupe.inference.local import compute_blocks
-from geoloupe.inference.memory import parse_size
+from geoloupe.inference.local import compute_blocks, refuse_crowd
 from geoloupe.inference.model import Model
 from geoloupe.inference.optics import Optics
-from geoloupe.inference.plan import Plan, block_side, make_plan
+from geoloupe.inference.plan import Plan
 from geoloupe.inference.predictor import check_guide
 from geoloupe.inference.scene import Scene
 from geoloupe.inference.work_folder import read_facts, sweep, work_folder
@@ -55,6 +56,11 @@ class UpscaleSettings(Choices):
             parse_shard(self.shard)
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers must be 1 or more, not {self.workers}")
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The memory that may be used."""
+        return None if self.memory is None else parse_size(self.memory)
 
 
 _log = logging.getLogger(__name__)
@@ -118,6 +124,7 @@ def upscale(
     with ExitStack() as stack:
         ready = prepare(stack, path, output, model, chosen, overwrite=overwrite)
         plan, layout = ready.scene.plan, ready.scene.layout
+        assembled = partial(assemble, overwrite=overwrite, memory=chosen.memory_bytes)
         alone = not any((chosen.shard, chosen.cluster, chosen.workers))
         skipped = pending = 0
         with Job.open(ready.target, ready.job, alone=alone) as opened:
@@ -127,13 +134,13 @@ def upscale(
             job.doubt(plan, ready.scene.predictor.signature.scale, layout)
             _compute(ready, job, chosen, progress or silent)
             if alone:
-                skipped = assemble(job, plan, layout, ready.target, overwrite=overwrite)
+                skipped = assembled(job, plan, layout, ready.target)
             else:
                 pending = len(job.pending(plan))
         whole = not pending and chosen.shard is None
         if whole and not alone:
             with job.held(alone=True):
-                skipped = assemble(job, plan, layout, ready.target, overwrite=overwrite)
+                skipped = assembled(job, plan, layout, ready.target)
     return Upscaled(
         path=ready.target,
         model=ready.model.card.name,
@@ -176,23 +183,23 @@ def prepare(
     overwrite: bool,
 ) -> Prepared:
     """Open everything and refuse what cannot work, before any pixel is computed."""
-    source = stack.enter_context(open_source(path, alpha=chosen.alpha, trust=chosen.trust))
     loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
+
+    def place(grid: Grid) -> Path:
+        return Path(output) if output is not None else _beside(str(path), scale, grid)
+
+    def admit(grid: Grid, dtype: str) -> None:
+        admit_product(place(grid), grid.finer(scale), dtype)
+
+    source = stack.enter_context(
+        open_source(path, alpha=chosen.alpha, trust=chosen.trust, admit=admit)
+    )
     source = chosen_part(source, loaded, chosen)
     optics = chosen_optics(source, chosen)
-    tile, margin = chosen.tile or loaded.tile, margin_for(loaded, optics, chosen)
-    pixel = len(source.bands) * 4 * scale**2
-    plan = make_plan(
-        source.grid.height,
-        source.grid.width,
-        tile=tile,
-        margin=margin,
-        group=block_side(tile=tile, margin=margin, pixel=pixel),
-        fit=loaded.network.signature.reach == "local",
-    )
+    target, group = place(source.grid), _group_before(place(source.grid))
+    plan = plan_of(source, loaded, chosen, optics=optics, group=group, memory=chosen.memory_bytes)
     layout = layout_of(source, loaded, plan, chosen, optics=optics)
-    target = Path(output) if output is not None else _beside(str(path), scale, source.grid)
     refuse_inputs(target, path, *source.files, chosen.guide)
     layout = fitting(layout, target)
     sweep(target)
@@ -211,6 +218,15 @@ def prepare(
     return Prepared(scene=scene, model=loaded, optics=optics, target=target, job=facts)
 
 
+def _group_before(target: Path) -> int | None:
+    """Return how an unfinished run groups its tiles, which may have had more memory, or less."""
+    try:
+        group = read_facts(target).get("group")
+    except InputError:
+        return None
+    return group if isinstance(group, int) and group > 0 else None
+
+
 def _tell(scene: Scene, model: Model) -> None:
     """Log what was decided, for those who ask."""
     source, plan, radiometry = scene.source, scene.plan, scene.source.radiometry
@@ -225,7 +241,7 @@ def _tell(scene: Scene, model: Model) -> None:
     _log.info("%s: %s on %s", model.card.name, model.digest, scene.predictor.device)
     _log.info(
         "  %s tiles of %s pixels, %s thrown away on each side, in %s blocks",
-        *(plan.count, plan.tile, plan.margin, sum(len(row) for row in plan.blocks)),
+        *(plan.count, plan.tile, plan.margin, plan.block_count),
     )
 
 
@@ -251,10 +267,13 @@ def _compute(ready: Prepared, job: Job, chosen: UpscaleSettings, progress: Progr
     if chosen.cluster is not None or chosen.workers is not None:
         from geoloupe.inference.cluster import compute_on_cluster
 
+        if chosen.cluster is None and chosen.workers is not None:
+            refuse_crowd(ready.scene, blocks, chosen.workers, chosen.memory_bytes)
         compute_on_cluster(ready, job, blocks, chosen, progress=progress, before=before)
         return
-    memory = None if chosen.memory is None else parse_size(chosen.memory)
-    compute_blocks(ready.scene, job, blocks, progress=progress, before=before, memory=memory)
+    compute_blocks(
+        ready.scene, job, blocks, progress=progress, before=before, memory=chosen.memory_bytes
+    )
 
 
 def _job_facts(
@@ -275,8 +294,9 @@ def _job_facts(
         "model": {"name": loaded.card.name, "digest": loaded.digest},
         "device": scene.predictor.device.type,
         "tiles": scene.plan.digest,
+        "group": scene.plan.group,
         "tags": dict(scene.layout.facts.tags),
-        "blocks": sum(len(row) for row in scene.plan.blocks),
+        "blocks": scene.plan.block_count,
         "call": {
             "path": absolute(path),
             "model": _named(model, loaded),
