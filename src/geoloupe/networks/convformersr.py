@@ -207,8 +207,8 @@ class ConvFormerSR(nn.Module):
         "conv_last": "tail",
     }
     ASK: ClassVar[Mapping[str, str]] = {
-        "mean": "the published files do not hold the mean their input was centred on; "
-        "one number, or one for each band; the published default is 0",
+        "mean": "what was taken off their input, one number or one for each band: 0 unless their "
+        "training was given another",
     }
 
     def __init__(self, settings: ConvFormerSRSettings) -> None:
