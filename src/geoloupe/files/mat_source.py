@@ -15,6 +15,7 @@ from geoloupe.files.facts import BandFacts, Facts
 from geoloupe.files.matlab import MatFile, open_mat
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Nodata, Read, settle
 from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.imagery.spectra import Band
 
@@ -89,7 +90,7 @@ def mat_name(name: str) -> tuple[Path, str | None] | None:
     return (Path(path), key) if colon and path.lower().endswith(".mat") else None
 
 
-def open_mat_source(path: Path, key: str | None) -> MatSource:
+def open_mat_source(path: Path, key: str | None, *, nodata: Nodata = None) -> MatSource:
     """Open a .mat file of any version with one cube, or the array of this name."""
     name = f"{path}:{key}" if key else str(path)
     try:
@@ -103,10 +104,19 @@ def open_mat_source(path: Path, key: str | None) -> MatSource:
         sample = np.concatenate(
             [rows(top, top + 1) for top in range(0, height, max(height // _SAMPLE, 1))], axis=1
         )
+        missing = settle(
+            name,
+            nodata,
+            None,
+            dtype=sample.dtype.name,
+            size=(count, height, width),
+            read=_part_reader(rows),
+        )
+        value = None if missing is None else missing.value
         return MatSource(
             name=name,
             grid=Grid(crs=None, height=height, width=width),
-            radiometry=infer(sample.dtype.name, None, sample=sample),
+            radiometry=infer(sample.dtype.name, value, sample=sample),
             facts=Facts(bands=(BandFacts(),) * count),
             indexes=tuple(range(count)),
             rows=rows,
@@ -132,6 +142,14 @@ def _reader(file: MatFile, key: str | None) -> tuple[Any, tuple[int, int, int]]:
         return lambda top, bottom: _kept(file.read(key, top, bottom)), size
     whole = _kept(file.read(key))
     return lambda top, bottom: whole[:, top:bottom], size
+
+
+def _part_reader(rows: Any) -> Read:
+    def read(window: Window) -> NDArray[Any]:
+        whole = rows(window.top, window.top + window.height)
+        return np.asarray(whole[..., window.left : window.left + window.width])
+
+    return read
 
 
 def _kept(values: NDArray[Any]) -> NDArray[Any]:

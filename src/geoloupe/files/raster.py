@@ -26,6 +26,7 @@ from geoloupe.errors import InputError
 from geoloupe.files.facts import Facts, read_facts
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Missing, Nodata, Read, settle
 from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.imagery.spectra import Band
 
@@ -99,12 +100,12 @@ class RasterSource:
         self.dataset.close()
 
 
-def open_raster(name: str, *, alpha: bool = True) -> RasterSource:
+def open_raster(name: str, *, alpha: bool = True, nodata: Nodata = None) -> RasterSource:
     """Open anything that GDAL reads; what no network can use is an InputError."""
     with failing(name):
         dataset = rasterio.open(name)
         try:
-            return _source(name, dataset, alpha)
+            return _source(name, dataset, alpha, nodata)
         except BaseException:
             dataset.close()
             raise
@@ -126,6 +127,7 @@ def warped(source: RasterSource, grid: Grid) -> RasterSource:
             height=grid.height,
             width=grid.width,
             resampling=Resampling.cubic if finer else Resampling.average,
+            src_nodata=source.radiometry.nodata,  # which may be found, and not declared
             add_alpha=not told,
         )
     facts = source.facts if told else replace(source.facts, mask="alpha")
@@ -154,7 +156,7 @@ def failing(name: str) -> Iterator[None]:
         raise InputError(f"{name}: cannot be read; damaged or incomplete? ({cause})") from None
 
 
-def _source(name: str, dataset: Any, alpha: bool) -> RasterSource:
+def _source(name: str, dataset: Any, alpha: bool, told: Nodata) -> RasterSource:
     clear = [
         index
         for index, colour in enumerate(dataset.colorinterp, start=1)
@@ -165,7 +167,15 @@ def _source(name: str, dataset: Any, alpha: bool) -> RasterSource:
     _refuse_unusable(name, dataset, indexes)
     facts = read_facts(dataset, indexes)
     dtype = dataset.dtypes[indexes[0] - 1]
-    nodata = _nodata(dataset.nodatavals[indexes[0] - 1], dtype)
+    declared = _nodata(dataset.nodatavals[indexes[0] - 1], dtype)
+    missing = settle(
+        name,
+        told,
+        declared,
+        dtype=dtype,
+        size=(len(indexes), dataset.height, dataset.width),
+        read=_reader(dataset, indexes) if facts.mask == "none" else None,
+    )
     crs = dataset.crs
     return RasterSource(
         name=name,
@@ -175,7 +185,7 @@ def _source(name: str, dataset: Any, alpha: bool) -> RasterSource:
             height=dataset.height,
             width=dataset.width,
         ),
-        radiometry=_radiometry(dataset, facts, indexes, dtype, nodata),
+        radiometry=_radiometry(dataset, facts, indexes, dtype, missing),
         facts=facts,
         indexes=tuple(indexes),
         files=tuple(dataset.files),
@@ -233,8 +243,16 @@ def _nodata(nodata: float | None, dtype: str) -> float | None:
     return nodata if math.isfinite(nodata) and limits.min <= nodata <= limits.max else None
 
 
+def _reader(dataset: Any, indexes: Sequence[int]) -> Read:
+    def read(window: Window) -> NDArray[Any]:
+        place = RasterioWindow(window.left, window.top, window.width, window.height)
+        return np.asarray(dataset.read(list(indexes), window=place))
+
+    return read
+
+
 def _radiometry(
-    dataset: Any, facts: Facts, indexes: Sequence[int], dtype: str, nodata: float | None
+    dataset: Any, facts: Facts, indexes: Sequence[int], dtype: str, missing: Missing | None
 ) -> Radiometry:
     """Measure the scene as a whole, so that no tile differs from its neighbour by a stretch."""
     tags = [(band.scale, band.offset) for band in facts.bands]
@@ -245,7 +263,8 @@ def _radiometry(
         sample = dataset.read(list(indexes), out_shape=(len(indexes), *shape))
         valid = _read_valid(dataset, facts, sample, out_shape=shape)
         sample = sample[:, valid][..., None]
-    return infer(dtype, nodata, sample=sample, tags=tags)
+        sample = sample if missing is None else missing.without_blends(sample)
+    return infer(dtype, None if missing is None else missing.value, sample=sample, tags=tags)
 
 
 def _read_valid(dataset: Any, facts: Facts, values: NDArray[Any], **part: Any) -> NDArray[np.bool_]:

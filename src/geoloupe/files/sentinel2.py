@@ -15,6 +15,7 @@ import rasterio
 
 from geoloupe.errors import InputError
 from geoloupe.files.raster import RasterSource, failing, open_raster
+from geoloupe.imagery.nodata import Nodata
 
 _BANDS = {  # name: number in the metadata, common name, wavelength in nm, pixel in m
     "B01": (0, "coastal", 443, 60),
@@ -59,7 +60,7 @@ def product_name(name: str) -> tuple[Path, str] | None:
     return (found, size) if looks or inside else None
 
 
-def open_product(path: Path, size: str) -> RasterSource:
+def open_product(path: Path, size: str, *, nodata: Nodata = None) -> RasterSource:
     """Open the bands of one pixel size; a file that is missing is an InputError."""
     product = _read(path)
     metres = int(size[:-1])
@@ -74,7 +75,7 @@ def open_product(path: Path, size: str) -> RasterSource:
     ]
     if lacking:
         raise InputError(f"{path}: band {lacking[0]} of {size} is missing")
-    source = open_raster(_vrt(product, names, path))
+    source = open_raster(_vrt(product, names, path), nodata=nodata)
     return replace(source, name=f"{path}:{size}")
 
 

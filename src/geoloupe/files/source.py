@@ -13,6 +13,7 @@ from geoloupe.files.raster import RasterSource, open_raster, warped
 from geoloupe.files.sentinel2 import open_product, product_name
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Nodata
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.imagery.spectra import Band
 
@@ -90,22 +91,23 @@ def stem_of(name: str) -> str:
     return f"{stem}_{part}" if part else stem
 
 
-def open_source(path: str | Path, *, alpha: bool = True) -> Source:
+def open_source(path: str | Path, *, alpha: bool = True, nodata: Nodata = None) -> Source:
     """Open a scene for reading, whatever its suffix says; use it in a `with` statement.
 
-    With `alpha` False, a band that is marked as transparency is a band like others.
+    With `alpha` False, a band that is marked as transparency is a band like others. `nodata` is
+    what missing pixels hold, or "none"; else it is what the scene declares or plainly shows.
     """
     name = str(path)
     product, cube = product_name(name), mat_name(name)
     if product is not None:
         _refuse_plainly_wrong(product[0], folder=True)
-        return open_product(*product)
+        return open_product(*product, nodata=nodata)
     if cube is not None:
         _refuse_plainly_wrong(cube[0])
-        return open_mat_source(*cube)
+        return open_mat_source(*cube, nodata=nodata)
     if not is_address(name):
         _refuse_plainly_wrong(Path(path), folder=name.rstrip("/").lower().endswith(".zarr"))
-    return open_raster(name, alpha=alpha)
+    return open_raster(name, alpha=alpha, nodata=nodata)
 
 
 def aligned(source: Source, grid: Grid) -> Source:

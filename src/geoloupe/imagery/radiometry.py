@@ -80,9 +80,7 @@ class Radiometry:
                 result[band, part] = self._from_unit(unit[band, part], *line)
         return result
 
-    def _from_unit(
-        self, unit: NDArray[np.float32], low: float, span: NDArray[Any]
-    ) -> NDArray[Any]:
+    def _from_unit(self, unit: NDArray[np.float32], low: float, span: NDArray[Any]) -> NDArray[Any]:
         """Map rows (h,W) of one band by its line."""
         stored = np.dtype(self.dtype)
         absent = np.isnan(unit)

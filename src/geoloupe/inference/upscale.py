@@ -172,7 +172,7 @@ def prepare(
     overwrite: bool,
 ) -> Prepared:
     """Open everything and refuse what cannot work, before any pixel is computed."""
-    source = stack.enter_context(open_source(path, alpha=chosen.alpha))
+    source = stack.enter_context(open_source(path, alpha=chosen.alpha, nodata=chosen.nodata))
     loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
     source = chosen_part(source, loaded, chosen)
