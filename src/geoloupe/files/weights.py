@@ -21,8 +21,8 @@ from geoloupe.imagery.kinds import Kind
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "card.json"
 CARD_KEY = "geoloupe"
-FORMAT = 1
-RETIRED = ("value_range",)  # what cards of 0.1 say and nothing ever asked
+FORMAT = 2  # 0.1 wrote 1, which is read as 2: it said less, and one thing that nothing asked
+RETIRED = ("value_range",)
 MAX_HEADER = 16 * 2**20  # bytes; ten thousand tensors take one megabyte
 
 Array = NDArray[np.generic]
@@ -66,7 +66,7 @@ class Training(Part):
 class Card(Part):
     """Everything about a model that is not a tensor."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     name: str = Field(min_length=1)
     network: str
     settings: dict[str, JsonValue]
@@ -88,10 +88,12 @@ class Card(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_retired(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
+    def _brought_up(cls, values: Any) -> Any:
+        """Read the card of an earlier version."""
+        if not isinstance(values, dict) or values.get("format") != 1:
             return values
-        return {key: value for key, value in values.items() if key not in RETIRED}
+        kept = {key: value for key, value in values.items() if key not in RETIRED}
+        return kept | {"format": FORMAT}
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 RADIUS = 2  # LR pixels
-MARGIN = 0.5  # of the range around a pixel, unless a model's card says otherwise
+MARGIN = 0.6  # of the range around a pixel, unless a model's card says otherwise
 
 
 def margin_of(card: float | None, asked: float | bool | None) -> float | None:

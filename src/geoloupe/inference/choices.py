@@ -32,7 +32,7 @@ class Choices:
     # What missing pixels hold; None: as the scene says, or a fill that plainly is one; "none": none
     nodata: float | Literal["none"] | None = None
     # How far answers may go beyond the pixels around, in parts of their range; True: as the model's
-    # card says, or half of it; False: anywhere
+    # card says, else as most models; False: anywhere
     bound: bool | float = True
     anyway: bool = False  # use a model on a scene that its card refuses
     ensemble: bool = False  # the mean of eight answers, one for each turn and mirror image
