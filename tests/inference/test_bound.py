@@ -18,10 +18,10 @@ from geoloupe.errors import InputError
 from geoloupe.files.weights import Card
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT, Radiometry
-from geoloupe.inference.bound import MARGIN, RADIUS, Bound, margin_of
+from geoloupe.inference.bound import GUIDED_MARGIN, MARGIN, RADIUS, Bound, margin_of
 from geoloupe.inference.model import Model, load
 from geoloupe.inference.predictor import Predictor
-from geoloupe.networks import network_class
+from geoloupe.networks import build, network_class
 from tests.inference.test_upscale import write
 
 ZERO = np.zeros((1, 1, 1), np.float32)
@@ -181,8 +181,11 @@ def test_what_is_scored_is_what_ships() -> None:
     assert Predictor.of(plain).bound is None
     carded = Model(plain.network, Card(name="x", network="bicubic", settings={}, bound=0.25))
     assert Predictor.of(carded).bound == 0.25
-    assert [margin_of(None, asked) for asked in (None, True, False, 0)] == [None, MARGIN, None, 0]
-    assert [margin_of(0.25, asked) for asked in (None, True, False, 2)] == [0.25, 0.25, None, 2]
+    asked = (None, True, False, 0)
+    assert [margin_of(plain, each) for each in asked] == [None, MARGIN, None, 0]
+    assert [margin_of(carded, each) for each in asked] == [0.25, 0.25, None, 0]
+    guided = Model(build("mulsr"), Card(name="y", network="mulsr", settings={}))
+    assert margin_of(guided, True) == GUIDED_MARGIN
 
 
 def test_scenes_are_bounded_unless_told(tmp_path: Path) -> None:

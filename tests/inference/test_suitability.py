@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from rasterio.transform import Affine
 
 import geoloupe
 from geoloupe.errors import InputError
 from geoloupe.inference.model import Model, load
 from geoloupe.inference.shipped import shipped
-from tests.inference.test_upscale import write
+from tests.inference.test_upscale import PLACE, write
 from tests.relief import relief
 
 Log = pytest.LogCaptureFixture
@@ -88,10 +89,10 @@ def test_arrays_are_looked_at_too(caplog: Log) -> None:
 
 
 def test_a_cube_model_refuses_scenes_of_few_bands(tmp_path: Path) -> None:
-    scene = make(tmp_path / "four.tif", relief("uint8", 9, 200, size=(9, 9)).repeat(4, axis=0))
-    guide = make(tmp_path / "rgb.tif", relief("uint8", 9, 200, size=(36, 36)).repeat(3, axis=0))
-    with rasterio.open(guide, "r+") as out:
-        out.transform = rasterio.open(scene).transform @ rasterio.Affine.scale(0.25)
+    scene = make(tmp_path / "four.tif", relief("uint16", 9, 200, size=(9, 9)).repeat(4, axis=0))
+    guide = tmp_path / "rgb.tif"
+    values = relief("uint16", 9, 200, size=(36, 36)).repeat(3, axis=0)
+    write(guide, values, transform=PLACE @ Affine.scale(0.25))
     options: dict[str, Any] = {"model": "mulsr-x4", "guide": guide}
     with pytest.raises(InputError, match=r"four\.tif: mulsr-x4 .* 16 .* 4; .*anyway=true"):
         geoloupe.upscale(scene, tmp_path / "out.tif", **options)

@@ -16,20 +16,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from geoloupe.inference.model import Model
+from geoloupe.networks.signature import Signature
+
 RADIUS = 2  # LR pixels
-MARGIN = 0.6  # of the range around a pixel, unless a model's card says otherwise
+# Of the range around a pixel, unless a model's card says otherwise. A guide shows what lies between
+# the coarse pixels, so that far more of it is true.
+MARGIN, GUIDED_MARGIN = 0.6, 3.0
 
 
-def margin_of(card: float | None, asked: float | bool | None) -> float | None:
-    """Choose the margin by a model's card and what is asked: its own, one in any case, a number.
+def usual_margin(signature: Signature) -> float:
+    """Choose the margin of a network whose card names none."""
+    return GUIDED_MARGIN if signature.guide_bands else MARGIN
 
-    None asks for the card's, which may have none; True for the card's, else the usual; False for
-    no bound.
+
+def margin_of(model: Model, asked: float | bool | None) -> float | None:
+    """Choose the margin by a model's card and what is asked; None is no bound.
+
+    Asked for None it is the card's, which may have none; for True the card's, else the usual one;
+    for False none; for a number that number.
     """
-    if asked is True:
-        return MARGIN if card is None else card
+    card = model.card.bound
     if asked is None:
         return card
+    if asked is True:
+        return usual_margin(model.network.signature) if card is None else card
     return None if asked is False else float(asked)
 
 

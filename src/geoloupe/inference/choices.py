@@ -93,7 +93,7 @@ def layout_of(source: Source, model: Model, plan: Plan, choices: Choices) -> Lay
     """Say what the result will be: the scene's facts, finer, and how it was made."""
     scale = model.network.signature.scale
     lines = zip(source.radiometry.low, source.radiometry.high, strict=True)
-    bound = margin_of(model.card.bound, choices.bound)
+    bound = margin_of(model, choices.bound)
     tags = {
         "GEOLOUPE_VERSION": __version__,
         "GEOLOUPE_MODEL": model.card.name,

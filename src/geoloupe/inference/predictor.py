@@ -53,7 +53,7 @@ class Predictor:
             rings=max(model.margin, 4),
             device=place,
             ensemble=ensemble,
-            bound=margin_of(model.card.bound, bound),
+            bound=margin_of(model, bound),
         )
 
     def predict(self, image: Image, guide: Image | None = None) -> Image:

@@ -21,7 +21,7 @@ from geoloupe.files.lock import locked
 from geoloupe.files.publish import publish_texts
 from geoloupe.files.weights import Card, Training
 from geoloupe.imagery.response import SpectralResponse
-from geoloupe.inference.bound import MARGIN
+from geoloupe.inference.bound import usual_margin
 from geoloupe.inference.model import Model, assemble, load, plain_settings, save
 from geoloupe.inference.predictor import Predictor
 from geoloupe.metrics.protocols import Protocol
@@ -182,7 +182,7 @@ class _Events:
             network=recipe.network,
             settings=plain_settings(fresh),
             bands=_band_names(self.prepared, fresh.signature.bands),
-            bound=MARGIN,
+            bound=usual_margin(fresh.signature),
             notes=recipe.about or None,
             trained_on=f"{self.prepared.name}, split {recipe.data.train}",
             training=Training(
