@@ -12,7 +12,7 @@ from geoloupe.imagery.kinds import Described, Kind, shows_classes, told_kind
 def seen(
     *names: str, name: str = "scene", dtype: str = "float32", unit: str = "", **tags: str
 ) -> Kind | None:
-    """Give what a raster of these bands seems to show."""
+    """Return what a raster of these bands seems to show."""
     bands = [Described(name=band, unit=unit) for band in names or ("",)]
     found = told_kind(name, dtype, bands, tags, None)
     return None if found is None else found.kind

@@ -39,7 +39,7 @@ def shore(*, lowest: float = 1.0) -> Any:
 
 
 def around(values: Any, row: int, column: int) -> Any:
-    """Give the present values near a pixel of (H,W)."""
+    """Return the present values near a pixel of (H,W)."""
     near = values[
         max(row - RADIUS, 0) : row + RADIUS + 1, max(column - RADIUS, 0) : column + RADIUS + 1
     ]

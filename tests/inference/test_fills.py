@@ -23,7 +23,7 @@ FILLS = [
 
 
 def scene(path: Path, dtype: str, low: float, high: float, fill: float) -> Any:
-    """Write a scene with a slanted corner of a fill that it does not declare; give its values."""
+    """Write a scene with a slanted corner of a fill that it does not declare; return its values."""
     values = slanted(relief(dtype, low, high, size=(120, 90)), fill)
     write(path, values)
     return values

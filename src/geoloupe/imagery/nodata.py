@@ -27,14 +27,7 @@ _log = logging.getLogger(__name__)
 _KNOWN = (
     *(-9999.0, -99999.0, -999999.0, -999.0, -32768.0, -32767.0, -2147483648.0),
     *(32767.0, 65535.0, 2147483647.0, 4294967295.0),
-    *(
-        9.969209968386869e36,
-        1e20,
-        -1e20,
-        1e30,
-        -1e30,
-        -1e34,
-    ),  # NetCDF's own, and models' of weather
+    *(9.969209968386869e36, 1e20, -1e20, 1e30, -1e30, -1e34),  # of NetCDF and weather models
 )
 _SIDE, _COUNT, _MOST = 64, 7, 4_000_000  # of windows: pixels, number along an axis, values in all
 _RIM = 0.25  # of a window's part of the border that a fill takes
@@ -127,7 +120,7 @@ def _on_the_rim(known: Values, size: tuple[int, int, int], read: Read) -> float 
 
 
 def zero_collar(size: tuple[int, int, int], read: Read) -> float:
-    """Give the share of a scene that is zero in all bands, or 0 where no corner is all zero."""
+    """Return the share of a scene that is zero in all bands, or 0 where no corner is all zero."""
     corners = spread_windows(size, count=2, side=min(_CORNER, min(size[1:]) // 8))
     if not any(not read(window).any() for window in corners):
         return 0.0

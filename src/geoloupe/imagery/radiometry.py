@@ -107,7 +107,7 @@ class Radiometry:
         return result
 
     def floor(self) -> NDArray[np.float32]:
-        """Give the unit values (B or 1,1,1) that are stored as `zero`, or as the next above it."""
+        """Return the unit values (B or 1,1,1) that are stored as `zero`, or just above it."""
         low, span = self._line(np.dtype(np.float64))
         zero = np.asarray(self.zero, np.float64)[:, None, None]
         unit = ((zero - low) / span).astype(np.float32)
@@ -225,7 +225,7 @@ def _range_of_floats(present: NDArray[Any]) -> tuple[float, float]:
 
 
 def _power_of_two(least: float) -> float:
-    """Give the first power of two that is not below `least`, or zero for zero."""
+    """Return the first power of two that is not below `least`, or zero for zero."""
     return float(2.0 ** math.ceil(math.log2(least))) if least else 0.0
 
 

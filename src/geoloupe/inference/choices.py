@@ -3,12 +3,13 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from geoloupe import __version__
 from geoloupe.errors import InputError, naming
 from geoloupe.files.planes import Layout
 from geoloupe.files.source import Source
+from geoloupe.imagery.nodata import Nodata
 from geoloupe.inference.bands import choose_bands
 from geoloupe.inference.bound import margin_of
 from geoloupe.inference.model import Model, default_model, load
@@ -30,7 +31,7 @@ class Choices:
     range: tuple[float, float] | None = None  # stored values that a network sees as 0 and 1
     alpha: bool = True  # False: a band that is marked as transparency is data
     # What missing pixels hold; None: as the scene says, or a fill that plainly is one; "none": none
-    nodata: float | Literal["none"] | None = None
+    nodata: Nodata = None
     # How far answers may go beyond the pixels around, in parts of their range; True: as the model's
     # card says, else as most models; False: anywhere
     bound: bool | float = True
