@@ -41,6 +41,7 @@ class EvaluateSettings:
     matched: bool = False  # real LR images get the brightness of their truth first
     seed: int = 0
     limit: int | None = None  # only the first images
+    bound: bool | float | None = None  # None: as each model's card says; see `Choices.bound`
     precision: Precision = "fp32"
     device: str = "auto"
 
@@ -120,7 +121,7 @@ def _on_common_bands(models: list[Model]) -> list[Model]:
 def telling_of(model: Model, options: Mapping[str, Any]) -> Telling:
     """Make a model ready as `evaluate` does."""
     chosen = settings.build(EvaluateSettings, options, "evaluate")
-    return Telling(model, device=chosen.device, precision=chosen.precision)
+    return Telling(model, device=chosen.device, precision=chosen.precision, bound=chosen.bound)
 
 
 def examples_of(model: Model, data: str | Prepared, options: Mapping[str, Any]) -> Examples:

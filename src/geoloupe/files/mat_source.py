@@ -16,6 +16,7 @@ from geoloupe.files.matlab import MatFile, open_mat
 from geoloupe.files.opening import PLAIN, Opening
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Read, settle
 from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.imagery.spectra import Band
 
@@ -108,10 +109,19 @@ def open_mat_source(path: Path, key: str | None, opening: Opening = PLAIN) -> Ma
         tops = range(0, height, max(height // _ROWS, 1))
         step = max(len(tops) * width * count // _SAMPLE, 1)
         sample = np.concatenate([rows(top, top + 1)[..., ::step].copy() for top in tops], axis=1)
+        missing = settle(
+            name,
+            opening.nodata,
+            None,
+            dtype=sample.dtype.name,
+            size=(count, height, width),
+            read=_part_reader(rows),
+        )
+        value = None if missing is None else missing.value
         return MatSource(
             name=name,
             grid=grid,
-            radiometry=infer(sample.dtype.name, None, sample=sample),
+            radiometry=infer(sample.dtype.name, value, sample=sample),
             facts=Facts(bands=(BandFacts(),) * count),
             indexes=tuple(range(count)),
             rows=rows,
@@ -140,6 +150,14 @@ def _reader(file: MatFile, key: str | None) -> tuple[Any, tuple[int, int, int], 
         return lambda top, bottom: _kept(file.read(key, top, bottom)), size, name
     whole = _kept(file.read(key))
     return lambda top, bottom: whole[:, top:bottom], size, whole.dtype.name
+
+
+def _part_reader(rows: Any) -> Read:
+    def read(window: Window) -> NDArray[Any]:
+        whole = rows(window.top, window.top + window.height)
+        return np.asarray(whole[..., window.left : window.left + window.width])
+
+    return read
 
 
 def _kept(values: NDArray[Any]) -> NDArray[Any]:

@@ -38,6 +38,7 @@ from geoloupe.files.reach import vet, vet_opened
 from geoloupe.files.transparency import DATA_BELOW, opaque_share
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Missing, Read, settle
 from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.imagery.spectra import Band
 
@@ -161,6 +162,7 @@ def warped(source: RasterSource, grid: Grid) -> RasterSource:
             height=grid.height,
             width=grid.width,
             resampling=Resampling.cubic if finer else Resampling.average,
+            src_nodata=source.radiometry.nodata,  # which may be found, and not declared
             add_alpha=not told,
         )
     if told:
@@ -229,12 +231,21 @@ def _source(name: str, dataset: Any, opening: Opening) -> RasterSource:
         _refuse_unmeasured(name, dataset, indexes)
     facts = read_facts(dataset, indexes)
     dtype = dataset.dtypes[indexes[0] - 1]
-    nodata = _nodata(dataset.nodatavals[indexes[0] - 1], dtype)
+    declared = _nodata(dataset.nodatavals[indexes[0] - 1], dtype)
+    plain = facts.mask == "none" and "complex" not in dtype
+    missing = settle(
+        name,
+        opening.nodata,
+        declared,
+        dtype=dtype,
+        size=(len(indexes), dataset.height, dataset.width),
+        read=_reader(dataset, indexes) if plain else None,
+    )
     opacity = clear[0] if clear else None
     return RasterSource(
         name=name,
         grid=grid,
-        radiometry=_radiometry(dataset, facts, opacity, indexes, dtype, nodata),
+        radiometry=_radiometry(dataset, facts, opacity, indexes, dtype, missing),
         facts=facts,
         indexes=tuple(indexes),
         files=tuple(dataset.files),
@@ -314,17 +325,25 @@ def _nodata(nodata: float | None, dtype: str) -> float | None:
     return nodata if math.isfinite(nodata) and limits.min <= nodata <= limits.max else None
 
 
+def _reader(dataset: Any, indexes: Sequence[int]) -> Read:
+    def read(window: Window) -> NDArray[Any]:
+        place = RasterioWindow(window.left, window.top, window.width, window.height)
+        return np.asarray(dataset.read(list(indexes), window=place))
+
+    return read
+
+
 def _radiometry(
     dataset: Any,
     facts: Facts,
     alpha: int | None,
     indexes: Sequence[int],
     dtype: str,
-    nodata: float | None,
+    missing: Missing | None,
 ) -> Radiometry:
     """Measure the scene as a whole, so that no tile differs from its neighbour by a stretch."""
     if "complex" in dtype:
-        return Radiometry(dtype=dtype, nodata=nodata)
+        return Radiometry(dtype=dtype, nodata=None if missing is None else missing.value)
     tags = [(band.scale, band.offset) for band in facts.bands]
     sample = np.zeros((len(indexes), 0, 0), dtype)
     if dtype != "uint8" or any(tag != (1.0, 0.0) for tag in tags):
@@ -335,7 +354,8 @@ def _radiometry(
         sample = dataset.read(list(indexes), out_shape=(len(indexes), *shape))
         valid = _read_valid(dataset, facts, alpha, sample, out_shape=shape)
         sample = sample[:, valid][..., None]
-    return infer(dtype, nodata, sample=sample, tags=tags)
+        sample = sample if missing is None else missing.without_blends(sample)
+    return infer(dtype, None if missing is None else missing.value, sample=sample, tags=tags)
 
 
 def _read_valid(

@@ -20,6 +20,7 @@ from geoloupe.files.sizes import Admit, any_size
 from geoloupe.files.tree import open_tree
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Nodata
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.imagery.spectra import Band
 
@@ -102,18 +103,23 @@ def open_source(
     path: str | Path,
     *,
     alpha: bool | None = None,
+    nodata: Nodata = None,
     trust: bool = False,
     look: bool = False,
     admit: Admit = any_size,
 ) -> Source:
     """Open a scene for reading; use it in a `with` statement.
 
-    `alpha` says whether a band that is marked as transparency is; None goes by its content. With
-    `trust`, a file may lead to others outside of its folder, and to servers. With `look`, palettes
-    become their colours and complex numbers decibels, for people's eyes. `admit` is called with the
-    scene's grid and type, and may refuse it before a pixel is read.
+    `alpha` says whether a band that is marked as transparency is; None goes by its content.
+    `nodata` is what missing pixels hold, or "none"; else it is what the scene declares or plainly
+    shows. With `trust`, a file may lead to others outside of its folder, and to servers. With
+    `look`, palettes become their colours and complex numbers decibels, for people's eyes. `admit`
+    is called with the scene's grid and type, and may refuse it before a pixel is read.
     """
-    name, opening = str(path), Opening(alpha=alpha, trust=trust, look=look, admit=admit)
+    name, opening = (
+        str(path),
+        Opening(alpha=alpha, nodata=nodata, trust=trust, look=look, admit=admit),
+    )
     product, cube = product_name(name), mat_name(name)
     if product is not None:
         _refuse_plainly_wrong(product[0], folder=True)

@@ -9,11 +9,14 @@ from geoloupe import __version__
 from geoloupe.errors import InputError, naming
 from geoloupe.files.planes import Layout
 from geoloupe.files.source import Source
+from geoloupe.imagery.nodata import Nodata
 from geoloupe.inference.bands import choose_bands
+from geoloupe.inference.bound import margin_of
 from geoloupe.inference.model import Model, default_model, load
 from geoloupe.inference.optics import UNKNOWN, Optics, observation_of, optics_of, told
 from geoloupe.inference.plan import Plan, block_side, make_plan, tile_side
 from geoloupe.inference.predictor import Predictor
+from geoloupe.inference.suitability import check_suited, warn_of_collar
 from geoloupe.networks.inference import Engine, Precision
 
 SourceT = TypeVar("SourceT", bound=Source)
@@ -33,6 +36,12 @@ class Choices:
     consistent: bool | None = None
     alpha: bool | None = None  # whether a band marked as transparency is; None: by its content
     trust: bool = False  # whether a file may lead to others outside of its folder, and to servers
+    # What missing pixels hold; None: as the scene says, or a fill that plainly is one; "none": none
+    nodata: Nodata = None
+    # How far answers may go beyond the pixels around, in parts of their range; True: as the model's
+    # card says, else as most models; False: anywhere
+    bound: bool | float = True
+    anyway: bool = False  # use a model on a scene that its card refuses
     ensemble: bool = False  # the mean of eight answers, one for each turn and mirror image
     precision: Precision = "fp32"
     engine: Engine = "torch"
@@ -43,6 +52,10 @@ class Choices:
             raise ValueError(f"tile must be 1 or more, not {self.tile}")
         if self.range is not None and not -math.inf < self.range[0] < self.range[1] < math.inf:
             raise ValueError(f"range must rise, but {self.range[0]:g} to {self.range[1]:g} do not")
+        if isinstance(self.nodata, float) and not math.isfinite(self.nodata):
+            raise ValueError("NaN and infinity always count as missing; leave nodata out")
+        if not 0 <= self.bound < math.inf:
+            raise ValueError(f"bound must be true, false or 0 and more, not {self.bound:g}")
 
 
 def load_chosen(model: str | Path | Model | None, choices: Choices) -> Model:
@@ -71,6 +84,7 @@ def predictor_for(model: Model, optics: Optics, choices: Choices) -> Predictor:
         precision=choices.precision,
         engine=choices.engine,
         ensemble=choices.ensemble,
+        bound=choices.bound,
     )
     return replace(ready, observation=observation_of(model, optics, choices.consistent))
 
@@ -93,6 +107,9 @@ def chosen_part(source: SourceT, model: Model, choices: Choices) -> SourceT:
     with naming(source.name):
         indexes = choose_bands(source.bands, words, wanted=model.card.bands, count=signature.bands)
     part = source.select(indexes)
+    check_suited(part, model.card, anyway=choices.anyway)
+    if choices.nodata is None:
+        warn_of_collar(part)
     return part if choices.range is None else part.ranging(*choices.range)
 
 
@@ -123,7 +140,8 @@ def layout_of(
 ) -> Layout:
     """Say what the result will be: the scene's facts, finer, and how it was made."""
     scale = model.network.signature.scale
-    low, high = source.radiometry.low, source.radiometry.high
+    lines = zip(source.radiometry.low, source.radiometry.high, strict=True)
+    bound = margin_of(model, choices.bound)
     agreed = observation_of(model, optics, choices.consistent)
     tags = {
         "GEOLOUPE_VERSION": __version__,
@@ -133,15 +151,18 @@ def layout_of(
         "GEOLOUPE_MARGIN": str(plan.margin),
         "GEOLOUPE_REACH": model.network.signature.reach,
         "GEOLOUPE_TILES": f"{plan.sides[0]} x {plan.sides[1]}",
-        "GEOLOUPE_RANGE": "; ".join(f"{a:g} to {b:g}" for a, b in zip(low, high, strict=True)),
+        "GEOLOUPE_RANGE": "; ".join(f"{a:.12g} to {b:.12g}" for a, b in lines),
         "GEOLOUPE_SENSOR": optics.sensor or UNKNOWN,
         "GEOLOUPE_MTF": ", ".join(f"{gain:.3g}" for gain in optics.mtf),
         "GEOLOUPE_CONSISTENT": "no" if agreed is None else "yes",
+        "GEOLOUPE_BOUND": "none" if bound is None else f"{bound:g}",
         "GEOLOUPE_PRECISION": choices.precision,
         "GEOLOUPE_ENGINE": choices.engine,
     }
     if choices.ensemble:
         tags["GEOLOUPE_ENSEMBLE"] = "8"
+    if choices.nodata is not None:
+        tags["GEOLOUPE_NODATA"] = str(choices.nodata)
     return Layout(
         grid=source.grid.finer(scale),
         radiometry=source.radiometry,

@@ -193,7 +193,13 @@ def prepare(
         admit_product(place(grid), grid.finer(scale), dtype)
 
     source = stack.enter_context(
-        open_source(path, alpha=chosen.alpha, trust=chosen.trust, admit=admit)
+        open_source(
+            path,
+            alpha=chosen.alpha,
+            nodata=chosen.nodata,
+            trust=chosen.trust,
+            admit=admit,
+        )
     )
     source = chosen_part(source, loaded, chosen)
     optics = chosen_optics(source, chosen)
@@ -233,7 +239,7 @@ def _tell(scene: Scene, model: Model) -> None:
     names = [band.name or str(number) for number, band in enumerate(source.bands, start=1)]
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     low, high = radiometry.low, radiometry.high
-    ranges = {f"{a:g} to {b:g}" for a, b in zip(low, high, strict=True)}
+    ranges = {f"{a:.12g} to {b:.12g}" for a, b in zip(low, high, strict=True)}
     nodata = "none" if radiometry.nodata is None else f"{radiometry.nodata:g}"
     _log.info("%s: %s x %s pixels", source.name, source.grid.width, source.grid.height)
     _log.info("  bands %s; %s, nodata %s", shown, radiometry.dtype, nodata)

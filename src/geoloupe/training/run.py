@@ -21,6 +21,7 @@ from geoloupe.files.lock import locked
 from geoloupe.files.publish import publish_texts
 from geoloupe.files.weights import Card, Training
 from geoloupe.imagery.response import SpectralResponse
+from geoloupe.inference.bound import usual_margin
 from geoloupe.inference.model import Model, assemble, load, plain_settings, save
 from geoloupe.metrics.protocols import Protocol
 from geoloupe.networks import build
@@ -186,6 +187,7 @@ class _Events:
             network=recipe.network,
             settings=plain_settings(fresh),
             bands=_band_names(self.prepared, fresh.signature.bands),
+            bound=usual_margin(fresh.signature),
             notes=recipe.about or None,
             trained_on=f"{', '.join(self._names())}, split {recipe.data.train}",
             training=Training(
