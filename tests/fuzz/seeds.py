@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 import scipy.io
 import torch
 from rasterio.windows import Window
@@ -22,6 +23,7 @@ from geoloupe.networks import build
 from geoloupe.training.recipe import read_recipe, recipe_text
 from tests.datasets.small import PLACE, picture
 from tests.datasets.small import random as noise
+from tests.files.test_sentinel2 import product
 from tests.real_data import DATA
 from tests.training.scenes import prepared
 
@@ -88,6 +90,13 @@ def _scenes(root: Path) -> Iterator[Seed]:
             out.write(noise(3, 40, 48).astype(np.uint16) + 1)
         for file in path.parent.iterdir():
             yield Seed(SCENE, path.parent, file.name)
+    (root / "v").mkdir()
+    shutil.copy(root / "a-tif" / "a.tif", root / "v" / "inner.tif")
+    rasterio.shutil.copy(root / "v" / "inner.tif", root / "v" / "v.vrt", driver="VRT")
+    yield Seed(SCENE, root / "v", "v.vrt")
+    safe = product(root / "s")
+    for path in (safe / "MTD_MSIL2A.xml", next(safe.rglob("*B03_10m.jp2"))):
+        yield Seed(SCENE, root / "s", path.relative_to(root / "s").as_posix())
     (root / "c").mkdir()
     scipy.io.savemat(root / "c" / "c.mat", {"data": noise(20, 24, 5), "map": noise(20, 24)})
     yield Seed(SCENE, root / "c", "c.mat")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 _MEMORY = 6 * 2**30  # bytes of address space: a header that claims the moon must not get it
+_LONGEST = 600  # characters of a message that somebody still reads
 _TRIES = 6  # a job's damaged blocks are found one after the other
 
 MADE, REFUSED = "made", "refused"
@@ -38,16 +39,16 @@ def upscaled(path: Path) -> str:
     from geoloupe.errors import GeoloupeError
     from geoloupe.files.source import open_source
 
-    name = path.name.split(".")[0]
-    found = [p for p in path.parent.glob(f"{name}.*") if p.suffix not in (".hdr", ".xml")]
-    scene, target = found[0], path.parent / "result.tif"
+    scene = _scene(path)
+    target = scene.parent / "result.tif"
     try:
         result = geoloupe.upscale(scene, target, model="bicubic", scale=2, overwrite=True)
     except GeoloupeError as error:
-        left = [item.name for item in path.parent.iterdir() if item.name.startswith(".")]
+        left = [item.name for item in scene.parent.iterdir() if item.name.startswith(".")]
         if left:
             return f"left behind: {left}, {error}"
-        return REFUSED if scene.name in str(error) and "\n" not in str(error) else f"poor: {error}"
+        clear = scene.name in str(error) and "\n" not in str(error) and len(str(error)) < _LONGEST
+        return REFUSED if clear else f"poor: {error}"
     with open_source(scene) as before, open_source(target) as after:
         image = after.read()
         if (image.grid.height, image.grid.width) != (2 * before.grid.height, 2 * before.grid.width):
@@ -57,6 +58,15 @@ def upscaled(path: Path) -> str:
         if not np.isfinite(image.in_unit().values[image.present]).all():
             return "numbers that are none"
     return MADE if result.complete else "unfinished"
+
+
+def _scene(path: Path) -> Path:
+    """Find what a person would name: a product for its parts, a raster for its header."""
+    for parent in path.parents:
+        if parent.suffix == ".SAFE":
+            return parent
+    name = path.name.split(".")[0]
+    return next(p for p in path.parent.glob(f"{name}.*") if p.suffix not in (".hdr", ".xml"))
 
 
 def loaded(path: Path) -> str:

@@ -195,7 +195,8 @@ def _folder(path: Path) -> str:
     if not names:
         return "is a folder without rasters; name a raster file"
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    ending = Path(names[0]).suffix or ""
+    endings = [Path(name).suffix for name in names]
+    ending = max(endings, key=endings.count)
     every = shlex.quote(f"{path}/") + f"*{ending}"
     return (
         f"is a folder; name a raster in it ({shown}), or all: geoloupe upscale {every} -o RESULTS"
