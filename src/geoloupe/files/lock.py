@@ -1,6 +1,5 @@
 """Keeping other processes out of a piece of work; a lock dies with its holder."""
 
-import errno
 import logging
 import os
 import time
@@ -83,6 +82,8 @@ def _taken(place: Path, shared: bool, busy: str) -> tuple[int, bool]:
 
 def _opened(place: Path) -> int:
     """Open a lock, which is made if need be; a lock of another user's may only be readable."""
+    if place.is_symlink():
+        raise InputError(f"{place}: is a link, where a lock belongs; delete it")
     try:
         try:
             return os.open(place, os.O_RDWR | os.O_CREAT | _NO_LINKS, 0o666)
@@ -91,8 +92,6 @@ def _opened(place: Path) -> int:
                 raise error from None
             return os.open(place, os.O_RDONLY | _NO_LINKS)
     except OSError as error:
-        if error.errno == errno.ELOOP or place.is_symlink():
-            raise InputError(f"{place}: is a link, where a lock belongs; delete it") from None
         raise RunError(f"{place}: cannot be made ({error.strerror})") from None
 
 
