@@ -46,7 +46,7 @@ def doubtful(tmp_path: Path) -> Path:
 def test_quiet_still_warns(words: tuple[str, ...], doubtful: Path) -> None:
     done = run(doubtful, "-q", *words, *INTERPOLATED)
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr.count("transparency") == 1
+    assert done.stderr.count("is marked as transparency") == 1
 
 
 @pytest.mark.parametrize("words", [(), ("--dry-run",), ("--preview",)])

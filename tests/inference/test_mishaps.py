@@ -125,24 +125,6 @@ def test_old_files_beside_a_result_do_not_speak_for_a_new_one(tmp_path: Path, na
         assert out.dataset_mask().all()
 
 
-@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_a_fourth_band_marked_as_transparency_can_be_data(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    values = np.random.default_rng(0).integers(1, 255, (4, 40, 40)).astype(np.uint8)
-    path = tmp_path / "nir.tif"
-    size = {"count": 4, "height": 40, "width": 40, "dtype": "uint8"}
-    with rasterio.open(path, "w", driver="GTiff", **size) as out:
-        out.write(values)
-    plain = geoloupe.upscale(path, tmp_path / "three.tif", model="nearest", scale=2)
-    assert len(plain.layout.facts.bands) == 3
-    assert "marked as transparency" in caplog.text
-    made = geoloupe.upscale(path, tmp_path / "four.tif", model="nearest", scale=2, alpha=False)
-    with rasterio.open(made.path) as out:
-        assert (out.read() == values.repeat(2, 1).repeat(2, 2)).all()
-        assert out.dataset_mask().all()
-
-
 def test_inputs_are_never_written_over(tmp_path: Path) -> None:
     scene = scene_in(tmp_path, "a_preview.tif")
     before = scene.read_bytes()

@@ -1,6 +1,9 @@
 """Other engines give PyTorch's answer or are refused."""
 
+import importlib.util
 import shutil
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -22,10 +25,16 @@ TINY = {
 }
 
 
+def needs(engine: str) -> None:
+    """Skip without an engine; importing it here would have it report to its makers."""
+    if importlib.util.find_spec(engine) is None:
+        pytest.skip(f"{engine} is not installed (extra: export)")
+
+
 @pytest.mark.parametrize("name", TINY)
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_an_engine_gives_the_same_answer_at_every_size(name: str, engine: Any) -> None:
-    pytest.importorskip(engine, reason=f"{engine} is not installed (extra: export)")
+    needs(engine)
     network = build(name, **TINY[name])
     plain, other = prepare_for_inference(network), prepare_for_inference(network, engine=engine)
     bands = network.signature.bands or 3
@@ -35,12 +44,43 @@ def test_an_engine_gives_the_same_answer_at_every_size(name: str, engine: Any) -
 
 
 def test_openvino_in_half_precision_is_close() -> None:
-    pytest.importorskip("openvino", reason="openvino is not installed (extra: export)")
+    needs("openvino")
     network = build("sspsr", **TINY["sspsr"])
     lr = torch.rand(1, 5, 8, 9)
     rough = prepare_for_inference(network, engine="openvino", precision="bf16")
     assert torch.allclose(rough(lr), prepare_for_inference(network)(lr), atol=0.05)
     assert torch.allclose(rough(lr), prepare_for_inference(network)(lr), atol=0.05)
+
+
+REPORTING = """
+import sys, types
+
+class Telemetry:
+    told = []
+    def __init__(self, *_, **__): pass
+    def __getattr__(self, name): return lambda *_, **__: self.told.append(name)
+
+reporter, backend = types.ModuleType("openvino_telemetry"), types.ModuleType("backend")
+reporter.Telemetry, reporter.backend, backend.backend_ga4 = Telemetry, backend, None
+Telemetry.backend = types.SimpleNamespace(app_name="OVC")
+sys.modules |= {"openvino_telemetry": reporter, "openvino_telemetry.backend": backend}
+import openvino
+assert Telemetry.told, "OpenVINO reports in another way"
+Telemetry.told.clear()
+import torch
+from geoloupe.networks import build
+from geoloupe.networks.inference import prepare_for_inference
+prepare_for_inference(build("srcnn", scale=2), engine="openvino")(torch.rand(1, 3, 16, 16))
+assert not Telemetry.told, Telemetry.told
+assert sys.modules["openvino_telemetry"] is reporter
+"""
+
+
+def test_openvino_that_others_imported_reports_nothing_of_ours() -> None:
+    needs("openvino")
+    command = [sys.executable, "-W", "ignore", "-c", REPORTING]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from geoloupe.cli.screen import say
 
 
 def degrade(
-    scene: Annotated[str, typer.Argument(help="Any raster that GDAL reads: GeoTIFF, PNG, ...")],
+    scene: Annotated[str, typer.Argument(help="Anything that geoloupe upscale takes.")],
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The new file.")],
     recipe: Annotated[

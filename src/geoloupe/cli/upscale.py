@@ -35,6 +35,9 @@ ModelName = Annotated[
 Bands = Annotated[
     str | None, typer.Option(help="By number, name or wavelength: 3,2,1 or red,green,865nm.")
 ]
+SensorName = Annotated[
+    str | None, typer.Option(help="One of geoloupe sensors, or unknown; else as the scene tells.")
+]
 Guide = Annotated[
     str | None, typer.Option(help="A sharper image of the same place, for models with one.")
 ]
@@ -70,7 +73,18 @@ Assignments = Annotated[
 
 # Said by options, or nobody's to say; --set is for the rest.
 _ALREADY = (
-    *("path", "output", "model", "bands", "guide", "memory", "shard", "cluster", "workers"),
+    *(
+        "path",
+        "output",
+        "model",
+        "bands",
+        "sensor",
+        "guide",
+        "memory",
+        "shard",
+        "cluster",
+        "workers",
+    ),
     *("overwrite", "progress"),
 )
 
@@ -81,6 +95,7 @@ def upscale(
     output: Output = None,
     model: ModelName = None,
     bands: Bands = None,
+    sensor: SensorName = None,
     guide: Guide = None,
     memory: Memory = None,
     shard: Shard = None,
@@ -100,6 +115,7 @@ def upscale(
     options = parse_assignments(assignments or (), taken=_ALREADY)
     named = {
         "bands": bands,
+        "sensor": sensor,
         "guide": guide,
         "memory": memory,
         "shard": shard,
@@ -204,6 +220,7 @@ def report(result: "Upscaled") -> None:
         return
     say(f"  {size}, {bands} band{'s' * (bands != 1)} of {dtype}")
     say(f"  {result.model} x{result.scale}; {low:g} to {high:g} is dark to bright")
+    say(f"  {result.optics}")
     tiles = f"{result.plan.count} tiles of {result.plan.tile}" if result.plan.count > 1 else "whole"
     say(f"  {tiles}{empty}, in {result.seconds:.1f} s")
 
@@ -272,6 +289,8 @@ def _facts(result: "Upscaled") -> dict[str, Any]:
         "path": str(result.path),
         "model": result.model,
         "scale": result.scale,
+        "sensor": result.optics.sensor,
+        "mtf": result.optics.mtf,
         "width": grid.width,
         "height": grid.height,
         "bands": len(result.layout.facts.bands),

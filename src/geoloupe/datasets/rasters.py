@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from geoloupe.datasets.scenes import Part
 from geoloupe.errors import InputError
+from geoloupe.files.sizes import size_text
 from geoloupe.files.source import open_source
 from geoloupe.files.tree import Tree
 from geoloupe.imagery.grid import Window
+from geoloupe.system.memory import available
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".webp", ".bmp", ".img", ".dat")
 _BLOCK = 2**27  # bytes that are read at once, roughly
@@ -33,7 +35,8 @@ def raster_part(
                 width=source.grid.width,
                 bands=source.bands,
                 radiometry=source.radiometry,
-                blocks=lambda: _blocks(tree.raster(name)),
+                # Once looked at, transparency is not judged, and not spoken of, again.
+                blocks=lambda: _blocks(tree.raster(name), alpha=source.facts.mask == "alpha"),
                 grid=source.grid,
             )
         found = f"{len(part.bands)} bands of {part.radiometry.dtype}"
@@ -49,10 +52,16 @@ def raster_part(
     return open_part
 
 
-def _blocks(path: str) -> Iterator[NDArray[Any]]:
-    with open_source(path) as source:
+def _blocks(path: str, *, alpha: bool) -> Iterator[NDArray[Any]]:
+    with open_source(path, alpha=alpha) as source:
         grid = source.grid
         row = grid.width * len(source.bands) * 8
+        free = available()
+        if row > free:
+            raise InputError(
+                f"a row of {grid.width} pixels takes some {size_text(row)} of memory, and "
+                f"{size_text(free)} are free"
+            )
         rows = max(_BLOCK // row, 1)
         for top in range(0, grid.height, rows):
             height = min(rows, grid.height - top)

@@ -10,12 +10,14 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.rpc import RPC
 
+from geoloupe.errors import InputError
 from geoloupe.imagery.spectra import Band
 
 _log = logging.getLogger(__name__)
 
 # Tags that describe the old pixels or the old file, and would lie about a product.
 _STALE = ("STATISTICS_", "OVR_RESAMPLING_ALG", "INTERLEAVE", "TIFFTAG_SOFTWARE")
+_BANDS = 10_000  # at most: GDAL's Python side goes through all of them for each of them
 _MICROMETRES = ("micrometers", "micrometres", "um", "µm", "microns")
 
 
@@ -73,6 +75,15 @@ class Facts:
         """Say the same of an image with `scale` times the rows; 1/4 makes it coarser."""
         gcps = tuple((row * scale, column * scale, x, y, z) for row, column, x, y, z in self.gcps)
         return replace(self, gcps=gcps, rpcs=self.rpcs and _finer_rpcs(self.rpcs, scale))
+
+
+def refuse_many_bands(name: str, count: int) -> None:
+    """Refuse more bands than any instrument has: a few bytes can claim them, hours do not do."""
+    if count > _BANDS:
+        raise InputError(
+            f"{name}: holds {count:,} bands, and at most {_BANDS:,} can be read at once; cut some "
+            "out, as with gdal_translate -b"
+        )
 
 
 def read_facts(dataset: Any, indexes: Sequence[int]) -> Facts:
@@ -165,12 +176,14 @@ def _read_bands(dataset: Any, texts: _Texts, indexes: Sequence[int]) -> Iterator
 
 
 def _mask_kind(dataset: Any, indexes: Sequence[int]) -> Literal["none", "mask", "alpha"]:
-    if ColorInterp.alpha in dataset.colorinterp:
-        among = dataset.colorinterp.index(ColorInterp.alpha) + 1 in indexes
-        return "none" if among else "alpha"
+    """Tell how pixels are marked as missing; a band of transparency among `indexes` is data."""
+    colours = dataset.colorinterp
+    if any(colour is ColorInterp.alpha for colour in colours) and len(indexes) < dataset.count:
+        return "alpha"
     flags = dataset.mask_flag_enums[0]
     # No flag at all: every band has a mask of its own.
-    return "mask" if not flags or MaskFlags.per_dataset in flags else "none"
+    marked = not flags or MaskFlags.per_dataset in flags
+    return "mask" if marked and MaskFlags.alpha not in flags else "none"
 
 
 def _finer_rpcs(rpcs: RPC, scale: float) -> RPC:

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -31,7 +32,9 @@ from geoloupe.imagery.radiometry import Radiometry
 
 PIXELS = "pixels.raw"
 _SMALLEST = 512  # pixels a side that need no coarser overview
-_AT_ONCE = 2**21  # pixels of an overview that are averaged at once
+_AT_ONCE = 2**18  # pixels of an overview that a thread averages at once
+_THREADS = 8  # that do so at most
+_ALL = slice(None)
 _GDAL_TYPES = {
     **{"uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16"},
     **{"uint32": "UInt32", "int32": "Int32", "uint64": "UInt64", "int64": "Int64"},
@@ -107,13 +110,13 @@ class Planes:
         """Whether there is a mask besides nodata and alpha."""
         return self.layout.facts.mask == "mask"
 
-    def read(self, band: int, rows: slice) -> NDArray[Any]:
-        """Read rows (h,W) of a stored band (from 0)."""
-        return self._read("", band, rows, np.dtype(self.layout.radiometry.dtype))
+    def read(self, band: int, rows: slice, columns: slice = _ALL) -> NDArray[Any]:
+        """Read a rectangle (h,w) of a stored band (from 0)."""
+        return self._read("", band, rows, columns)
 
-    def read_mask(self, rows: slice) -> NDArray[np.uint8]:
-        """Read rows (h,W) of the mask: 255 where pixels are valid and 0 elsewhere."""
-        return self._read(".mask", 0, rows, np.dtype(np.uint8))
+    def read_mask(self, rows: slice, columns: slice = _ALL) -> NDArray[np.uint8]:
+        """Read a rectangle (h,w) of the mask: 255 where pixels are valid and 0 elsewhere."""
+        return self._read(".mask", 0, rows, columns)
 
     def write(self, image: Image, *, top: int) -> None:
         """Store an image of full width whose first row is row `top`."""
@@ -132,12 +135,11 @@ class Planes:
     def checksum(self, *, top: int, left: int, height: int, width: int) -> int:
         """Return the checksum of what is stored in a rectangle."""
         checksum = 0
+        rows, columns = slice(top, top + height), slice(left, left + width)
         for band in range(self.layout.count):
-            part = self.read(band, slice(top, top + height))[:, left : left + width]
-            checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
+            checksum = zlib.crc32(self.read(band, rows, columns).data, checksum)
         if self.masked:
-            part = self.read_mask(slice(top, top + height))[:, left : left + width]
-            checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
+            checksum = zlib.crc32(self.read_mask(rows, columns).data, checksum)
         return checksum
 
     def as_vrt(self) -> Path:
@@ -178,14 +180,16 @@ class Planes:
         layout = replace(self.layout, grid=Grid(crs=None, height=height, width=width))
         coarse = Planes.create(self.folder, layout, name)
         step = max(_AT_ONCE // width, 1)
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            jobs = [
-                pool.submit(self._average_rows, coarse, band, slice(top, min(top + step, height)))
-                for top in range(0, height, step)
-                for band in range(self.layout.count)
-            ]
-            for job in jobs:
-                job.result()
+        threads = min(os.cpu_count() or 1, _THREADS)
+
+        def share(first: int) -> None:
+            """Do every part that is a thread's: a list of all of them would be long."""
+            parts = product(range(0, height, step), range(self.layout.count))
+            for top, band in islice(parts, first, None, threads):
+                self._average_rows(coarse, band, slice(top, min(top + step, height)))
+
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            list(pool.map(share, range(threads)))
         return coarse
 
     def _average_rows(self, coarse: "Planes", band: int, rows: slice) -> None:
@@ -201,16 +205,23 @@ class Planes:
                 coarse._write(".mask", 0, rows.start, 0, _greatest(mask))
         coarse._write("", band, rows.start, 0, _means(values, absent, nodata))
 
-    def _read(self, suffix: str, band: int, rows: slice, dtype: np.dtype[Any]) -> NDArray[Any]:
+    def _read(self, suffix: str, band: int, rows: slice, columns: slice) -> NDArray[Any]:
+        """Read a rectangle: whole rows at once, and of their parts no more than is asked for."""
         height, width = self._sides
-        count = (rows.stop - rows.start) * width
-        first = (band * height + rows.start) * width * dtype.itemsize
+        dtype = np.dtype(np.uint8 if suffix else self.layout.radiometry.dtype)
+        left, right, _ = columns.indices(width)
+        values = np.empty((rows.stop - rows.start, right - left), dtype)
+        lines = values if right - left < width else values.reshape(1, -1)
+        first = ((band * height + rows.start) * width + left) * dtype.itemsize
         file = self._file(suffix)
         with _opened(file, os.O_RDONLY) as stream:
-            values = np.fromfile(stream, dtype, count, offset=first)
-        if len(values) < count:
-            raise RunError(f"{file}: was cut short while it was used; run the same again to go on")
-        return values.reshape(-1, width)
+            for index, line in enumerate(lines):
+                stream.seek(first + index * width * dtype.itemsize)
+                if not _read_all(stream, line):
+                    raise RunError(
+                        f"{file}: was cut short while it was used; run the same again to go on"
+                    )
+        return values
 
     def _write(self, suffix: str, band: int, top: int, left: int, values: NDArray[Any]) -> None:
         """Write a rectangle, row by row: a mapped file could not say that the disk is full."""
@@ -263,6 +274,17 @@ def _opened(path: Path, flags: int) -> BinaryIO:
     """Open a file that is no link to another, without a buffer, for any part of it."""
     descriptor = os.open(path, flags | _PLAIN, 0o666)
     return os.fdopen(descriptor, "rb" if flags == os.O_RDONLY else "r+b", buffering=0)
+
+
+def _read_all(file: BinaryIO, values: NDArray[Any]) -> bool:
+    """Fill an array from a file; False where the file ends before."""
+    rest = values.reshape(-1).view(np.uint8)
+    while rest.size:  # a disk may give less at once
+        count = file.readinto(rest.data)  # type: ignore[attr-defined]
+        if not count:
+            return False
+        rest = rest[count:]
+    return True
 
 
 def _write_all(file: BinaryIO, values: NDArray[Any]) -> None:

@@ -6,15 +6,18 @@ numbers become reflectance by the product's own scale and offset.
 
 import re
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-import rasterio
+from rasterio.io import DatasetReader
 
 from geoloupe.errors import InputError
+from geoloupe.files.drivers import drivers_for
+from geoloupe.files.opening import PLAIN, Opening
 from geoloupe.files.raster import RasterSource, failing, open_raster
+from geoloupe.files.reach import refuse_links_out, vet_jpeg2000
 
 _BANDS = {  # name: number in the metadata, common name, wavelength in nm, pixel in m
     "B01": (0, "coastal", 443, 60),
@@ -34,6 +37,7 @@ _BANDS = {  # name: number in the metadata, common name, wavelength in nm, pixel
 _MAIN = re.compile(r"MTD_MSIL(1C|2A)\.xml")
 _SIZES = ("10m", "20m", "60m")
 _LARGEST = 50_000_000  # bytes of metadata: more is no product's
+_MOST = 1_000_000.0  # for one unit of reflectance; every product so far says 10,000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +63,13 @@ def product_name(name: str) -> tuple[Path, str] | None:
     return (found, size) if looks or inside else None
 
 
-def open_product(path: Path, size: str) -> RasterSource:
-    """Open the bands of one pixel size; a file that is missing is an InputError."""
+def open_product(path: Path, size: str, opening: Opening = PLAIN) -> RasterSource:
+    """Open the bands of one pixel size; a file that is missing is an InputError.
+
+    Untrusted, no band may lie outside of the product or be anything but JPEG 2000.
+    """
+    if path.is_dir() and not opening.trust:
+        refuse_links_out(path)
     product = _read(path)
     metres = int(size[:-1])
     names = [
@@ -74,8 +83,11 @@ def open_product(path: Path, size: str) -> RasterSource:
     ]
     if lacking:
         raise InputError(f"{path}: band {lacking[0]} of {size} is missing")
-    source = open_raster(_vrt(product, names, path))
-    return replace(source, name=f"{path}:{size}")
+    label = f"{path}:{size}"
+    with failing(label):
+        for band in () if opening.trust else names:
+            vet_jpeg2000(product.files[band])
+    return open_raster(_vrt(product, names, label), opening, label=label, drivers=("VRT",))
 
 
 def _read(path: Path) -> Product:
@@ -104,23 +116,28 @@ def _read(path: Path) -> Product:
         if found[1] in files:
             raise InputError(f"{path}: holds several granules; name a product of one tile")
         files[found[1]] = f"{root}/{place}"
-    return Product(
-        name=str(path),
-        files=files,
-        quantification=_number(tree, ("BOA_QUANTIFICATION_VALUE", "QUANTIFICATION_VALUE"), path),
-        offsets=_offsets(tree, path),
-    )
+    quantification = _quantification(tree, path)
+    offsets = _offsets(tree, quantification, path)
+    return Product(name=str(path), files=files, quantification=quantification, offsets=offsets)
 
 
-def _offsets(tree: ElementTree.Element, path: Path) -> dict[int, float]:
-    try:
-        return {
-            int(element.get("band_id", "-1")): float(element.text or 0)
-            for tag in ("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET")
-            for element in tree.iter(tag)
-        }
-    except ValueError as error:
-        raise InputError(f"{path}: its metadata hold an offset that is none ({error})") from None
+def _offsets(tree: ElementTree.Element, quantification: float, path: Path) -> dict[int, float]:
+    offsets: dict[int, float] = {}
+    for tag in ("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET"):
+        for element in tree.iter(tag):
+            try:
+                value = float(element.text or 0)
+                offsets[int(element.get("band_id", "-1"))] = value
+            except ValueError as error:
+                raise InputError(
+                    f"{path}: its metadata hold an offset that is none ({error})"
+                ) from None
+            if not abs(value) <= quantification:  # written so that NaN fails
+                raise InputError(
+                    f"{path}: its metadata say that {value:g} is to be added to its numbers, of "
+                    f"which {quantification:g} are reflectance 1; are they damaged?"
+                )
+    return offsets
 
 
 def _listed(path: Path) -> tuple[str, set[str]]:
@@ -153,22 +170,27 @@ def _parsed(path: Path, name: str) -> ElementTree.Element:
         raise InputError(f"{path}: {name} cannot be read ({error})") from None
 
 
-def _number(tree: ElementTree.Element, tags: tuple[str, ...], path: Path) -> float:
-    for tag in tags:
-        for element in tree.iter(tag):
-            try:
-                value = float(element.text or "")
-            except ValueError:
-                continue
-            if value > 0:
-                return value
-    raise InputError(f"{path}: its metadata do not say what its numbers mean ({tags[-1]})")
+def _quantification(tree: ElementTree.Element, path: Path) -> float:
+    tags = ("BOA_QUANTIFICATION_VALUE", "QUANTIFICATION_VALUE")
+    texts = [element.text or "" for tag in tags for element in tree.iter(tag)]
+    if not texts:
+        raise InputError(f"{path}: its metadata do not say what its numbers mean ({tags[-1]})")
+    try:
+        value = float(texts[0])
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= _MOST:
+        raise InputError(
+            f"{path}: its metadata say that {texts[0][:40]!r} is reflectance 1 ({tags[-1]}); are "
+            "they damaged?"
+        )
+    return value
 
 
-def _vrt(product: Product, names: list[str], path: Path) -> str:
+def _vrt(product: Product, names: list[str], label: str) -> str:
     """Describe the bands in GDAL's own words, with names, wavelengths and reflectance."""
     first = product.files[names[0]]
-    with failing(str(path)), rasterio.open(first) as dataset:
+    with failing(label), DatasetReader(first, driver=list(drivers_for(first))) as dataset:
         width, height = dataset.width, dataset.height
         transform = ", ".join(f"{number!r}" for number in dataset.transform.to_gdal())
         crs = dataset.crs.to_wkt() if dataset.crs else ""

@@ -1,18 +1,26 @@
 """Where images are read from: any file, told by its content, behind one small interface."""
 
+import os
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from geoloupe.errors import InputError
+from geoloupe.files.displayed import displayed
+from geoloupe.files.drivers import SUFFIXES
 from geoloupe.files.facts import Facts
 from geoloupe.files.mat_source import mat_name, open_mat_source
+from geoloupe.files.opening import Opening
 from geoloupe.files.raster import RasterSource, open_raster, warped
 from geoloupe.files.sentinel2 import open_product, product_name
+from geoloupe.files.sizes import Admit, any_size
+from geoloupe.files.tree import open_tree
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Nodata
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.imagery.spectra import Band
 
@@ -77,7 +85,8 @@ class Source(Protocol):
 
 def is_address(name: str) -> bool:
     """Tell whether a name is in GDAL's own words: on a network, in an archive, a part of a file."""
-    return "://" in name or name.startswith("/vsi") or bool(_DRIVER.match(name))
+    words = "://" in name or name.startswith("/vsi") or bool(_DRIVER.match(name))
+    return words and not Path(name).exists()
 
 
 def stem_of(name: str) -> str:
@@ -90,22 +99,67 @@ def stem_of(name: str) -> str:
     return f"{stem}_{part}" if part else stem
 
 
-def open_source(path: str | Path, *, alpha: bool = True) -> Source:
-    """Open a scene for reading, whatever its suffix says; use it in a `with` statement.
+def open_source(
+    path: str | Path,
+    *,
+    alpha: bool | None = None,
+    nodata: Nodata = None,
+    trust: bool = False,
+    look: bool = False,
+    admit: Admit = any_size,
+) -> Source:
+    """Open a scene for reading; use it in a `with` statement.
 
-    With `alpha` False, a band that is marked as transparency is a band like others.
+    `alpha` says whether a band that is marked as transparency is; None goes by its content.
+    `nodata` is what missing pixels hold, or "none"; else it is what the scene declares or plainly
+    shows. With `trust`, a file may lead to others outside of its folder, and to servers. With
+    `look`, palettes become their colours and complex numbers decibels, for people's eyes. `admit`
+    is called with the scene's grid and type, and may refuse it before a pixel is read.
     """
-    name = str(path)
+    name, opening = (
+        str(path),
+        Opening(alpha=alpha, nodata=nodata, trust=trust, look=look, admit=admit),
+    )
     product, cube = product_name(name), mat_name(name)
     if product is not None:
         _refuse_plainly_wrong(product[0], folder=True)
-        return open_product(*product)
+        return open_product(*product, opening)
     if cube is not None:
         _refuse_plainly_wrong(cube[0])
-        return open_mat_source(*cube)
+        return open_mat_source(*cube, opening)
     if not is_address(name):
         _refuse_plainly_wrong(Path(path), folder=name.rstrip("/").lower().endswith(".zarr"))
-    return open_raster(name, alpha=alpha)
+        if name.lower().endswith(".zip"):
+            name = _only_raster_in(Path(path))
+        elif _DRIVER.match(name):  # else GDAL would take the file's own name for its words
+            name = os.path.join(".", name)
+    raster = open_raster(name, opening)
+    return displayed(raster) if look else raster
+
+
+def scenes_in(folder: str | Path) -> list[str]:
+    """List the scenes that lie in a folder, not those in folders below it, in order."""
+    path = Path(folder)
+    if main := [item for item in path.glob("MTD_MSIL*.xml") if product_name(str(item))]:
+        return [str(main[0])]  # a Sentinel-2 product that was renamed
+    return [
+        str(item)
+        for item in sorted(path.iterdir())
+        if not item.name.startswith(".") and _is_scene(item)
+    ]
+
+
+def _is_scene(path: Path) -> bool:
+    if product_name(str(path)):
+        return True
+    suffix = path.suffix.lower()
+    if suffix == ".zarr":
+        return path.is_dir()
+    # ENVI's numbers may have a name without a suffix, and are told by the header beside them.
+    return path.is_file() and (
+        suffix in (*SUFFIXES, ".mat")
+        or (not suffix and path.with_name(f"{path.name}.hdr").exists())
+    )
 
 
 def aligned(source: Source, grid: Grid) -> Source:
@@ -124,10 +178,40 @@ def aligned(source: Source, grid: Grid) -> Source:
 def _refuse_plainly_wrong(path: Path, *, folder: bool = False) -> None:
     try:
         if path.is_dir() and not folder:
-            raise InputError(f"{path}: is a folder; name a raster file in it")
+            raise InputError(f"{path}: {_folder(path)}")
         if not path.exists():
             raise InputError(f"{path}: no such file")
+        if not path.is_dir() and not path.is_file():
+            raise InputError(f"{path}: is no file that holds data, but a device or the like")
         if path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{path}: is empty; was its download or copy cut short?")
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror})") from None
+
+
+def _folder(path: Path) -> str:
+    """Say what a folder holds, for a person who named it where a file was meant."""
+    names = [Path(name).name for name in scenes_in(path)]
+    if not names:
+        return "is a folder without rasters; name a raster file"
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    ending = Path(names[0]).suffix or ""
+    every = shlex.quote(f"{path}/") + f"*{ending}"
+    return (
+        f"is a folder; name a raster in it ({shown}), or all: geoloupe upscale {every} -o RESULTS"
+    )
+
+
+def _only_raster_in(path: Path) -> str:
+    """Name the raster in a .zip as GDAL does; where there are several, a person must say which."""
+    tree = open_tree(path)
+    names = [name for name in tree.names if name.lower().endswith(SUFFIXES)]
+    if len(names) != 1:
+        several = ", ".join(tree.raster(name) for name in names[:5])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        raise InputError(
+            f"{path}: holds several rasters; name one: {several}{more}"
+            if names
+            else f"{path}: holds no raster of a kind that its name says"
+        )
+    return tree.raster(names[0])

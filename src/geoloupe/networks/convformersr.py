@@ -207,8 +207,8 @@ class ConvFormerSR(nn.Module):
         "conv_last": "tail",
     }
     ASK: ClassVar[Mapping[str, str]] = {
-        "mean": "the published files do not hold the mean their input was centred on; "
-        "one number, or one for each band; the published default is 0",
+        "mean": "what was taken off their input, one number or one for each band: 0 unless their "
+        "training was given another",
     }
 
     def __init__(self, settings: ConvFormerSRSettings) -> None:
@@ -217,7 +217,6 @@ class ConvFormerSR(nn.Module):
         self.signature = Signature(
             scale=settings.scale,
             bands=settings.bands,
-            multiple=settings.window,
             tile=64,
             margin=8,
         )

@@ -6,6 +6,7 @@ engine whose answer differs is refused. Compilers have been seen to miscompile a
 """
 
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from geoloupe.errors import InputError, RunError
 
 Run = Callable[[Tensor, Tensor | None], tuple[Tensor, ...]]
 Plain = Callable[[], nn.Module]
+_REPORTER = "openvino_telemetry"
 TOLERANCE = {"fp32": 1e-4, "bf16": 3e-2}  # of 1 + the standard deviation of the answer
 
 
@@ -39,7 +41,7 @@ def run_compiled(plain: Plain, ready: nn.Module, precision: str) -> Run:
 def run_openvino(plain: Plain, ready: nn.Module, precision: str) -> Run:
     """Run the plain network through OpenVINO, one model for each size."""
     try:
-        import openvino
+        openvino = _silent_openvino()
     except ImportError:
         raise InputError(_missing("openvino")) from None
 
@@ -71,6 +73,7 @@ def run_onnxruntime(plain: Plain, ready: nn.Module, precision: str) -> Run:
         import onnxruntime
     except ImportError:
         raise InputError(_missing("onnxruntime")) from None
+    onnxruntime.disable_telemetry_events()  # which its builds for Windows send
 
     def build(*inputs: Tensor) -> Run:
         options = onnxruntime.SessionOptions()
@@ -147,6 +150,27 @@ class _Proven:
                 )
         self.known[sizes] = run
         return expected
+
+
+def _silent_openvino() -> Any:
+    """Import OpenVINO so that it reports to nobody and leaves no id in the person's home.
+
+    It reports by a package of its own, and has a stand-in for where that is not installed.
+    """
+    before = sys.modules.get(_REPORTER)
+    sys.modules[_REPORTER] = None  # type: ignore[assignment] # so it cannot be imported
+    try:
+        import openvino
+        from openvino.tools.ovc import telemetry_stub
+    finally:
+        del sys.modules[_REPORTER]
+        if before is not None:
+            sys.modules[_REPORTER] = before
+    if before is not None:  # a program that uses us imported OpenVINO before
+        for name, module in list(sys.modules.items()):
+            if name.startswith("openvino.") and getattr(module, "tm", None) is before:
+                module.tm = telemetry_stub  # type: ignore[attr-defined]
+    return openvino
 
 
 def _missing(package: str) -> str:

@@ -121,7 +121,7 @@ def ask(network: type[Network], values: Mapping[str, Any]) -> None:
     words = " ".join(f"--set {key}={as_text(defaults.get(key))}" for key in missing)
     raise InputError(
         f"{network.REFERENCE.title} weights do not tell {' and '.join(missing)} ({reasons}); "
-        f"say it, such as {words}"
+        f"add it to the same command, such as {words}"
     )
 
 
