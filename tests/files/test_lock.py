@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import portalocker
@@ -16,6 +17,7 @@ from geoloupe.files.lock import locked
 
 HOLD = """
 import sys
+import threading
 from pathlib import Path
 from geoloupe.files.lock import locked
 with locked(Path(sys.argv[1]), shared=sys.argv[2] == "shared", busy="busy"):
@@ -151,3 +153,11 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     ):
         pass
     assert not (tmp_path / "victim").exists()
+
+
+def test_those_that_share_wait_a_moment_for_one_that_is_alone(tmp_path: Path) -> None:
+    """Who sweeps before it joins the others must not turn them away."""
+    child = holder(tmp_path / "mark", "alone")
+    threading.Timer(0.5, child.communicate).start()
+    with locked(tmp_path / "mark", shared=True, busy="busy"):
+        assert child.wait(timeout=60) == 0

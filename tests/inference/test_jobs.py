@@ -88,8 +88,12 @@ def _killed_runs(scene: Path, *, kills: int, seed: int) -> None:
         child.kill()
         child.wait()
         if target.exists():
-            return
-    geoloupe.upscale(scene, target, **OPTIONS)
+            break
+    if target.exists():  # it was killed when its result was there
+        with pytest.raises(InputError, match="exists already"):
+            geoloupe.upscale(scene, target, **OPTIONS)
+    else:
+        geoloupe.upscale(scene, target, **OPTIONS)
     assert not work_folder(target).exists()
     assert {path.name for path in scene.parent.iterdir()} == {"scene.tif", "whole.tif", "out.tif"}
 

@@ -1,8 +1,8 @@
 """Keeping other processes out of a piece of work; a lock dies with its holder."""
 
-import errno
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -16,6 +16,7 @@ from geoloupe.errors import InputError, RunError
 
 _log = logging.getLogger(__name__)
 
+_PATIENCE, _PAUSE = 3.0, 0.02  # seconds
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
 
 
@@ -29,38 +30,48 @@ def locked(
     work and deleted what marks it. Yields whether this keeps anybody out: not every disk can.
     """
     place = lock_of(path)
-    kind = LockFlags.SHARED if shared else LockFlags.EXCLUSIVE
-    descriptor, sure = _taken(place, kind | LockFlags.NON_BLOCKING, busy)
+    descriptor, sure = _taken(place, shared, busy)
     try:
         if gone is not None and not path.exists():
             raise InputError(gone)
         yield sure
     finally:
+        if not shared:
+            _discard(place, descriptor)
         # Said aloud: a process that was forked meanwhile has the file open too.
         with suppress(LockException):
             portalocker.unlock(descriptor)
         os.close(descriptor)
-        _discard(place)
+        if not shared and os.name == "nt":  # where what is open cannot be deleted
+            with suppress(OSError):
+                place.unlink()
 
 
 def lock_of(path: Path) -> Path:
-    """Name the lock of what marks work, which is there while it is held or when a holder died.
+    """Name the lock of what marks work.
 
     It is a file of its own: what it stands for may be renamed or deleted meanwhile, and Windows
-    lets nobody read a file that is locked.
+    lets nobody read a file that is locked. Who held it alone deletes it; a holder that was killed,
+    and those that share, leave it to the next.
     """
     return path.with_name(f".{path.name.removeprefix('.')}.lock")
 
 
-def _taken(place: Path, flags: LockFlags, busy: str) -> tuple[int, bool]:
+def _taken(place: Path, shared: bool, busy: str) -> tuple[int, bool]:
     """Return the descriptor of a lock, and whether it is held."""
+    flags = LockFlags.NON_BLOCKING | (LockFlags.SHARED if shared else LockFlags.EXCLUSIVE)
+    # Of those that share, one may be alone for a moment, to clear away what killed runs left.
+    until = time.monotonic() + (_PATIENCE if shared else 0)
     while True:
         descriptor = _opened(place)
         try:
             portalocker.lock(descriptor, flags)
         except AlreadyLocked:
             os.close(descriptor)
-            raise InputError(busy) from None
+            if time.monotonic() >= until:
+                raise InputError(busy) from None
+            time.sleep(_PAUSE)
+            continue
         except LockException:
             _warn(place.parent)
             return descriptor, False
@@ -71,6 +82,8 @@ def _taken(place: Path, flags: LockFlags, busy: str) -> tuple[int, bool]:
 
 def _opened(place: Path) -> int:
     """Open a lock, which is made if need be; a lock of another user's may only be readable."""
+    if place.is_symlink():
+        raise InputError(f"{place}: is a link, where a lock belongs; delete it")
     try:
         try:
             return os.open(place, os.O_RDWR | os.O_CREAT | _NO_LINKS, 0o666)
@@ -79,28 +92,14 @@ def _opened(place: Path) -> int:
                 raise error from None
             return os.open(place, os.O_RDONLY | _NO_LINKS)
     except OSError as error:
-        if error.errno == errno.ELOOP or place.is_symlink():
-            raise InputError(f"{place}: is a link, where a lock belongs; delete it") from None
         raise RunError(f"{place}: cannot be made ({error.strerror})") from None
 
 
-def _discard(place: Path) -> None:
-    """Delete a lock that nobody holds; whoever opened it before tells by its being gone."""
+def _discard(place: Path, descriptor: int) -> None:
+    """Delete a lock while it is held; whoever has opened it before tells by its being gone."""
     with suppress(OSError):
-        if os.name == "nt":  # deletes nothing that anyone has open
+        if _is_at(descriptor, place):
             place.unlink()
-            return
-        descriptor = os.open(place, os.O_RDONLY | _NO_LINKS)
-        try:
-            portalocker.lock(descriptor, LockFlags.EXCLUSIVE | LockFlags.NON_BLOCKING)
-            if _is_at(descriptor, place):
-                place.unlink()
-        except AlreadyLocked:
-            pass
-        except LockException:
-            place.unlink()
-        finally:
-            os.close(descriptor)
 
 
 def _is_at(descriptor: int, place: Path) -> bool:

@@ -104,14 +104,18 @@ def held(folder: Path, *, alone: bool, gone: str | None = None) -> Iterator[bool
 
 def discard(folder: Path) -> None:
     """Take a folder away at once, then delete what is in it."""
+    shutil.rmtree(_taken_away(folder), ignore_errors=True)
+
+
+def _taken_away(folder: Path) -> Path:
+    """Rename a folder; return its new name, under which nobody takes it for work."""
     away = _aside(folder, "old")
     try:
-        folder.rename(away)
+        return folder.rename(away)
     except OSError:  # Windows renames nothing in which a file is open; a ruin is no work either
         with suppress(OSError):
             (folder / FACTS).unlink(missing_ok=True)
-        away = folder
-    shutil.rmtree(away, ignore_errors=True)
+        return folder
 
 
 def sweep(target: Path) -> None:
@@ -119,14 +123,16 @@ def sweep(target: Path) -> None:
     folder = work_folder(target)
     refuse_links(folder)
     with suppress(OSError):
-        if not _rubbish(folder, target) and not lock_of(folder).exists():
+        done = target.exists() and not folder.exists()
+        if not _rubbish(folder, target) and not (done and lock_of(folder).exists()):
             return
+        rubbish = []
         with suppress(GeoloupeError), held(folder, alone=True) as sure:
             for place in _rubbish(folder, target):
-                if place == folder:
-                    discard(place)
-                elif sure or place.suffix == ".old":  # others may be at making a new one
-                    shutil.rmtree(place, ignore_errors=True)
+                if sure or place.suffix != ".new":  # which others may be making
+                    rubbish.append(_taken_away(place) if place == folder else place)
+        for place in rubbish:  # which takes its time, and nobody needs to wait for
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def refuse_links(folder: Path) -> None:
