@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 _CACHE = 64  # megabytes that GDAL may hold
 _BLOCK = 2**24  # bytes of a file's block: a larger one is too big a bite for whoever reads it
 _AT_ONCE = 2**25  # bytes that are read back at once
+_ENDLESS = 10**12  # bytes of a result whose scene is not even looked at where there is no room
 _PACKING = 2**28  # bytes that threads take at most while they pack or unpack blocks
 _HELD = 6  # blocks that one of them was seen to hold
 
@@ -133,13 +134,14 @@ def check_room(path: Path, size: int, *, word: str = "up to") -> None:
 
 
 def admit_product(path: Path, grid: Grid, dtype: str) -> None:
-    """Refuse a result of which the disk has no room for one band, before anything is read for it.
+    """Refuse a result that no disk holds, though it be of one band, before anything is read for it.
 
-    A scene can claim any size in a few bytes.
+    A scene can claim any size in a few bytes. What is smaller is refused later, with all it takes.
     """
-    with suppress(OSError):  # a folder that is not there is refused later, and named
-        size = grid.height * grid.width * np.dtype(dtype).itemsize
-        check_room(path, size, word="at least")
+    size = grid.height * grid.width * np.dtype(dtype).itemsize
+    if size > _ENDLESS:
+        with suppress(OSError):  # a folder that is not there is refused later, and named
+            check_room(path, size, word="at least")
 
 
 def fitting(layout: Layout, path: Path) -> Layout:

@@ -35,6 +35,7 @@ _PILOT = 16  # pixels of a side on which the need of a tile is foreseen, at leas
 _TRIED = 2**22  # bytes of the result there, at most
 _ROOM = 3  # times what one block was seen to need: then no other is looked at
 _READING = 2**26  # bytes of the scene that GDAL keeps at most, for all blocks together
+_THREAD = 2**25  # bytes that a thread was seen to take whatever it does
 _LOSS = 1.3  # times what is held at once: between its pieces, freed ones fit nothing
 
 
@@ -155,7 +156,7 @@ def _need(scene: Scene, block: Block, tile: int) -> int:
     values = pixels * scene.predictor.signature.scale**2 * len(scene.source.bands) * 4
     strip = values // len(block.rows) if len(block.rows) > 1 else 0
     stored = values // 4 * np.dtype(layout.radiometry.dtype).itemsize
-    return int(_LOSS * (values + strip + max(tile, stored)))
+    return int(_LOSS * (values + strip + max(tile, stored))) + _THREAD
 
 
 def _spread(blocks: Sequence[Block]) -> list[Block]:
