@@ -2,6 +2,7 @@
 # make test   format and lint, types, tests
 # make bench  the speed of every network against its textbook form
 # make fuzz   10,000 damaged files of every kind
+# make mutants a hundred small bugs, and those that no test notices (hours)
 # make format rewrite the code in the house style
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 PIP    := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test bench fuzz format clean
+.PHONY: demo test bench fuzz mutants format clean
 
 demo: $(VENV)/core
 	$(RUN) -m geoloupe demo demo
@@ -25,6 +26,9 @@ bench: $(VENV)/dev
 
 fuzz: $(VENV)/dev
 	GEOLOUPE_FUZZ=10000 $(RUN) -m pytest -m slow -s tests/fuzz
+
+mutants: $(VENV)/dev
+	$(RUN) -m tools.mutants --count 100
 
 format: $(VENV)/dev
 	$(RUN) -m ruff check --fix .

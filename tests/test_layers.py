@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "geoloupe"
 LAYERS = (
     {"errors"},
-    {"catalog", "settings", "allocator", "progress"},
+    {"catalog", "settings", "allocator", "progress", "system"},
     {"imagery"},
     {"files", "networks", "degradations", "metrics"},
     {"datasets"},
@@ -22,7 +22,10 @@ LAYERS = (
     {"cli"},
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-TORCH = ("networks/", "inference/", "training/", "datasets/patches.py", "files/checkpoint.py")
+TORCH = (
+    *("networks/", "inference/", "training/"),
+    *("datasets/patches.py", "files/checkpoint.py", "system/memory.py"),
+)
 FORBIDDEN = {"utils", "util", "common", "helpers", "helper", "misc", "base", "core", "manager"}
 FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 PYTHON = sorted(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from geoloupe.files.publish import publish_texts
 from geoloupe.files.weights import CARD_FILE, WEIGHTS_FILE, Card
+from geoloupe.imagery.kinds import PHRASES
 from geoloupe.inference.model import load
 from geoloupe.inference.shipped import shipped
 from geoloupe.networks.summary import parameter_count
@@ -50,9 +51,15 @@ def _section(name: str) -> Iterator[str]:
     yield f"| bands | {signature.bands or 'any'}{named} |"
     if signature.guide_bands:
         yield f"| guide | {signature.guide_bands} bands at the size of the result |"
+    if card.least_bands is not None:
+        yield f"| refuses | scenes of fewer than {card.least_bands} bands, unless `anyway=true` |"
+    if card.bound is not None:
+        yield f"| answers | go at most {card.bound:g} of the range around a pixel beyond it |"
     count = parameter_count(model.network)
     yield f"| size | {count:,} parameters, {size:.2f} MB |"
     yield f"| not for | {card.not_for} |"
+    if card.unsuited:
+        yield f"| warns of | {', '.join(PHRASES[kind] for kind in card.unsuited)} |"
     yield f"| trained on | {card.trained_on} |"
     if card.training is not None:
         training = card.training

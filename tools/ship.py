@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from geoloupe.files.publish import publish_texts
+from geoloupe.imagery.kinds import PHRASES
 from geoloupe.inference.golden import FILE, golden_text
 from geoloupe.inference.model import Model, load, save
 
@@ -24,6 +25,8 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--notes", required=True, help="what it is for")
     parser.add_argument("--not-for", required=True)
+    parser.add_argument("--unsuited", nargs="*", choices=list(PHRASES), default=list(PHRASES))
+    parser.add_argument("--least-bands", type=int, help="scenes of fewer are refused")
     parser.add_argument("--licence", required=True)
     parser.add_argument("--overwrite", action="store_true")
     words = parser.parse_args()
@@ -32,6 +35,8 @@ def main() -> None:
         "name": words.name,
         "notes": words.notes,
         "not_for": words.not_for,
+        "unsuited": tuple(words.unsuited),
+        "least_bands": words.least_bands,
         "licence": words.licence,
     }
     card = model.card.model_copy(update=told)

@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from contextlib import suppress
 
 # Numbers of glibc's malloc.h. A forward pass frees and takes the same large blocks over and over;
 # the page faults of handing them back cost up to as much as the arithmetic.
@@ -26,3 +27,13 @@ def keep_freed_memory() -> bool:
             (M_TOP_PAD, TOP_PAD),
         )
     )
+
+
+def give_back_freed_memory() -> None:
+    """Return what was freed to the kernel after all, where that can be told.
+
+    Between kinds of work: each thread frees into a heap of its own, which no other can use.
+    """
+    if sys.platform.startswith("linux"):
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)

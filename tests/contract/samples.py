@@ -34,7 +34,12 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"attention": False, "cross_scale": False},
     ],
     "lgcnet": [{"scale": 3, "bands": 4}],
-    "loupe": [{"scale": 3, "features": 4}, {"scale": 4, "blocks": 2}, {"scale": 8}],
+    "loupe": [
+        {"scale": 3, "features": 4},
+        {"scale": 4, "blocks": 2},
+        {"scale": 8},
+        {"knots": 3, "growth": 2},
+    ],
     "mulsr": [
         {"scale": 2, "guide_bands": 1},
         {"scale": 8, "guide_bands": 4},

@@ -13,7 +13,8 @@ from geoloupe import settings
 from geoloupe.datasets import degrade as module
 from geoloupe.datasets.degrade import degrade, load_recipe
 from geoloupe.degradations.recipes import BI, DN
-from geoloupe.errors import InputError
+from geoloupe.errors import InputError, RunError
+from geoloupe.files.raster import RasterSource
 from geoloupe.imagery.resize import imresize
 
 TURNED = Affine(9.0, 3.0, 500_000.0, 3.0, -9.0, 4_000_000.0)
@@ -101,3 +102,27 @@ def test_the_scene_itself_is_never_the_target(scene: Path) -> None:
     for name in (scene, virtual):
         with pytest.raises(InputError, match="input of this very run"):
             degrade(name, scene, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "told"),
+    [
+        (2_000_000_000, 2_000_000_000, r"lr\.tif: takes at least .*B to make, but the disk has"),
+        (1_000_000_000, 4, r"moon\.vrt: a strip of its 1000000000 columns takes some .* of memory"),
+    ],
+)
+def test_what_a_file_merely_claims_is_refused_unread(
+    tmp_path: Path, width: int, height: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("pixels were read")
+
+    monkeypatch.setattr(RasterSource, "read", never)
+    path = tmp_path / "moon.vrt"
+    path.write_text(
+        f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}">'
+        '<VRTRasterBand dataType="Byte" band="1"/></VRTDataset>'
+    )
+    with pytest.raises(RunError, match=told):
+        degrade(path, tmp_path / "lr.tif")
+    assert [item.name for item in tmp_path.iterdir()] == ["moon.vrt"]

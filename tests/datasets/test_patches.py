@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader
 
 from geoloupe import catalog
 from geoloupe.datasets.examples import Examples, Picked
-from geoloupe.datasets.patches import Patches, PatchSettings, SomeBands
+from geoloupe.datasets.patches import Mix, Patches, PatchSettings, SomeBands
 from geoloupe.datasets.prepared import Prepared
-from geoloupe.degradations.recipes import BD, BI, DN
+from geoloupe.degradations.recipes import BD, BI, BOX, DN, SENSORS
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.response import SpectralResponse
@@ -82,6 +82,7 @@ def child_signals() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("child_signals")
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # where one processor is all
 def test_workers_give_the_samples_that_are_given_without(folder: Prepared) -> None:
     data = patches(folder, recipe=DN)
     loaded = list(DataLoader(data, batch_size=2, num_workers=2))
@@ -192,6 +193,54 @@ def test_crops_with_too_many_holes_are_drawn_again(holed: Prepared) -> None:
     assert not any(values.isnan().any() for sample in filled for values in sample.values())
     with pytest.raises(InputError, match="small: flat has no crop"):
         patches(holed, "flat", least_valid=0.1)[0]
+
+
+def test_a_network_is_told_what_the_degradation_passes(folder: Prepared) -> None:
+    exact = Patches(patches(folder, recipe=SENSORS).examples, PatchSettings(size=8), 3, tells=True)
+    about = replace(exact.settings, mtf_error=0.02)
+    roughly = Patches(exact.examples, about, 3, tells=True)
+    told = torch.stack([exact[number]["mtf"] for number in range(60)])
+    errors = torch.stack([roughly[number]["mtf"] for number in range(60)]) - told
+    assert told.shape == (60, 3)
+    assert told.dtype == torch.float32
+    assert 0.11 < told.min() < 0.2
+    assert 0.6 < told.max() < 0.71
+    assert 0.01 < errors.std() < 0.03
+    assert "mtf" not in patches(folder, recipe=SENSORS)[0]
+
+
+def test_of_many_bands_some_are_drawn_and_few_are_repeated(folder: Prepared) -> None:
+    two = patches(folder, bands=2, recipe=BOX)
+    chosen = {tuple(two[n]["hr"].shape) for n in range(20)}
+    assert chosen == {(2, 16, 16)}
+    five = patches(folder, bands=5, shuffles=True, recipe=DN)[3]
+    for name in ("lr", "hr"):
+        different = {band.numpy().tobytes() for band in five[name]}
+        assert len(five[name]) == 5
+        assert len(different) == 3  # a band's noise is the same in all its copies
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_bands_that_lie_apart_do_so_in_both_images(folder: Prepared, scale: int) -> None:
+    apart = patches(folder, recipe=BOX, apart=0.3, scale=scale)
+    plain = patches(folder, recipe=BOX, bands=3, scale=scale)
+    moved = 0
+    for number in range(30):
+        sample = apart[number]
+        means = torch.nn.functional.avg_pool2d(sample["hr"], scale)
+        assert (sample["lr"] - means).abs().max() <= 0.51 / 255
+        moved += not any(equal(sample, plain[n]) for n in (number,))
+    assert moved > 0
+
+
+def test_a_mix_holds_the_shares_of_its_sets(folder: Prepared) -> None:
+    parts = [patches(folder, "s0"), patches(folder, "s6")]
+    mix = Mix(parts, (3.0, 1.0), seed=5)
+    drawn = Counter(scene(mix[number]) for number in range(400))
+    assert drawn[0] / 400 == pytest.approx(0.75, abs=0.06)
+    assert drawn[6] == 400 - drawn[0]
+    assert len(mix) == 1
+    assert equal(mix[17], Mix(parts, (0.75, 0.25), seed=5)[17])
 
 
 def test_scenes_too_small_for_the_size_are_told_at_once(folder: Prepared) -> None:

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import portalocker
 import pytest
 import rasterio
 
@@ -217,16 +218,15 @@ def test_a_process_that_comes_as_another_finishes_changes_nothing(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    fcntl = pytest.importorskip("fcntl")
-    flock = fcntl.flock
+    lock = portalocker.lock
 
-    def late(file: Any, flags: int) -> None:
-        monkeypatch.setattr(fcntl, "flock", flock)
+    def late(file: Any, flags: Any) -> None:
+        monkeypatch.setattr(portalocker, "lock", lock)
         prepare("small", archive, out)
-        flock(file, flags)
+        lock(file, flags)
 
-    monkeypatch.setattr(fcntl, "flock", late)
-    with pytest.raises(InputError, match="out: another process"):
+    monkeypatch.setattr(portalocker, "lock", late)
+    with pytest.raises(InputError, match="out: another process has just prepared it"):
         prepare("small", archive, out)
     prepare("small", archive, tmp_path / "whole")
     assert contents(out) == contents(tmp_path / "whole")

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from tests.networks.golden import FOLDER
 
-from geoloupe.degradations.blur import SensorMTF, correlate, gaussian, sensor_sigma
+from geoloupe.degradations.blur import AnySensor, SensorMTF, correlate, gaussian, response
 from geoloupe.degradations.recipes import BD, MULSR_TEST
 from geoloupe.degradations.sampling import centre_offset, sample
 from geoloupe.errors import InputError
+from geoloupe.imagery.optics import sensor_sigma
 
 GOLDEN = load_file(FOLDER / "mulsr-degradation.safetensors")
 RNG = np.random.default_rng(0)
@@ -97,3 +98,23 @@ def test_an_oval_lies_along_its_angle() -> None:
 def test_kernels_for_other_bands_are_refused() -> None:
     with pytest.raises(InputError, match="2 blur kernels do not fit 3 bands"):
         correlate(np.zeros((3, 8, 8)), np.ones((2, 3, 3)) / 9)
+
+
+def test_any_sensor_draws_bands_that_differ_a_little() -> None:
+    blur = AnySensor(mtf=(0.2, 0.4), spread=0.03)
+    drawn = [blur.drawn(4, RNG, offset=0.5, band_count=5) for _ in range(40)]
+    passed = np.array([[response(kernel, 4) for kernel in kernels] for kernels in drawn])
+    assert passed.shape == (40, 5)
+    assert passed.min() >= 0.2 - 0.002
+    assert passed.max() <= 0.4 + 0.002
+    assert 0 < np.ptp(passed, axis=1).max() <= 0.06
+    assert np.ptp(passed) > 0.15
+
+
+@pytest.mark.parametrize("size", [1, 4, 5])
+def test_only_what_is_kept_is_made(size: int) -> None:
+    rng = np.random.default_rng(size)
+    values, kernels = rng.random((3, 20, 23)), rng.random((3, size, size))
+    for kernel in (kernels, kernels[:1], np.ones((1, size, size))):
+        kept = correlate(values, kernel, kept=slice(1, None, 4))
+        assert np.allclose(kept, correlate(values, kernel)[:, 1::4, 1::4], atol=1e-12)

@@ -8,9 +8,10 @@ from safetensors.numpy import load_file
 from tests.networks.golden import FOLDER
 
 from geoloupe import settings
+from geoloupe.degradations.blur import Matlab, SensorMTF
 from geoloupe.degradations.noise import GaussianNoise, PoissonNoise, Stripes
 from geoloupe.degradations.recipe import Recipe
-from geoloupe.degradations.recipes import BI, DN
+from geoloupe.degradations.recipes import BI, BOX, DN, SENSORS
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
@@ -78,3 +79,57 @@ def test_jpeg_and_stripes_can_be_part_of_a_recipe() -> None:
 def test_a_recipe_with_a_mistake_is_refused_by_name(change: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         settings.build(Recipe, settings.dump(BI) | change, "mine.json")
+
+
+def measured(recipe: Recipe, scale: int) -> float:
+    """Measure what passes at Nyquist of the LR pixels, from the answer to lines of one pixel."""
+    middle, count = 12, 25  # LR pixels
+    answer = []
+    for place in range(count * scale):
+        line = np.zeros((1, scale, count * scale), np.float32)
+        line[..., place] = 1
+        lr = recipe(Image.of(line, radiometry=UNIT), scale, np.random.default_rng(0))
+        answer.append(lr.values[0, 0, middle])
+    turn = np.exp(1j * np.pi / scale * np.arange(len(answer)))
+    return float(abs(np.array(answer) @ turn))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+def test_the_mtf_that_is_told_is_the_one_that_is(scale: int) -> None:
+    like = Image.of(np.zeros((1, scale, scale), np.float32), radiometry=UNIT)
+    for gain in (0.12, 0.2, 0.3, 0.5):
+        recipe = replace(
+            BOX, name="mine", blurs=(SensorMTF(gains=(gain,)),), samplings=("strided",)
+        )
+        assert measured(recipe, scale) == pytest.approx(gain, abs=0.004)
+    for recipe in (BI, BOX):
+        (told,) = recipe.drawn(like, scale, np.random.default_rng(0)).mtf
+        assert measured(recipe, scale) == pytest.approx(told, abs=1e-5)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+def test_matlabs_bicubic_is_a_blur_too(scale: int) -> None:
+    hr = Image.of(np.random.default_rng(0).random((2, 48, 72), np.float32), radiometry=UNIT)
+    blur = replace(BOX, name="mine", blurs=(Matlab(),))
+    one, other = (recipe(hr, scale, np.random.default_rng(0)).values for recipe in (BI, blur))
+    assert np.abs(one - other).max() <= 1e-6
+
+
+def test_a_box_is_the_mean_of_each_block() -> None:
+    hr = Image.of(np.random.default_rng(0).random((2, 12, 18), np.float32), radiometry=UNIT)
+    for scale in (2, 3):
+        mean = hr.values.reshape(2, 12 // scale, scale, 18 // scale, scale).mean(axis=(2, 4))
+        found = BOX(hr, scale, np.random.default_rng(0)).values
+        assert np.abs(found - mean).max() <= 1e-6
+
+
+def test_sensors_are_drawn_by_their_chances() -> None:
+    like = Image.of(np.zeros((3, 8, 8), np.float32), radiometry=UNIT)
+    rng = np.random.default_rng(0)
+    told = [SENSORS.drawn(like, 4, rng).mtf for _ in range(400)]
+    gaussians = [mtf for mtf in told if len(mtf) == 3]
+    assert len(gaussians) / 400 == pytest.approx(0.72, abs=0.07)
+    assert {len(mtf) for mtf in told} == {1, 3}
+    assert {round(mtf[0], 2) for mtf in told if len(mtf) == 1} == {0.49, 0.65}
+    with pytest.raises(ValueError, match="one chance a blur"):
+        replace(SENSORS, chances=(0.5,))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from scipy import ndimage
 
 from geoloupe.datasets.prepare import prepare
 from geoloupe.errors import InputError
@@ -86,6 +87,31 @@ def test_every_number_of_the_report_is_in_its_tables(
     assert set(shown) <= numbers
     with pytest.raises(InputError, match=r"has a report\.html already"):
         check_report(folder, overwrite=False)
+
+
+def test_captions_say_the_gains_of_the_images_they_stand_under(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(monkeypatch)
+    pictures = {
+        f"p{n}.tif": ndimage.gaussian_filter(random(3, 24, 36, seed=n), (0, 1, 1)) for n in range(6)
+    }
+    data = prepared(tmp_path, pictures).folder
+    found = compare(["nearest", "bicubic"], f"{data}:train", scale=2)
+    assert found.best == "bicubic"
+    scores = {(row.model, row.image): row.scores["psnr"] for row in found.result.rows}
+    gains = {
+        image: score - scores["nearest", image]
+        for (model, image), score in scores.items()
+        if model == "bicubic"
+    }
+    ranked = sorted(gains.values())
+    wanted = {"largest": ranked[-1], "smallest": ranked[0], "median": ranked[2]}
+    told = {word: shown for shown in found.shown for word in wanted if word in shown.why}
+    assert set(told) == set(wanted)
+    for word, shown in told.items():
+        assert gains[shown.example.id] == wanted[word]
+        assert shown.why.endswith(f": {wanted[word]:+.2f}")
 
 
 @pytest.fixture

@@ -68,6 +68,15 @@ def test_kappa_is_one_for_truth_and_zero_for_chance() -> None:
     assert pixel_agreement(truth, np.array([0, 1, 0, 1])) == (0.5, 0.5, 0)
 
 
+def test_kappa_counts_both_how_often_a_class_is_and_how_often_it_is_named() -> None:
+    truth = np.array([0] * 8 + [1] * 2)
+    named = np.array([0] * 7 + [1] * 3)
+    chance = 0.8 * 0.7 + 0.2 * 0.3
+    expected = (0.9, (7 / 8 + 1) / 2, (0.9 - chance) / (1 - chance))
+    assert pixel_agreement(truth, named) == pytest.approx(expected)
+    assert pixel_agreement(named, truth)[2] == pytest.approx(expected[2])
+
+
 def test_indices_agree_with_themselves_and_say_which_class() -> None:
     bands = (Band("red"), Band("nir"))
     values = np.random.default_rng(0).random((2, 8, 8), np.float32)

@@ -11,13 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from hypothesis import given
+from hypothesis import strategies as st
 
 import geoloupe
 from geoloupe.datasets.sample import sample_pair
 from geoloupe.errors import InputError
+from geoloupe.evaluation import seams
 from geoloupe.evaluation.inspection import inspect
 from geoloupe.files.product import write_image
+from geoloupe.files.source import open_source
 from geoloupe.imagery.image import Image
+from geoloupe.inference.plan import spans
 
 SCALE = 4
 
@@ -143,3 +148,30 @@ def test_a_sliver_of_data_in_one_window_does_not_end_it(tmp_path: Path) -> None:
     write_image(tmp_path / "scene.tif", sliver)
     geoloupe.upscale(tmp_path / "scene.tif", tmp_path / "out.tif", model="bicubic", scale=2)
     assert inspect(tmp_path / "out.tif", tmp_path / "scene.tif").windows == 7
+
+
+@given(
+    length=st.integers(1, 4000),
+    tile=st.integers(3, 64),
+    margin=st.integers(0, 12),
+    fit=st.booleans(),
+)
+def test_seams_are_found_without_listing_all_tiles(
+    length: int, tile: int, margin: int, fit: bool
+) -> None:
+    if tile <= 2 * margin:
+        return
+    found = list(seams._seams(length, tile, margin, fit=fit))
+    listed = spans(length, tile=tile, margin=margin, fit=fit)[1:]
+    assert len(found) == min(len(listed), len(found)) <= 8
+    assert set(found) <= set(listed)
+    assert bool(found) == bool(listed)
+    endless = list(seams._seams(10**15, tile, margin, fit=fit))
+    assert len(endless) == 8
+
+
+def test_a_product_whose_tags_are_nonsense_shows_no_seams(folder: Path) -> None:
+    for tile, margin in ((0, 0), (8, 4), (-9, -9), (10, -1)):
+        tags = {"GEOLOUPE_TILE": str(tile), "GEOLOUPE_MARGIN": str(margin)}
+        with open_source(folder / "out.tif") as product:
+            assert seams.seam_energy(product, tags, SCALE) == {}

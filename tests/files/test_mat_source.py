@@ -10,7 +10,8 @@ import scipy.io
 from tests.real_data import DATA
 
 import geoloupe
-from geoloupe.errors import InputError
+from geoloupe.errors import InputError, RunError
+from geoloupe.files import mat_source
 from geoloupe.files.source import open_source
 from geoloupe.imagery.grid import Window
 
@@ -57,6 +58,33 @@ def test_one_of_several_cubes_is_named(tmp_path: Path) -> None:
         open_source(f"{tmp_path / 'two.mat'}:tow")
     with pytest.raises(InputError, match=r"none\.mat: no such file"):
         open_source(tmp_path / "none.mat")
+
+
+def test_the_range_of_a_wide_cube_is_measured_on_some_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    infer = mat_source.infer
+
+    def watch(*values: Any, sample: Any) -> Any:
+        seen.append(sample.size)
+        return infer(*values, sample=sample)
+
+    monkeypatch.setattr(mat_source, "infer", watch)
+    monkeypatch.setattr(mat_source, "_SAMPLE", 1000)
+    values = np.random.default_rng(0).normal(500, 100, (40, 300, 5))
+    scipy.io.savemat(tmp_path / "cube.mat", {"data": values})
+    with open_source(tmp_path / "cube.mat") as source:
+        assert 500 <= seen[0] <= 2000
+        assert source.radiometry.high[0] >= 600
+
+
+def test_a_cube_that_was_never_written_is_refused_by_its_size(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "moon.mat", "w", userblock_size=512) as file:
+        file.create_dataset("data", (3, 10**7, 10**7), np.uint16, chunks=(1, 64, 64))
+    target = tmp_path / "out.tif"
+    with pytest.raises(RunError, match=r"out\.tif: takes at least 3.2 PB to make, but the disk"):
+        geoloupe.upscale(tmp_path / "moon.mat", target, model="bicubic", scale=4)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the real data sets are not here")

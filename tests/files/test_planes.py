@@ -1,5 +1,6 @@
 """Overviews: each coarse pixel is the mean of those that hold data, and missing without any."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from geoloupe.files.planes import _means
+from geoloupe.files import planes as planes_module
+from geoloupe.files.facts import BandFacts, Facts
+from geoloupe.files.planes import Layout, Planes, _means
+from geoloupe.imagery.grid import Grid
+from geoloupe.imagery.radiometry import Radiometry
 
 TYPES = ["uint8", "int16", "uint16", "int32", "int64", "uint64", "float32"]
 
@@ -47,3 +52,46 @@ def test_means_neither_vanish_nor_wrap(dtype: str, four: Any, nodata: Any, mean:
     values = np.array(four, dtype).reshape(2, 2)
     found = _means(values, np.zeros((2, 2), bool), nodata)
     assert found.item() == mean
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_any_rectangle_can_be_read(tmp_path: Path, masked: bool) -> None:
+    values = np.random.default_rng(0).integers(0, 9999, (3, 20, 17)).astype(np.uint16)
+    valid = values[0] > 3000
+    planes = Planes.create(tmp_path, layout(3, 20, 17, masked=masked))
+    planes.put(values, valid, top=0)
+    for rows in (slice(0, 20), slice(3, 11), slice(19, 20)):
+        for columns in (slice(None), slice(0, 17), slice(0, 5), slice(4, 17), slice(16, 17)):
+            for band in range(3):
+                assert np.array_equal(planes.read(band, rows, columns), values[band, rows, columns])
+            if masked:
+                found = planes.read_mask(rows, columns)
+                assert np.array_equal(found, valid[rows, columns] * np.uint8(255))
+
+
+def test_overviews_do_not_depend_on_how_many_average_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.random.default_rng(0).integers(0, 9999, (3, 700, 610)).astype(np.uint16)
+    found = []
+    for name, threads, pixels in (("one", 1, 2**21), ("many", 8, 1000)):
+        monkeypatch.setattr(planes_module.os, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(planes_module, "_AT_ONCE", pixels)
+        (tmp_path / name).mkdir()
+        planes = Planes.create(tmp_path / name, layout(3, 700, 610))
+        planes.put(values, values[0] >= 0, top=0)
+        planes.as_vrt()
+        found.append((tmp_path / name / "overview1.raw").read_bytes())
+    assert found[0] == found[1]
+    coarse = np.frombuffer(found[0], np.uint16).reshape(3, 350, 305)
+    means = values.reshape(3, 350, 2, 305, 2).mean((2, 4))
+    assert np.abs(coarse - means).max() <= 0.5
+
+
+def layout(bands: int, height: int, width: int, *, masked: bool = False) -> Layout:
+    """Describe a result of 16 bits."""
+    return Layout(
+        grid=Grid(crs=None, height=height, width=width),
+        radiometry=Radiometry(dtype="uint16"),
+        facts=Facts(bands=(BandFacts(),) * bands, mask="mask" if masked else "none"),
+    )

@@ -169,6 +169,6 @@ def test_a_zip_that_unpacks_to_more_than_the_memory_is_refused(
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.bin", bytes(10**6))
     assert path.stat().st_size < 10**4
-    monkeypatch.setattr(tree, "machine_memory", lambda: 10**5)
+    monkeypatch.setattr(tree, "available", lambda: 10**5)
     with pytest.raises(InputError, match=r"bomb\.zip/a\.bin: 1.*MB unpacked are more than"):
         open_tree(path).open("a.bin")

@@ -94,7 +94,7 @@ VALID = json.loads(CARD.model_dump_json())
         (with_card("not json"), "corrupt card"),
         (with_card("[" * 100_000), "corrupt card"),
         (with_card([1, 2]), "corrupt card"),
-        (with_card(VALID | {"format": 2}), "format 2; a newer geoloupe"),
+        (with_card(VALID | {"format": 3}), "format 3; a newer geoloupe"),
         (with_card(VALID | {"format": 0}), "corrupt card .format"),
         (with_card(VALID | {"colour": "red"}), "corrupt card .colour"),
         (with_card({key: VALID[key] for key in VALID if key != "network"}), "card .network"),
@@ -119,3 +119,27 @@ def test_missing_weights(tmp_path: Path) -> None:
         read_weights(tmp_path)
     with pytest.raises(InputError, match=r"none: no such weights file"):
         read_weights(tmp_path / "none")
+
+
+def test_cards_of_the_first_version_still_load() -> None:
+    """What a later version found to be of no use is dropped, and by name: nothing else is."""
+    old = VALID | {"format": 1, "value_range": [0.0, 1.0]}
+    for key in ("bound", "least_bands", "unsuited"):
+        old.pop(key)
+    card = parse_card(json.dumps(old), Path("card.json"))
+    assert (card.name, card.bound, card.least_bands, card.unsuited) == ("mine", None, None, ())
+    assert json.loads(card_bytes(card))["format"] == 2
+    assert "value_range" not in json.loads(card_bytes(card))
+    with pytest.raises(InputError, match=r"corrupt card .value_range"):
+        parse_card(json.dumps(VALID | {"value_range": [0.0, 1.0]}), Path("card.json"))
+    with pytest.raises(InputError, match=r"corrupt card .value_rang:"):
+        parse_card(json.dumps(old | {"value_rang": 1}), Path("card.json"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("bound", -0.1), ("least_bands", 0), ("unsuited", ["radar", "clouds"]), ("bound", "wide")],
+)
+def test_a_card_says_nothing_that_no_program_understands(key: str, value: object) -> None:
+    with pytest.raises(InputError, match=rf"corrupt card .{key}"):
+        parse_card(json.dumps(VALID | {key: value}), Path("card.json"))

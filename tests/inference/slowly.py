@@ -1,24 +1,32 @@
-"""Upscales a scene slowly, in a process of its own that is meant to be killed."""
+"""Upscales a scene slowly, in a process of its own that is meant to be killed.
 
+Workers of a cluster that such a process starts import this file too, and are as slow.
+"""
+
+import json
 import sys
 import time
 
 from geoloupe.files import product
 from geoloupe.inference import plan, scene, upscale
 
+source, target, pause, *more = sys.argv[1:]
+plan._BLOCK = 2**16  # many small blocks
+predict, copy = scene.Scene.predict, product._copy
+
+
+def slow_predict(self: object, *rest: object) -> object:
+    time.sleep(float(pause))
+    return predict(self, *rest)  # type: ignore[arg-type]
+
+
+def slow_copy(*rest: object) -> None:
+    time.sleep(20 * float(pause))
+    copy(*rest)  # type: ignore[arg-type]
+
+
+scene.Scene.predict = slow_predict  # type: ignore[method-assign, assignment]
+product._copy = slow_copy  # type: ignore[assignment]
 if __name__ == "__main__":
-    source, target, pause = sys.argv[1:]
-    plan._BLOCK = 2**16  # many small blocks
-    predict, copy = scene.Scene.predict, product._copy
-
-    def slow_predict(self: object, *rest: object) -> object:
-        time.sleep(float(pause))
-        return predict(self, *rest)  # type: ignore[arg-type]
-
-    def slow_copy(*rest: object) -> None:
-        time.sleep(20 * float(pause))
-        copy(*rest)  # type: ignore[arg-type]
-
-    scene.Scene.predict = slow_predict  # type: ignore[method-assign, assignment]
-    product._copy = slow_copy  # type: ignore[assignment]
-    upscale.upscale(source, target, model="bicubic", scale=3, tile=32)
+    options = json.loads(more[0]) if more else {}
+    upscale.upscale(source, target, model="bicubic", scale=3, tile=32, **options)

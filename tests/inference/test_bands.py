@@ -28,3 +28,10 @@ def test_a_wavelength_that_no_band_sees_is_refused() -> None:
         choose_bands(BANDS, ["1600nm"], wanted=None, count=None)
     with pytest.raises(InputError, match="does not tell the wavelengths"):
         choose_bands((Band("a"),), ["500nm"], wanted=None, count=None)
+
+
+@pytest.mark.parametrize(("asked", "nearest"), [("700nm", 665), ("686nm", 665), ("470 nm", 492)])
+def test_so_is_one_between_two_bands(asked: str, nearest: int) -> None:
+    with pytest.raises(InputError, match=f"no band sees {asked}; the nearest is at {nearest} nm"):
+        choose_bands(BANDS, [asked], wanted=None, count=None)
+    assert choose_bands(BANDS, ["685nm", "0.472um"], wanted=None, count=None) == [2, 0]

@@ -2,9 +2,13 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +17,8 @@ import pytest
 import rasterio
 
 import geoloupe
-from geoloupe.errors import InputError
-from geoloupe.inference.job import work_folder
+from geoloupe.errors import InputError, RunError
+from geoloupe.inference.work_folder import work_folder
 from tests.datasets.small import picture
 
 distributed = pytest.importorskip("distributed")
@@ -88,3 +92,82 @@ def test_a_scheduler_that_is_not_there_is_named(scene: Path) -> None:
     with pytest.raises(InputError, match=r"tcp://127.0.0.1:9: no Dask scheduler answers there"):
         geoloupe.upscale(scene, scene.with_name("out.tif"), cluster="tcp://127.0.0.1:9", **OPTIONS)
     assert [path.name for path in scene.parent.iterdir()] == ["scene.tif"]
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_is_told_of_and_the_work_goes_on(scene: Path) -> None:
+    whole = geoloupe.upscale(scene, scene.with_name("whole.tif"), **OPTIONS).path.read_bytes()
+    target, finished = (
+        scene.with_name("out.tif"),
+        work_folder(scene.with_name("out.tif")) / "blocks",
+    )
+    with members() as (address, scheduler):
+
+        def kill() -> None:
+            while not list(finished.glob("*.safetensors")):
+                time.sleep(0.005)
+            scheduler.kill()
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        with pytest.raises(
+            RunError, match=r"scheduler is not there any more; what is done is kept"
+        ):
+            geoloupe.upscale(scene, target, cluster=address, **OPTIONS)
+        killer.join()
+    assert list(finished.glob("*.safetensors"))
+    assert geoloupe.upscale(scene, target, **OPTIONS).path.read_bytes() == whole
+
+
+@contextmanager
+def members() -> Iterator[tuple[str, Any]]:
+    """Start a scheduler and a worker as processes of their own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address, module = f"tcp://127.0.0.1:{port}", "distributed.cli.dask_"
+    words = ("--host", "127.0.0.1", "--port", str(port), "--dashboard-address", ":0")
+    run = [sys.executable, "-m"]
+    scheduler = subprocess.Popen([*run, f"{module}scheduler", *words], stderr=subprocess.DEVNULL)
+    worker = subprocess.Popen(
+        [*run, f"{module}worker", address, "--no-nanny", "--dashboard-address", ":0"],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with distributed.Client(address, timeout="120s") as client:
+            client.wait_for_workers(1, timeout=120)
+        yield address, scheduler
+    finally:
+        for process in (worker, scheduler):
+            process.kill()
+            process.wait()
+
+
+def test_workers_that_do_not_start_are_told_of(
+    scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dead(**_: Any) -> None:
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(distributed, "LocalCluster", dead)
+    with pytest.raises(RunError, match="2 workers could not be started"):
+        geoloupe.upscale(scene, scene.with_name("out.tif"), workers=2, **OPTIONS)
+    assert [path.name for path in scene.parent.iterdir()] == ["scene.tif"]
+
+
+def test_members_that_do_not_say_goodbye_keep_nobody(
+    scene: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client waited twice as long as for an answer, and then failed with the work done."""
+    close = distributed.Client.close
+
+    def mute(client: Any, timeout: Any = None) -> None:
+        close(client)
+        assert timeout == 10
+        raise TimeoutError("timed out after 10 s.")
+
+    monkeypatch.setattr(distributed.Client, "close", mute)
+    made = geoloupe.upscale(
+        scene, scene.with_name("out.tif"), cluster=cluster.scheduler_address, **OPTIONS
+    )
+    assert made.complete

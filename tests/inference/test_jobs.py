@@ -16,10 +16,12 @@ from rasterio.transform import Affine
 
 import geoloupe
 from geoloupe.errors import InputError, RunError
+from geoloupe.inference import local
 from geoloupe.inference import plan as planning
-from geoloupe.inference.job import identities, work_folder
+from geoloupe.inference.job import identities
 from geoloupe.inference.preview import forecast, preview
 from geoloupe.inference.upscale import finish
+from geoloupe.inference.work_folder import work_folder
 
 OPTIONS: dict[str, Any] = {"model": "bicubic", "scale": 3, "tile": 32}
 PLACE = Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
@@ -86,8 +88,12 @@ def _killed_runs(scene: Path, *, kills: int, seed: int) -> None:
         child.kill()
         child.wait()
         if target.exists():
-            return
-    geoloupe.upscale(scene, target, **OPTIONS)
+            break
+    if target.exists():  # it was killed when its result was there
+        with pytest.raises(InputError, match="exists already"):
+            geoloupe.upscale(scene, target, **OPTIONS)
+    else:
+        geoloupe.upscale(scene, target, **OPTIONS)
     assert not work_folder(target).exists()
     assert {path.name for path in scene.parent.iterdir()} == {"scene.tif", "whole.tif", "out.tif"}
 
@@ -247,9 +253,12 @@ def test_a_shard_is_a_part(scene: Path, wrong: str) -> None:
         geoloupe.upscale(scene, scene.with_name("out.tif"), shard=wrong, **OPTIONS)
 
 
-@pytest.mark.parametrize("memory", ["1MB", "8 GB", "1.5GiB"])
-def test_memory_changes_nothing_but_how(scene: Path, whole: bytes, memory: str) -> None:
+@pytest.mark.parametrize("memory", ["70MB", "8 GB", "1.5GiB"])
+def test_memory_changes_nothing_but_how(
+    scene: Path, whole: bytes, memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = scene.with_name("out.tif")
+    monkeypatch.setattr(local, "resident", lambda: 0)  # else tests before this one count
     geoloupe.upscale(scene, target, memory=memory, **OPTIONS)
     assert target.read_bytes() == whole
 

@@ -18,8 +18,8 @@ from geoloupe.errors import InputError, RunError
 from geoloupe.files import product
 from geoloupe.files.source import open_source, stem_of
 from geoloupe.inference import plan as planning
-from geoloupe.inference.job import work_folder
 from geoloupe.inference.upscale import finish
+from geoloupe.inference.work_folder import work_folder
 from tests.datasets.small import PLACE, picture
 
 OPTIONS: dict[str, Any] = {"model": "bicubic", "scale": 3, "tile": 32}

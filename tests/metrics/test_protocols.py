@@ -79,6 +79,14 @@ def test_truncation_and_rounding_differ_and_keep_whole_levels() -> None:
     assert TSFNET.score(nearly, grey(101 / 255), 2)["psnr"] == np.inf
 
 
+def test_truncation_forgives_what_single_precision_loses() -> None:
+    for level in range(1, 256):
+        less = np.float32(level / 255)
+        for _ in range(3):
+            less = np.nextafter(less, np.float32(0))
+        assert HSENET.score(grey(float(less)), grey(level / 255), 4)["psnr"] == np.inf
+
+
 def test_clipping_is_the_protocols() -> None:
     assert MULSR.score(grey(1.5), grey(1.0), 4)["rmse"] == 0
     assert SSPSR.score(grey(1.5), grey(1.0), 4)["rmse"] == pytest.approx(0.5)

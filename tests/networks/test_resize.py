@@ -53,3 +53,11 @@ def test_resizing_keeps_type_and_constants(dtype: torch.dtype) -> None:
     for found in (bicubic_up(flat, 3), imresize(flat, 3), imresize(flat, 1 / 3)):
         assert found.dtype == dtype
         assert (found.float() - 0.5).abs().max() <= 4 * torch.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("bands", [9, 40])
+def test_many_bands_are_enlarged_one_by_one_to_the_same_numbers(bands: int) -> None:
+    image = torch.rand(2, bands, 13, 11)
+    together = bicubic_up(image, 4)
+    with torch.inference_mode():
+        assert torch.equal(bicubic_up(image, 4), together)

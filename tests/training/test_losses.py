@@ -13,6 +13,8 @@ from geoloupe.training.losses import (
     LossSettings,
     Objective,
     band_weights,
+    fourier_difference,
+    negative_score,
     ratio_difference,
     spatial_variation,
     spectral_variation,
@@ -76,6 +78,35 @@ def test_the_rate_follows_epochs_steps_or_a_cosine() -> None:
     assert cosine.share(4, 1) == pytest.approx(0.5 * (0.2 + 0.4 * (1 + math.cos(math.pi * 0.04))))
     assert cosine.share(50, 1) == pytest.approx(0.6)
     assert cosine.share(99, 1) == pytest.approx(0.2, abs=1e-3)
+
+
+def test_a_rate_that_is_stable_falls_along_a_line_at_the_end() -> None:
+    stable = ScheduleSettings(steps=1000, shape="wsd", warmup=100, decay=0.2, last=0.1)
+    shares = [stable.share(step, 1) for step in (0, 49, 99, 500, 800, 900, 999)]
+    assert shares == pytest.approx([0.01, 0.5, 1, 1, 1, 0.55, 0.1 + 0.9 / 200])
+    trunk = ScheduleSettings(steps=1000, shape="wsd", decay=0)
+    assert {trunk.share(step, 1) for step in range(1000)} == {1.0}
+    with pytest.raises(ValueError, match="wsd has no milestones"):
+        ScheduleSettings(steps=9, shape="wsd", milestones=(3,))
+
+
+def test_the_score_is_minus_the_mean_psnr_of_the_images() -> None:
+    hr = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    sr = hr + torch.tensor([0.1, 0.001])[:, None, None, None]
+    assert negative_score(sr, hr).item() == pytest.approx(-(20 + 60) / 2, abs=1e-2)
+    assert negative_score(hr, hr).item() == pytest.approx(-70)
+    only = LossSettings(l1=0, score=0.5)
+    objective = Objective.of(build("loupe", scale=2, features=4, blocks=1), only, None)
+    assert objective.loss(sr, hr).item() == pytest.approx(-20, abs=1e-2)
+
+
+def test_the_fourier_term_is_of_real_and_imaginary_parts() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.random((2, 2, 3, 6, 8))
+    spectrum = np.fft.rfft2(one - other, norm="ortho")
+    expected = (np.abs(spectrum.real).mean() + np.abs(spectrum.imag).mean()) / 2
+    found = fourier_difference(torch.tensor(one), torch.tensor(other))
+    assert found.item() == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_balanced_loss_sees_dark_bands_as_it_sees_bright_ones() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -206,3 +207,47 @@ def test_finetuning_begins_where_the_model_is(data: Path, whole: Path, tmp_path:
     done = train(recipe, tmp_path / "run", hardware=CPU)
     before = evaluate((whole / "model",), f"{tmp_path / 'mine-prepared'}:val").summaries()[0]
     assert done.scores["psnr"] == pytest.approx(before.mean["psnr"], abs=0.5)
+
+
+TOLD: dict[str, Any] = {
+    "settings.knots": 3,
+    "settings.growth": 2,
+    "data.recipe": "sensors",
+    "schedule.steps": 20,
+}
+
+
+def test_a_told_network_learns_from_several_sets(data: Path, whole: Path, tmp_path: Path) -> None:
+    """It begins with an untold model, is stopped, and goes on to the bytes of an unstopped run."""
+    sets = {"data.set": [str(data), str(data)], "data.shares": [0.7, 0.3]}
+    recipe = short(data, **TOLD, **sets, start=str(whole / "model"))
+    once = train(recipe, tmp_path / "once", hardware=CPU)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, tmp_path / "twice", hardware=CPU, progress=stop_at(12))
+    again = train(recipe, tmp_path / "twice", resume=True, hardware=CPU)
+    one, other = (read_weights(run.model)[1] for run in (once, again))
+    assert "factors" in one
+    assert all((one[name] == other[name]).all() for name in one)
+
+
+def test_a_branch_begins_where_the_trunk_is(data: Path, tmp_path: Path) -> None:
+    trunk = tmp_path / "trunk"
+    train(short(data, **TOLD), trunk, hardware=CPU)
+    changes = {"start": str(trunk), "schedule.shape": "wsd", "schedule.decay": 1.0}
+    branch = short(data, **{**TOLD, "schedule.steps": 10}, **changes, seed=1)
+    still = {"optimiser.rate": 1e-12, "optimiser.weight_decay": 0.0}
+    same = short(data, **TOLD, **changes, **still)
+    done = train(branch, tmp_path / "branch", hardware=CPU)
+    card, _ = read_weights(done.model)
+    assert card.training is not None
+    assert card.training.steps == 30  # the trunk's count as well
+    unmoved = read_weights(train(same, tmp_path / "same", hardware=CPU).model)[1]
+    checkpoint = torch.load(sorted((trunk / "checkpoints").glob("*.pt"))[-1], weights_only=True)
+    for name, tensor in checkpoint["average"].items():
+        assert abs(unmoved[name] - tensor.numpy()).max() <= 1e-4
+    with pytest.raises(InputError, match="is not of this recipe"):
+        train(short(data, start=str(trunk)), tmp_path / "other", hardware=CPU)
+    (tmp_path / "young").mkdir()
+    shutil.copy(trunk / "recipe.toml", tmp_path / "young")
+    with pytest.raises(InputError, match="holds no checkpoint to begin with"):
+        train(short(data, start=str(tmp_path / "young")), tmp_path / "another", hardware=CPU)

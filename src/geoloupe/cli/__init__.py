@@ -24,6 +24,7 @@ from geoloupe.cli.networks import networks
 from geoloupe.cli.picture import picture
 from geoloupe.cli.prepare import prepare
 from geoloupe.cli.screen import Plainly, say
+from geoloupe.cli.sensors import sensors
 from geoloupe.cli.train import finetune, train
 from geoloupe.cli.upscale import assemble, upscale
 from geoloupe.errors import GeoloupeError
@@ -42,7 +43,7 @@ app = typer.Typer(
 for command in (
     *(upscale, assemble, inspect, picture, degrade, prepare, train, finetune, evaluate, compare),
     *(downstream, cost, ablate),
-    *(models, demo, networks, convert, doctor),
+    *(models, demo, networks, sensors, convert, doctor),
 ):
     app.command()(command)
 

@@ -54,7 +54,7 @@ def ablate(
         "matched": first.data.matched,
     }
     with progress_bar("images") as progress:
-        comparison = compare(done, f"{first.data.set}:{split}", progress=progress, **options)
+        comparison = compare(done, f"{first.data.sets[0]}:{split}", progress=progress, **options)
     write_report(comparison, folder / "report", overwrite=True)
     say((folder / "report" / "report.md").read_text(encoding="utf-8").split("## How")[0])
     say(f"  {folder / 'report' / PAGE}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geoloupe.cli.screen import print_table, say
+from geoloupe.errors import InputError
 from geoloupe.settings import parse_assignments, parse_names
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def evaluate(
     options = parse_assignments(assignments or (), taken=_ALREADY) | {"protocol": protocol}
     if scale is not None:
         options["scale"] = scale
+    if cards and options.get("bound") is not None:
+        raise InputError("cards hold scores under their own bound; leave --set bound out")
     check_folder(folder, FILES, overwrite=overwrite)
     with progress_bar("images") as progress:
         result = run(names, data, progress=progress, **options)

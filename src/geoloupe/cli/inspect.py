@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from geoloupe.cli.screen import print_table, say
+from geoloupe.cli.screen import collected_warnings, print_table, say
 
 
 def inspect(
@@ -31,12 +31,13 @@ def inspect(
 
     if output is not None:
         check_verdict(output, overwrite=overwrite)
-    found = run(product, lr, hr, model=model)
+    with collected_warnings() as warnings:
+        found = run(product, lr, hr, model=model)
     if output is not None:
         write_verdict(found, output, overwrite=overwrite)
     if as_json:
         numbers = {row.name: row.value for row in found.findings}
-        say(json.dumps({"verdict": found.verdict, "numbers": numbers}))
+        say(json.dumps({"verdict": found.verdict, "numbers": numbers, "warnings": warnings}))
         return
     say(found.verdict)
     print_table(

@@ -69,11 +69,16 @@ def _bands(card: "Card") -> str:
 
 
 def _print_card(card: "Card", digest: str) -> None:
+    from geoloupe.imagery.kinds import PHRASES
+
     facts: list[tuple[str, object]] = [
         ("network", f"{card.network}, {json.dumps(card.settings)}"),
         ("bands", _bands(card)),
         ("about", card.notes),
         ("not for", card.not_for),
+        ("warns of", ", ".join(PHRASES[kind] for kind in card.unsuited)),
+        ("least bands", card.least_bands),
+        ("bound", None if card.bound is None else f"{card.bound:g} of the range around a pixel"),
         ("trained on", card.trained_on),
         ("licence", card.licence),
         ("digest", digest),

@@ -24,9 +24,16 @@ def picture(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")] = False,
 ) -> None:
     """Show a scene of any type and size: three bands, stretched, in eight bits."""
-    from geoloupe.errors import InputError
+    from geoloupe.errors import InputError, naming
     from geoloupe.files.displayed import fixed_limits
-    from geoloupe.files.picture import alike, limits_of, overview, visible, write_picture
+    from geoloupe.files.picture import (
+        admit_pictured,
+        alike,
+        limits_of,
+        overview,
+        visible,
+        write_picture,
+    )
     from geoloupe.files.publish import refuse_inputs
     from geoloupe.files.source import Source, open_source
     from geoloupe.inference.bands import choose_bands
@@ -46,9 +53,9 @@ def picture(
     refuse_inputs(output, scene, like)
     limits = None
     if like is not None:
-        with open_source(like, look=True) as other:
+        with naming(like), open_source(like, look=True, admit=admit_pictured) as other:
             limits = limits_of(overview(shown(other), side), together=together(other))
-    with open_source(scene, look=True) as source:
+    with naming(scene), open_source(scene, look=True, admit=admit_pictured) as source:
         refuse_inputs(output, *source.files)
         image = overview(shown(source), side)
         limits = limits or fixed_limits(source)

@@ -5,6 +5,8 @@ Names come from files that strangers made: nothing in them may command the termi
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -24,6 +26,31 @@ class Plainly(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Give the message alone."""
         return printable(record.getMessage())
+
+
+class _Collector(logging.Handler):
+    """Keeps the text of every warning, each one once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message, whatever the level of what is printed."""
+        text = record.getMessage()
+        if text not in self.texts:
+            self.texts.append(text)
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """Yield a list that grows by every warning of the `with` block, for JSON."""
+    logger, collector = logging.getLogger("geoloupe"), _Collector()
+    logger.addHandler(collector)
+    try:
+        yield collector.texts
+    finally:
+        logger.removeHandler(collector)
 
 
 def print_table(titles: list[str], rows: list[list[str]], numbers: set[str] | None = None) -> None:

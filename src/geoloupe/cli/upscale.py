@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from geoloupe.cli.progress import progress_bar
-from geoloupe.cli.screen import say
+from geoloupe.cli.screen import collected_warnings, say
 from geoloupe.errors import GeoloupeError, InputError
 from geoloupe.settings import parse_assignments
 
@@ -22,8 +25,8 @@ Scenes = Annotated[
     typer.Argument(help="GeoTIFF, JPEG 2000, ENVI, PNG, ..., .mat cubes, Sentinel-2 products."),
 ]
 Output = Annotated[
-    Path | None,
-    typer.Option("-o", "--output", help="The new file, .tif or .png; a folder for several."),
+    str | None,
+    typer.Option("-o", "--output", help="The new file, .tif or .png; or a folder, which is made."),
 ]
 ModelName = Annotated[
     str | None,
@@ -31,6 +34,9 @@ ModelName = Annotated[
 ]
 Bands = Annotated[
     str | None, typer.Option(help="By number, name or wavelength: 3,2,1 or red,green,865nm.")
+]
+SensorName = Annotated[
+    str | None, typer.Option(help="One of geoloupe sensors, or unknown; else as the scene tells.")
 ]
 Guide = Annotated[
     str | None, typer.Option(help="A sharper image of the same place, for models with one.")
@@ -54,7 +60,7 @@ Preview = Annotated[
     bool, typer.Option("--preview", help="Only one tile from the middle, as a small file.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say what is decided and done.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")]
 Assignments = Annotated[
@@ -67,7 +73,18 @@ Assignments = Annotated[
 
 # Said by options, or nobody's to say; --set is for the rest.
 _ALREADY = (
-    *("path", "output", "model", "bands", "guide", "memory", "shard", "cluster", "workers"),
+    *(
+        "path",
+        "output",
+        "model",
+        "bands",
+        "sensor",
+        "guide",
+        "memory",
+        "shard",
+        "cluster",
+        "workers",
+    ),
     *("overwrite", "progress"),
 )
 
@@ -78,6 +95,7 @@ def upscale(
     output: Output = None,
     model: ModelName = None,
     bands: Bands = None,
+    sensor: SensorName = None,
     guide: Guide = None,
     memory: Memory = None,
     shard: Shard = None,
@@ -92,13 +110,12 @@ def upscale(
     assignments: Assignments = None,
 ) -> None:
     """Enlarge scenes; place, bands, nodata and tags are kept. Stopped, it can be run again."""
-    if quiet:
-        logging.getLogger("geoloupe").setLevel(logging.ERROR)
     if verbose:
         logging.getLogger("geoloupe").setLevel(logging.INFO)
     options = parse_assignments(assignments or (), taken=_ALREADY)
     named = {
         "bands": bands,
+        "sensor": sensor,
         "guide": guide,
         "memory": memory,
         "shard": shard,
@@ -111,20 +128,22 @@ def upscale(
 
     make = _forecast if dry_run else _preview if preview else _upscale
     several = len(scenes) > 1
-    into = output if output is not None and output.is_dir() else None
-    if several and output is not None and into is None:
-        raise InputError(f"{output}: is no folder; several scenes need one for their results")
-    targets = [output if into is None else into / f"{stem_of(name)}.tif" for name in scenes]
+    into = _folder(output, several=several)
+    if into is None:
+        targets = [None if output is None else Path(output)] * len(scenes)
+    else:
+        targets = [into / f"{stem_of(name)}.tif" for name in scenes]
     _refuse_doubles(scenes, targets)
     failed: list[tuple[str, GeoloupeError]] = []
-    for name, target in zip(scenes, targets, strict=True):
-        try:
-            make(name, target, options, as_json=as_json, quiet=quiet)
-        except GeoloupeError as error:
-            if not several:
-                raise
-            failed.append((name, error))
-            say(f"geoloupe: {error}", to_errors=True)
+    with _existing(into):
+        for name, target in zip(scenes, targets, strict=True):
+            try:
+                make(name, target, options, as_json=as_json, quiet=quiet)
+            except GeoloupeError as error:
+                if not several:
+                    raise
+                failed.append((name, error))
+                say(f"geoloupe: {error}", to_errors=True)
     if failed:
         word = f"{len(failed)} of {len(scenes)} scenes failed: {', '.join(n for n, _ in failed)}"
         raise type(failed[0][1])(word)
@@ -146,9 +165,12 @@ def _forecast(
 ) -> None:
     from geoloupe.inference.preview import forecast
 
-    found = asdict(forecast(name, target, **options))
-    if as_json or not quiet:
-        say(json.dumps(found, default=str) if as_json else _told(name, found))
+    with collected_warnings() as warnings:
+        found = asdict(forecast(name, target, **options))
+    if as_json:
+        say(json.dumps(found | {"warnings": warnings}, default=str))
+    elif not quiet:
+        say(_told(name, found))
 
 
 def _preview(
@@ -156,9 +178,12 @@ def _preview(
 ) -> None:
     from geoloupe.inference.preview import preview
 
-    path = str(preview(name, target, **options))
-    if as_json or not quiet:
-        say(json.dumps({"path": path}) if as_json else path)
+    with collected_warnings() as warnings:
+        path = str(preview(name, target, **options))
+    if as_json:
+        say(json.dumps({"path": path, "warnings": warnings}))
+    elif not quiet:
+        say(path)
 
 
 def _upscale(
@@ -166,10 +191,13 @@ def _upscale(
 ) -> None:
     from geoloupe.inference.upscale import upscale as run
 
-    with progress_bar("tiles", hidden=quiet or as_json) as progress:
+    with (
+        collected_warnings() as warnings,
+        progress_bar("tiles", hidden=quiet or as_json) as progress,
+    ):
         result = run(name, target, progress=progress, **options)
     if as_json:
-        say(json.dumps(_facts(result)))
+        say(json.dumps(_facts(result) | {"warnings": warnings}))
     elif not quiet:
         report(result)
 
@@ -192,8 +220,42 @@ def report(result: "Upscaled") -> None:
         return
     say(f"  {size}, {bands} band{'s' * (bands != 1)} of {dtype}")
     say(f"  {result.model} x{result.scale}; {low:g} to {high:g} is dark to bright")
+    say(f"  {result.optics}")
     tiles = f"{result.plan.count} tiles of {result.plan.tile}" if result.plan.count > 1 else "whole"
     say(f"  {tiles}{empty}, in {result.seconds:.1f} s")
+
+
+def _folder(output: str | None, *, several: bool) -> Path | None:
+    """Return the folder that `output` names: it exists, ends in a slash, or is for several."""
+    from geoloupe.files.product import FORMATS
+
+    if output is None:
+        return None
+    path = Path(output)
+    if path.is_dir() or output.endswith(("/", os.sep)):
+        return path
+    if several and (path.exists() or path.suffix.lower() in FORMATS):
+        raise InputError(f"{output}: is no folder; several scenes need one for their results")
+    return path if several else None
+
+
+@contextmanager
+def _existing(folder: Path | None) -> Iterator[None]:
+    """Make a folder for results, and take it away again if nothing came to lie in it."""
+    if folder is None:
+        yield
+        return
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot make this folder ({error.strerror})") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # it holds something
+            for place in made:
+                place.rmdir()
 
 
 def _refuse_doubles(scenes: list[str], targets: list[Path | None]) -> None:
@@ -227,6 +289,8 @@ def _facts(result: "Upscaled") -> dict[str, Any]:
         "path": str(result.path),
         "model": result.model,
         "scale": result.scale,
+        "sensor": result.optics.sensor,
+        "mtf": result.optics.mtf,
         "width": grid.width,
         "height": grid.height,
         "bands": len(result.layout.facts.bands),

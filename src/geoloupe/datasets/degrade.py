@@ -9,18 +9,22 @@ import numpy as np
 
 from geoloupe import catalog, settings
 from geoloupe.degradations.recipe import Drawn, Recipe
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, OutOfMemoryError, naming
 from geoloupe.files.facts import BandFacts
 from geoloupe.files.planes import Layout
-from geoloupe.files.product import Product, check_output, create
+from geoloupe.files.product import Product, admit_product, check_output, create
 from geoloupe.files.publish import refuse_inputs
+from geoloupe.files.sizes import size_text
 from geoloupe.files.source import Source, open_source
-from geoloupe.imagery.grid import Window
+from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.response import SpectralResponse
 from geoloupe.progress import Progress
+from geoloupe.system.memory import available
 
 _STRIP = 2**22  # values of the scene that are in memory at once, roughly
+_ROWS = 16  # of the result that are made at once, at least
+_BYTES = 24  # that a value of the scene takes meanwhile: as it is stored, and in both precisions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +55,38 @@ def degrade(
     chosen = settings.build(DegradeSettings, options, "degrade")
     recipe, scale, target = load_recipe(chosen.recipe), chosen.scale, Path(output)
     response = None if chosen.response is None else SpectralResponse.named(chosen.response)
-    with open_source(path) as source:
+
+    def admit(grid: Grid, dtype: str) -> None:
+        admit_product(target, grid.coarser(scale), dtype)
+
+    with open_source(path, admit=admit) as source:
         if min(source.grid.height, source.grid.width) < scale:
             size = f"{source.grid.width} x {source.grid.height}"
             raise InputError(f"{path}: {size} pixels have no x{scale} coarser image")
+        _refuse_wide(source, scale)
         look = _Look(source, response)
         with naming(path):
             sample = look.read(Window(top=0, left=0, height=1, width=source.grid.width))
         layout = _layout(source, sample, recipe, chosen)
         refuse_inputs(target, path, *source.files)
         check_output(target, layout, overwrite=overwrite)
-        drawn = recipe.drawn(sample, scale, np.random.default_rng(chosen.seed))
+        with naming(path):
+            drawn = recipe.drawn(sample, scale, np.random.default_rng(chosen.seed))
         with create(target, layout, overwrite=overwrite) as product, naming(path):
             _write_strips(look, drawn, product, progress)
     return layout
+
+
+def _refuse_wide(source: Source, scale: int) -> None:
+    """Refuse a scene of whose narrowest strip memory has no room, before a row of it is read."""
+    values = _ROWS * scale * source.grid.width * len(source.bands)
+    size, free = values * _BYTES, available()
+    if size > free:
+        raise OutOfMemoryError(
+            f"{source.name}: a strip of its {source.grid.width} columns takes some "
+            f"{size_text(size)} of memory, and {size_text(free)} are free; cut it into narrower "
+            "scenes"
+        )
 
 
 def load_recipe(name_or_path: str) -> Recipe:
@@ -77,7 +99,8 @@ def load_recipe(name_or_path: str) -> Recipe:
         raise InputError(f"{name_or_path}: cannot be read as JSON ({error})") from None
     if not isinstance(values, dict):
         raise InputError(f"{name_or_path}: a recipe is a JSON object")
-    return settings.build(Recipe, values, name_or_path)
+    with naming(name_or_path):
+        return settings.build(Recipe, values, name_or_path)
 
 
 @dataclass(frozen=True)
@@ -127,5 +150,5 @@ def _write_strips(look: _Look, drawn: Drawn, product: Product, progress: Progres
 
 
 def _strip_height(values_a_row: int, multiple: int) -> int:
-    rows = max(_STRIP // values_a_row, 16)
+    rows = max(_STRIP // values_a_row, _ROWS)
     return rows // multiple * multiple

@@ -10,6 +10,7 @@ import numpy as np
 from geoloupe.datasets.prepared import Entry, Prepared
 from geoloupe.degradations.recipe import Recipe
 from geoloupe.degradations.recipes import BI
+from geoloupe.degradations.sampling import passed
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
@@ -28,6 +29,7 @@ class Example:
     lr: Image
     hr: Image
     guide: Image | None
+    mtf: tuple[float, ...] | None = None  # at Nyquist of the LR pixels: of all bands or of each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,7 @@ class Picked:
 
     lr: tuple[int, ...]
     hr: tuple[int, ...]
+    moved: tuple[tuple[int, int], ...] = ()  # HR rows and columns by which each LR band is shifted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,18 +92,20 @@ class Examples(Sequence[Example]):
     ) -> Example:
         """Give an LR window with its truth, exactly as cut from the whole scene's LR image."""
         fine = window.finer(self.scale)
+        mtf: tuple[float, ...] | None = None
         if "lr" in entry.parts:
             lr, hr = self._real(entry, window), self.prepared.image(entry, "hr", fine)
         elif self.keeping:
             lr, hr = self._whole(entry).crop(window), self.prepared.image(entry, "hr", fine)
+            mtf = (passed(self.scale, self.recipe.samplings[0]),)
         else:
-            way = _Way(self.recipe, self.scale, None if picked is None else picked.lr)
-            lr, hr = self._degraded(entry, "hr", way, window, rng)
+            way = _Way(self.recipe, self.scale, picked)
+            lr, hr, mtf = self._degraded(entry, "hr", way, window, rng)
         guide = self._guide(entry, fine, hr)
         if picked is not None:
             lr = lr if len(lr.bands) == len(picked.lr) else lr.select(picked.lr)
             hr = hr.select(picked.hr)
-        return Example(id=entry.id, label=entry.label, lr=lr, hr=hr, guide=guide)
+        return Example(id=entry.id, label=entry.label, lr=lr, hr=hr, guide=guide, mtf=mtf)
 
     @cached_property
     def keeping(self) -> bool:
@@ -134,13 +139,16 @@ class Examples(Sequence[Example]):
         way: "_Way",
         window: Window,
         rng: np.random.Generator,
-    ) -> tuple[Image, Image]:
-        """Read a window with what surrounds it, degrade it or some of its bands, and cut both."""
+    ) -> tuple[Image, Image, tuple[float, ...]]:
+        """Read a window with what surrounds it, degrade it or some of its bands, and cut both.
+
+        The third value is the MTF of the degradation.
+        """
         scale = way.scale
         height, width = (side // scale for side in entry.parts[part].shape[:2])
         if not height or not width:
             raise InputError(f"{entry.id} is too small for x{scale}")
-        band = self.prepared.image(entry, part, Window(top=0, left=0, height=1, width=1))
+        band = way.seen(self.prepared.image(entry, part, Window(top=0, left=0, height=1, width=1)))
         drawn = way.recipe.drawn(band, scale, rng, width=window.width)
         top, left = max(window.top - drawn.halo, 0), max(window.left - drawn.halo, 0)
         bottom = min(window.top + window.height + drawn.halo, height)
@@ -152,9 +160,9 @@ class Examples(Sequence[Example]):
             height=window.height,
             width=window.width,
         )
-        image = self.prepared.image(entry, part, wide.finer(scale))
-        seen = image if way.bands is None else image.select(way.bands)
-        return drawn.degrade_inside(seen, inside), image.crop(inside.finer(scale))
+        image = way.moved(self.prepared.image(entry, part, wide.finer(scale)))
+        lr = drawn.degrade_inside(way.seen(image), inside)
+        return lr, image.crop(inside.finer(scale)), drawn.mtf
 
     def _guide(self, entry: Entry, fine: Window, hr: Image) -> Image | None:
         """Give the data set's own guide at the truth's size, else one made of the truth."""
@@ -181,4 +189,20 @@ class _Way:
 
     recipe: Recipe
     scale: int
-    bands: tuple[int, ...] | None = None
+    picked: Picked | None = None
+
+    def seen(self, image: Image) -> Image:
+        """Select the bands that become coarser."""
+        return image if self.picked is None else image.select(self.picked.lr)
+
+    def moved(self, image: Image) -> Image:
+        """Shift bands against each other by whole pixels; the edge repeats, holes forbid it."""
+        if self.picked is None or not self.picked.moved or not image.present.all():
+            return image
+        values = image.values.copy()
+        _, height, width = values.shape
+        for band, (down, right) in zip(self.picked.lr, self.picked.moved, strict=True):
+            rows = (np.arange(height) - down).clip(0, height - 1)
+            columns = (np.arange(width) - right).clip(0, width - 1)
+            values[band] = image.values[band][rows[:, None], columns]
+        return replace(image, values=values)

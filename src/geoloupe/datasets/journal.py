@@ -14,6 +14,7 @@ import numpy as np
 from geoloupe.datasets.scenes import Part, Scene
 from geoloupe.errors import InputError, RunError, naming
 from geoloupe.files.lock import locked
+from geoloupe.files.product import check_room
 from geoloupe.files.publish import publish
 from geoloupe.imagery.grid import IDENTITY
 
@@ -97,6 +98,11 @@ class Journal:
         return _ends(self.lines)
 
     def _add_part(self, name: str, part: Part) -> dict[str, Any]:
+        item = np.dtype(part.radiometry.dtype).itemsize
+        size = part.height * part.width * len(part.bands) * item
+        check_room(
+            self.folder / name, size, word="at least"
+        )  # a scene can claim any size in a few bytes
         file = self._file(name)
         offset = file.tell()
         file.write(bytes(-offset % _ALIGN))

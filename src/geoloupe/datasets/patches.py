@@ -1,6 +1,6 @@
 """The torch side of data: random crops of examples, augmented, each decided by its number alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,8 +16,10 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.clouds import cloud_fraction
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
+from geoloupe.networks.signature import UNKNOWN_MTF
 from geoloupe.settings import STRICT
 
+_APART = 1 / 3  # of the samples have bands that are apart
 _TRIES = 50  # crops that are looked at before a data set is called too full of holes
 
 Values = NDArray[np.float32]
@@ -35,6 +37,9 @@ class PatchSettings:
     flips: bool = True
     transposes: bool = True
     shuffles: bool = False  # of the bands, for networks that must not know their order
+    bands: int | None = None  # of each sample: at random of an image with more, repeated of fewer
+    apart: float = 0.0  # LR pixels, roughly, by which the bands of a third of the samples are apart
+    mtf_error: float = 0.0  # deviation of what a network is told from what is true
     rolls: bool = False  # by half the height (in whole LR pixels), as MulSR does
     least_valid: float = 1.0  # share of LR pixels that must hold data
     most_cloud: float = 1.0  # share of LR pixels that may look like cloud
@@ -42,6 +47,8 @@ class PatchSettings:
     def __post_init__(self) -> None:
         if self.size < 1 or self.per_scene < 1:
             raise ValueError("size and per_scene must be 1 or more")
+        if (self.bands or 1) < 1 or self.apart < 0 or self.mtf_error < 0:
+            raise ValueError("bands must be 1 or more, apart and mtf_error 0 or more")
         if not (0 <= self.least_valid <= 1 and 0 <= self.most_cloud <= 1):
             raise ValueError("least_valid and most_cloud must lie between 0 and 1")
 
@@ -66,6 +73,8 @@ class SomeBands:
 class Patches(Dataset[dict[str, Tensor]]):
     """Training samples: "lr" (B,h,w), "hr" (B,h*s,w*s) and perhaps "guide", unit values, float32.
 
+    With `tells`, "mtf" (B,) is what the network is told of the LR image.
+
     Sample n is always the same, whoever asks and in whatever order: n says the epoch, the scene and
     all dice. So any number of workers, a restart in the middle, and several machines agree.
     """
@@ -77,11 +86,13 @@ class Patches(Dataset[dict[str, Tensor]]):
         seed: int,
         *,
         some: SomeBands | None = None,
+        tells: bool = False,
     ) -> None:
         self.examples = examples
         self.settings = settings
         self.seed = seed
         self.some = some
+        self.tells = tells
         for entry in examples.entries:
             height, width = examples.lr_size(entry)
             if min(height, width) < settings.size:
@@ -100,9 +111,7 @@ class Patches(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng([self.seed, 1, number])
         height, width = self.examples.lr_size(entry)
         size = self.settings.size
-        picked = None
-        if self.some is not None:
-            picked = self.some.draw(rng, entry.parts["hr"].shape[2])
+        picked = self._picked(rng, entry.parts["hr"].shape[2])
         for _ in range(_TRIES):
             top = int(rng.integers(height - size + 1))
             left = int(rng.integers(width - size + 1))
@@ -114,6 +123,22 @@ class Patches(Dataset[dict[str, Tensor]]):
             f"{self.examples.prepared.name}: {entry.id} has no crop of {size} LR pixels with as "
             "much data and as little cloud as asked for"
         )
+
+    def _picked(self, rng: np.random.Generator, of: int) -> Picked | None:
+        settings = self.settings
+        if self.some is not None:
+            return self.some.draw(rng, of)
+        if settings.bands is None and not settings.apart:
+            return None
+        chosen = tuple(sorted(int(band) for band in rng.permutation(of)[: settings.bands]))
+        moved: tuple[tuple[int, int], ...] = ()
+        if settings.apart and rng.random() < _APART:
+            reach = max(round(settings.apart * self.examples.scale), 1)
+            moved = tuple(
+                (int(down), int(right))
+                for down, right in rng.integers(-reach, reach, (len(chosen), 2), endpoint=True)
+            )
+        return Picked(lr=chosen, hr=chosen, moved=moved)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         return _permutation(self.seed, epoch, len(self))
@@ -127,16 +152,44 @@ class Patches(Dataset[dict[str, Tensor]]):
     def _sample(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
         change = _augmentation(self.settings, rng)
         lr, hr = change(_filled(example.lr)), change(_filled(example.hr))
-        if self.settings.shuffles:
-            order = rng.permutation(len(lr))
-            lr, hr = lr[order], hr[order]
         values = {"lr": lr, "hr": hr}
+        if self.tells:
+            values["mtf"] = self._told(example, len(lr), rng)
+        if self.settings.bands is not None or self.settings.shuffles:
+            order = np.arange(self.settings.bands or len(lr)) % len(lr)
+            order = rng.permutation(order) if self.settings.shuffles else order
+            values = {name: array[order] for name, array in values.items()}
         if example.guide is not None:
             values["guide"] = change(_filled(example.guide))
         return {name: torch.from_numpy(array.copy()) for name, array in values.items()}
 
+    def _told(self, example: Example, bands: int, rng: np.random.Generator) -> Values:
+        """Return the MTF of each band (B,) as a person may know it; nobody knows a real pair's."""
+        if example.mtf is None:
+            return np.full(bands, UNKNOWN_MTF, np.float32)
+        error = rng.normal(0, self.settings.mtf_error)
+        return (np.broadcast_to(example.mtf, bands) + error).astype(np.float32)
 
-@lru_cache(maxsize=4)
+
+@dataclass(frozen=True)
+class Mix(Dataset[dict[str, Tensor]]):
+    """Samples of several data sets, each of which gives its share of them."""
+
+    parts: Sequence[Patches]
+    shares: Sequence[float]
+    seed: int
+
+    def __len__(self) -> int:
+        """The number of samples in which the first data set is seen once."""
+        return round(len(self.parts[0]) * sum(self.shares) / self.shares[0])
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([self.seed, 2, number])
+        shares = np.array(self.shares) / sum(self.shares)
+        return self.parts[int(rng.choice(len(self.parts), p=shares))][number]
+
+
+@lru_cache(maxsize=16)
 def _permutation(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, 0, epoch]).permutation(length)
 

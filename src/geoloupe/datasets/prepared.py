@@ -179,7 +179,7 @@ def read_entry(line: str) -> Entry:
 
 def _read_kind(values: Mapping[str, Any]) -> Kind:
     radiometry = dict(values["radiometry"])
-    limits = {key: tuple(radiometry[key]) for key in ("low", "high")}
+    limits = {key: tuple(radiometry[key]) for key in ("low", "high", "zero") if key in radiometry}
     return Kind(
         bands=tuple(Band(**band) for band in values["bands"]),
         radiometry=Radiometry(**radiometry | limits),

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from geoloupe.datasets.scenes import Part
 from geoloupe.errors import InputError
+from geoloupe.files.sizes import size_text
 from geoloupe.files.source import open_source
 from geoloupe.files.tree import Tree
 from geoloupe.imagery.grid import Window
+from geoloupe.system.memory import available
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".webp", ".bmp", ".img", ".dat")
 _BLOCK = 2**27  # bytes that are read at once, roughly
@@ -54,6 +56,12 @@ def _blocks(path: str, *, alpha: bool) -> Iterator[NDArray[Any]]:
     with open_source(path, alpha=alpha) as source:
         grid = source.grid
         row = grid.width * len(source.bands) * 8
+        free = available()
+        if row > free:
+            raise InputError(
+                f"a row of {grid.width} pixels takes some {size_text(row)} of memory, and "
+                f"{size_text(free)} are free"
+            )
         rows = max(_BLOCK // row, 1)
         for top in range(0, grid.height, rows):
             height = min(rows, grid.height - top)

@@ -11,7 +11,8 @@ from scipy.signal import oaconvolve
 from geoloupe.degradations.ranges import check_range
 from geoloupe.errors import InputError
 from geoloupe.imagery.banded import Banded
-from geoloupe.imagery.resize import mirrored
+from geoloupe.imagery.optics import sensor_sigma
+from geoloupe.imagery.resize import cubic, mirrored
 from geoloupe.settings import STRICT
 
 Weights = NDArray[np.float64]
@@ -36,7 +37,9 @@ class Isotropic:
         check_range("sigma", self.sigma, *_WIDTHS)
         _check_sizes(self.sizes)
 
-    def drawn(self, scale: int, rng: np.random.Generator, *, offset: float) -> Weights:
+    def drawn(
+        self, scale: int, rng: np.random.Generator, *, offset: float, band_count: int = 1
+    ) -> Weights:
         """Draw a kernel (1,k,k) whose centre lies `offset` beyond the middle pixel."""
         sigma = _draw(self.sigma, scale, rng)
         size = int(rng.choice(self.sizes)) if self.sizes else _wide_enough(sigma, offset)
@@ -63,7 +66,9 @@ class Anisotropic:
         if not self.sizes:
             raise ValueError("sizes must name a size of the window")
 
-    def drawn(self, scale: int, rng: np.random.Generator, *, offset: float) -> Weights:
+    def drawn(
+        self, scale: int, rng: np.random.Generator, *, offset: float, band_count: int = 1
+    ) -> Weights:
         """Draw a kernel (1,k,k) whose centre lies `offset` beyond the middle pixel."""
         size = int(rng.choice(self.sizes))
         first, second = (_draw(variance, scale, rng) for variance in self.variances)
@@ -87,15 +92,67 @@ class SensorMTF:
         if not self.gains or not all(0 < gain < 1 for gain in self.gains):
             raise ValueError("gains at Nyquist must lie between 0 and 1")
 
-    def drawn(self, scale: int, rng: np.random.Generator, *, offset: float) -> Weights:
-        """Give kernels (1 or B,k,k) whose centre lies `offset` beyond the middle pixel."""
-        sigmas = [sensor_sigma(gain, scale) for gain in self.gains]
-        size = max(_wide_enough(sigma, offset, reach=4) for sigma in sigmas)
-        centre = (size - 1) // 2 + offset
-        return np.stack([gaussian(size, np.eye(2) * sigma**2, centre) for sigma in sigmas])
+    def drawn(
+        self, scale: int, rng: np.random.Generator, *, offset: float, band_count: int = 1
+    ) -> Weights:
+        """Return kernels (1 or B,k,k) whose centre lies `offset` beyond the middle pixel."""
+        return _passing(self.gains, scale, offset)
 
 
-Blur = Isotropic | Anisotropic | SensorMTF
+@dataclass(frozen=True, kw_only=True)
+class AnySensor:
+    """The Gaussian of a sensor that is drawn: its MTF at Nyquist, and how its bands differ."""
+
+    __pydantic_config__ = STRICT
+    kind: Literal["any-sensor"] = "any-sensor"
+    mtf: tuple[float, float]
+    spread: float = 0.0  # a band's lies at most so far from the sensor's
+
+    def __post_init__(self) -> None:
+        check_range("mtf", self.mtf, 0.01, 0.99)
+        check_range("spread", (self.spread, None), 0, 0.5)
+
+    def drawn(
+        self, scale: int, rng: np.random.Generator, *, offset: float, band_count: int = 1
+    ) -> Weights:
+        """Draw kernels (B,k,k) whose centre lies `offset` beyond the middle pixel."""
+        sensor = rng.uniform(*self.mtf)
+        bands = sensor + rng.uniform(-self.spread, self.spread, band_count)
+        return _passing(tuple(bands.clip(*self.mtf)), scale, offset)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """The mean of each block: what an ideal detector of the LR pixel's size sees."""
+
+    __pydantic_config__ = STRICT
+    kind: Literal["box"] = "box"
+
+    def drawn(
+        self, scale: int, rng: np.random.Generator, *, offset: float, band_count: int = 1
+    ) -> Weights:
+        """Return the kernel (1,scale,scale)."""
+        return np.full((1, scale, scale), 1 / scale**2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matlab:
+    """The kernel of MATLAB's antialiased bicubic; sampled at block centres it is that method."""
+
+    __pydantic_config__ = STRICT
+    kind: Literal["matlab"] = "matlab"
+
+    def drawn(
+        self, scale: int, rng: np.random.Generator, *, offset: float, band_count: int = 1
+    ) -> Weights:
+        """Return the kernel (1,k,k), whose centre lies `offset` beyond the middle pixel."""
+        size = 4 * scale + (0 if offset else 1)
+        taps = cubic((np.arange(size) - (size - 1) // 2 - offset) / scale)
+        taps /= taps.sum()
+        return np.outer(taps, taps)[None]
+
+
+Blur = Isotropic | Anisotropic | SensorMTF | AnySensor | Box | Matlab
 
 
 def _check_sizes(sizes: tuple[int, ...]) -> None:
@@ -114,40 +171,54 @@ def gaussian(size: int, covariance: Weights, centre: float) -> Weights:
     return weights / weights.sum()
 
 
-def sensor_sigma(gain: float, scale: int) -> float:
-    """The sigma, in HR pixels, of a Gaussian that passes `gain` at half the LR sampling rate."""
-    return scale * math.sqrt(-2 * math.log(gain)) / math.pi
-
-
 def correlate(
-    values: Weights, kernels: Weights, border: Literal["mirror", "repeat"] = "mirror"
+    values: Weights,
+    kernels: Weights,
+    border: Literal["mirror", "repeat"] = "mirror",
+    *,
+    kept: slice = slice(None),
 ) -> Weights:
-    """Blur (B,H,W) by kernels (1 or B,k,k) anchored at pixel (k - 1) // 2, not flipped."""
+    """Blur (B,H,W) by kernels (1 or B,k,k) anchored at pixel (k - 1) // 2, not flipped.
+
+    Of the result's rows and columns only those `kept` are made.
+    """
     if len(kernels) not in (1, len(values)):
         raise InputError(f"{len(kernels)} blur kernels do not fit {len(values)} bands")
-    return np.stack(
-        [
-            _correlate_band(band, kernels[index % len(kernels)], border)
-            for index, band in enumerate(values)
-        ]
-    )
+    if len(kernels) == 1:
+        return _correlate(values, kernels[0], border, kept)
+    pairs = zip(values, kernels, strict=True)
+    return np.stack([_correlate(band, kernel, border, kept) for band, kernel in pairs])
 
 
-def _correlate_band(band: Weights, kernel: Weights, border: str) -> Weights:
+def response(kernel: Weights, scale: int) -> float:
+    """Return the contrast that a kernel (k,k) passes at half the LR sampling rate.
+
+    It is the mean of both axes; for a sensor's kernel it is the MTF at Nyquist.
+    """
+    turn = np.exp(1j * np.pi / scale * np.arange(len(kernel)))
+    return float(np.mean([abs(kernel.sum(axis) @ turn) for axis in (0, 1)]))
+
+
+def _correlate(values: Weights, kernel: Weights, border: str, kept: slice) -> Weights:
     size = len(kernel)
     before = (size - 1) // 2
-    rows, columns = (_reach(side, before, size, border) for side in band.shape)
-    u, strength, v = np.linalg.svd(kernel)
-    if strength[1:].max(initial=0.0) < 1e-14 * strength[0]:
+    rows, columns = (_reach(side, before, size, border) for side in values.shape[-2:])
+    down, across = kernel.sum(1), kernel.sum(0)
+    total = down.sum()
+    if total and np.abs(np.outer(down, across) / total - kernel).max() < 1e-14 * kernel.max():
         # Round and upright Gaussians are a product of two short filters.
-        down = Banded(
-            weights=_repeat(u[:, 0] * strength[0], len(rows) - size + 1), index=_runs(rows, size)
+        return _filter(across / total, columns, kept).columns(
+            _filter(down, rows, kept).rows(values)
         )
-        across = Banded(weights=_repeat(v[0], len(columns) - size + 1), index=_runs(columns, size))
-        return across.columns(down.rows(band))
-    padded = band[rows[:, None], columns]
-    result: Weights = oaconvolve(padded, kernel[::-1, ::-1], mode="valid")
-    return result
+    padded = values[..., rows[:, None], columns]
+    flipped = kernel[::-1, ::-1].reshape((1,) * (values.ndim - 2) + kernel.shape)
+    result: Weights = oaconvolve(padded, flipped, mode="valid", axes=(-2, -1))
+    return result[..., kept, kept]
+
+
+def _filter(taps: Weights, index: NDArray[np.int64], kept: slice) -> Banded:
+    runs = _runs(index, len(taps))[kept]
+    return Banded(weights=np.broadcast_to(taps, runs.shape), index=runs)
 
 
 def _reach(length: int, before: int, size: int, border: str) -> NDArray[np.int64]:
@@ -159,8 +230,11 @@ def _runs(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     return np.lib.stride_tricks.sliding_window_view(index, size)
 
 
-def _repeat(taps: Weights, count: int) -> Weights:
-    return np.broadcast_to(taps, (count, len(taps)))
+def _passing(gains: tuple[float, ...], scale: int, offset: float) -> Weights:
+    sigmas = [sensor_sigma(gain, scale) for gain in gains]
+    size = max(_wide_enough(sigma, offset, reach=4) for sigma in sigmas)
+    centre = (size - 1) // 2 + offset
+    return np.stack([gaussian(size, np.eye(2) * sigma**2, centre) for sigma in sigmas])
 
 
 def _draw(bounds: Range, scale: int, rng: np.random.Generator) -> float:

@@ -1,22 +1,24 @@
 """A degradation as a value: blur, sampling, noise, clipping and JPEG, in the order of physics."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.degradations.blur import Blur, correlate
+from geoloupe.degradations.blur import Blur, correlate, response
 from geoloupe.degradations.jpeg import BLOCK, compress
 from geoloupe.degradations.noise import Noise
 from geoloupe.degradations.ranges import check_range
-from geoloupe.degradations.sampling import REACH, Sampling, centre_offset, sample
+from geoloupe.degradations.sampling import REACH, Sampling, centre_offset, passed, sample, strides
+from geoloupe.degradations.sensor_blur import sensor_blur
 from geoloupe.errors import InputError
 from geoloupe.imagery.fill import fill_missing
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
+from geoloupe.imagery.sensors.table import load_sensor
 
 Values = NDArray[np.float64]
 
@@ -28,6 +30,8 @@ class Recipe:
     name: str
     about: str
     blurs: tuple[Blur, ...] = ()
+    sensor: str | None = None  # instead of blurs: that of each of its bands
+    chances: tuple[float, ...] = ()  # of each blur; none: all alike
     border: Literal["mirror", "repeat"] = "mirror"  # what the blur sees beyond the image
     samplings: tuple[Sampling, ...] = ("bicubic",)
     noises: tuple[Noise, ...] = ()
@@ -37,13 +41,22 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.samplings:
             raise ValueError("samplings must name a way to sample")
+        if self.sensor is not None:
+            load_sensor(self.sensor)
+            if self.blurs:
+                raise ValueError("sensor stands instead of blurs")
+        if self.chances and (
+            len(self.chances) != len(self.blurs) or min(self.chances) < 0 or not sum(self.chances)
+        ):
+            raise ValueError("chances must name one chance a blur")
         if self.jpeg is not None:
             check_range("jpeg", self.jpeg, 1, 100)
 
     @property
     def fixed(self) -> bool:
         """Whether nothing of it is drawn or blurred: an image has one LR image, quickly made."""
-        return not (self.blurs or self.noises or self.jpeg) and len(self.samplings) == 1
+        changing = self.blurs or self.sensor or self.noises or self.jpeg
+        return not changing and len(self.samplings) == 1
 
     def __call__(self, hr: Image, scale: int, rng: np.random.Generator) -> Image:
         """Degrade a whole image; it is stored as `hr` is, so 8 bits stay 8 bits.
@@ -62,13 +75,17 @@ class Recipe:
         self, like: Image, scale: int, rng: np.random.Generator, *, width: int | None = None
     ) -> "Drawn":
         """Draw what is random about one image with the bands of `like` and its width (in LR)."""
+        if self.sensor is not None:
+            blurs = (sensor_blur(self.sensor, like.bands),)
+            own = replace(self, sensor=None, blurs=blurs)
+            return own.drawn(like, scale, rng, width=width)
         band_count = len(like.bands)
         width = like.grid.width // scale if width is None else width
         sampling = self.samplings[int(rng.integers(len(self.samplings)))]
         kernels = None
         if self.blurs:
-            blur = self.blurs[int(rng.integers(len(self.blurs)))]
-            kernels = blur.drawn(scale, rng, offset=centre_offset(scale, sampling))
+            offset = centre_offset(scale, sampling)
+            kernels = self._blur(rng).drawn(scale, rng, offset=offset, band_count=band_count)
         # Drawn strip by strip, several noises of one generator would take turns by the strip.
         dice = rng.spawn(len(self.noises)) if len(self.noises) > 1 else [rng]
         return Drawn(
@@ -83,6 +100,12 @@ class Recipe:
             ),
         )
 
+    def _blur(self, rng: np.random.Generator) -> Blur:
+        if not self.chances:
+            return self.blurs[int(rng.integers(len(self.blurs)))]
+        chances = np.array(self.chances) / sum(self.chances)
+        return self.blurs[int(rng.choice(len(self.blurs), p=chances))]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Drawn:
@@ -94,6 +117,14 @@ class Drawn:
     sampling: Sampling
     quality: int | None
     noises: tuple[Callable[[Values], Values], ...]
+
+    @property
+    def mtf(self) -> tuple[float, ...]:
+        """What share of contrast passes at Nyquist of the LR image: one for all bands, or each."""
+        sampled = passed(self.scale, self.sampling)
+        if self.kernels is None:
+            return (sampled,)
+        return tuple(sampled * response(kernel, self.scale) for kernel in self.kernels)
 
     @property
     def halo(self) -> int:
@@ -139,6 +170,9 @@ class Drawn:
         return image.in_radiometry(hr.radiometry)
 
     def _sampled(self, values: Values) -> Values:
+        if self.kernels is not None and self.sampling == "strided":
+            kept = strides(self.scale)
+            return correlate(values, self.kernels, self.recipe.border, kept=kept)
         if self.kernels is not None:
             values = correlate(values, self.kernels, self.recipe.border)
         return sample(values, self.scale, self.sampling)

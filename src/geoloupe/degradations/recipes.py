@@ -2,9 +2,10 @@
 
 import math
 
-from geoloupe.degradations.blur import Anisotropic, Isotropic, SensorMTF
+from geoloupe.degradations.blur import Anisotropic, AnySensor, Box, Isotropic, Matlab, SensorMTF
 from geoloupe.degradations.noise import GaussianNoise
 from geoloupe.degradations.recipe import Recipe
+from geoloupe.imagery.sensors.table import load_sensor
 
 BI = Recipe(
     name="bi",
@@ -34,13 +35,32 @@ def _sensor(name: str, sensor: str, *gains: float) -> Recipe:
     )
 
 
-# Gains at Nyquist as the pansharpening literature gives them, band by band.
+def _gains(sensor: str) -> tuple[float, ...]:
+    return tuple(band.mtf for band in load_sensor(sensor).multispectral)
+
+
+# In the sensor's order of bands, whatever the image calls them; by name: per_sensor.py.
 MTF = _sensor("mtf", "most sensors", 0.29)
-MTF_QUICKBIRD = _sensor("mtf-quickbird", "QuickBird's bands", 0.34, 0.32, 0.30, 0.22)
-MTF_WORLDVIEW_2 = _sensor("mtf-worldview-2", "WorldView-2's bands", *(0.35,) * 7, 0.27)
-MTF_WORLDVIEW_3 = _sensor(
-    *("mtf-worldview-3", "WorldView-3's bands"),
-    *(0.325, 0.355, 0.360, 0.350, 0.365, 0.360, 0.335, 0.315),
+MTF_QUICKBIRD = _sensor("mtf-quickbird", "QuickBird's bands", *_gains("quickbird"))
+MTF_WORLDVIEW_2 = _sensor("mtf-worldview-2", "WorldView-2's bands", *_gains("worldview-2"))
+MTF_WORLDVIEW_3 = _sensor("mtf-worldview-3", "WorldView-3's bands", *_gains("worldview-3"))
+
+BOX = Recipe(
+    name="box",
+    about="the mean of each block, as an ideal detector sees it",
+    blurs=(Box(),),
+    samplings=("strided",),
+)
+SENSORS = Recipe(
+    name="sensors",
+    about="any sensor: mostly a Gaussian of MTF 0.12 to 0.45, at times MATLAB's bicubic or a box, "
+    "noise up to 2 in 255; for networks that are told the MTF",
+    # MATLAB's bicubic passes 0.49. A Gaussian of as much needs far more sharpening, and who is told
+    # 0.49 cannot tell them apart: so it stands for bicubic alone, the more frequent of the two.
+    blurs=(AnySensor(mtf=(0.12, 0.45), spread=0.04), Matlab(), Box()),
+    chances=(0.72, 0.16, 0.12),
+    samplings=("strided",),
+    noises=(GaussianNoise(std=(0.0, 2.0), chance=0.8),),
 )
 
 _OVAL = Anisotropic(

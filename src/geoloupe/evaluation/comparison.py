@@ -17,8 +17,8 @@ from geoloupe.evaluation.evaluate import (
     evaluate,
     examples_of,
     open_models,
-    predictor_of,
     seen_by,
+    telling_of,
 )
 from geoloupe.evaluation.published import Published, published
 from geoloupe.evaluation.rows import Result
@@ -180,10 +180,10 @@ def _shown(
     found = []
     for model in models:
         examples = examples_of(model, data, options)
-        predictor = predictor_of(model, options)
+        telling = telling_of(model, options)
         places = {entry.id: index for index, entry in enumerate(examples.entries)}
         chosen = [seen_by(model, examples[places[name]]) for name in picks]
-        found.append([(one, answer(model, predictor, one).in_unit()) for one in chosen])
+        found.append([(one, answer(model, telling, one).in_unit()) for one in chosen])
     return tuple(
         Shown(
             example=found[0][index][0],

@@ -22,13 +22,13 @@ from geoloupe.files.weights import Card
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.inference.local import use_threads
-from geoloupe.inference.memory import PeakMemory
 from geoloupe.inference.model import Model, load
 from geoloupe.inference.predictor import Predictor
 from geoloupe.networks import build
 from geoloupe.networks.inference import Engine, Precision
 from geoloupe.networks.summary import multiply_adds, parameter_count
 from geoloupe.progress import Progress
+from geoloupe.system.memory import PeakMemory
 
 NUMBERS = ("costs.csv", "exponents.csv")
 

@@ -17,12 +17,13 @@ from geoloupe.evaluation.scoring import Scoring
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.response import SpectralResponse
 from geoloupe.inference.bands import choose_bands
-from geoloupe.inference.memory import PeakMemory
 from geoloupe.inference.model import Model, load
-from geoloupe.inference.predictor import Predictor
+from geoloupe.inference.predictor import device_of
+from geoloupe.inference.telling import Telling
 from geoloupe.metrics.protocols import Protocol
 from geoloupe.networks.inference import Precision
 from geoloupe.progress import Progress
+from geoloupe.system.memory import PeakMemory
 
 Watch = Callable[[Model, Image, Image], None]
 """Called with each model, its answer, and the truth in the same bands."""
@@ -40,6 +41,7 @@ class EvaluateSettings:
     matched: bool = False  # real LR images get the brightness of their truth first
     seed: int = 0
     limit: int | None = None  # only the first images
+    bound: bool | float | None = None  # None: as each model's card says; see `Choices.bound`
     precision: Precision = "fp32"
     device: str = "auto"
 
@@ -74,9 +76,9 @@ def evaluate(
     peaks: dict[str, int] = {}
     for model in _differently_named(loaded):
         examples = _examples(model, prepared, split, recipe, chosen)
-        predictor = predictor_of(model, options)
-        with PeakMemory(predictor.device) as memory:
-            for row in _rows(model, predictor, examples, scoring, watch):
+        telling = telling_of(model, options)
+        with PeakMemory(device_of(chosen.device)) as memory:
+            for row in _rows(model, telling, examples, scoring, watch):
                 rows.append(row)
                 if progress is not None:
                     progress(len(rows), len(loaded) * len(examples))
@@ -116,10 +118,10 @@ def _on_common_bands(models: list[Model]) -> list[Model]:
     ]
 
 
-def predictor_of(model: Model, options: Mapping[str, Any]) -> Predictor:
+def telling_of(model: Model, options: Mapping[str, Any]) -> Telling:
     """Make a model ready as `evaluate` does."""
     chosen = settings.build(EvaluateSettings, options, "evaluate")
-    return Predictor.of(model, device=chosen.device, precision=chosen.precision)
+    return Telling(model, device=chosen.device, precision=chosen.precision, bound=chosen.bound)
 
 
 def examples_of(model: Model, data: str | Prepared, options: Mapping[str, Any]) -> Examples:
@@ -149,7 +151,7 @@ def _examples(
 
 def _rows(
     model: Model,
-    predictor: Predictor,
+    telling: Telling,
     examples: Examples,
     scoring: Scoring,
     watch: Watch | None,
@@ -157,8 +159,9 @@ def _rows(
     for whole in examples:
         try:
             example = seen_by(model, whole)
+            telling.predictor(example.lr, example.mtf)  # made before the clock runs
             started = time.perf_counter()
-            sr = answer(model, predictor, example)
+            sr = answer(model, telling, example)
             seconds = time.perf_counter() - started
             scores = scoring.score(example.lr, sr, example.hr, examples.scale)
         except InputError as error:
@@ -179,27 +182,30 @@ def _rows(
 
 def seen_by(model: Model, example: Example) -> Example:
     """Give an example with the bands that a model takes."""
-    lr, hr = (_chosen_bands(image, model) for image in (example.lr, example.hr))
-    return replace(example, lr=lr, hr=hr)
+    lr, hr = (image.select(_chosen_bands(image, model)) for image in (example.lr, example.hr))
+    mtf = example.mtf
+    if mtf is not None and len(mtf) > 1:
+        mtf = tuple(mtf[index] for index in _chosen_bands(example.lr, model))
+    return replace(example, lr=lr, hr=hr, mtf=mtf)
 
 
-def answer(model: Model, predictor: Predictor, example: Example) -> Image:
+def answer(model: Model, telling: Telling, example: Example) -> Image:
     """Enlarge an example as it is scored.
 
     Published rows of interpolation are of images stored as the LR is stored, so rounded, as
     MATLAB's imresize gives them; a network's floats go to the protocol as they are.
     """
     guide = example.guide
+    predictor = telling.predictor(example.lr, example.mtf)
     if guide is not None and len(guide.bands) != predictor.signature.guide_bands:
         raise InputError(f"{len(guide.bands)} bands in the guide do not fit the model")
     enlarge = predictor.predict if model.has_weights else predictor.super_resolve
     return enlarge(example.lr, guide)
 
 
-def _chosen_bands(image: Image, model: Model) -> Image:
+def _chosen_bands(image: Image, model: Model) -> list[int]:
     count = model.network.signature.bands
-    indexes = choose_bands(image.bands, None, wanted=model.card.bands, count=count)
-    return image if indexes == list(range(len(image.bands))) else image.select(indexes)
+    return choose_bands(image.bands, None, wanted=model.card.bands, count=count)
 
 
 def open_data(data: str | Prepared, split: str) -> tuple[Prepared, str]:

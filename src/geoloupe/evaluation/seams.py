@@ -1,15 +1,14 @@
 """Whether the tiles of a product can be told from its pixels."""
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe.files.source import Source
 from geoloupe.imagery.grid import Window
-from geoloupe.inference.plan import Span, spans
+from geoloupe.inference.plan import Span, span, span_count
 
 _SEAMS = 8  # that are looked at along each axis
 _LENGTH = 256  # pixels of each that are looked at
@@ -26,11 +25,13 @@ def seam_energy(product: Source, tags: Mapping[str, str], scale: int) -> dict[st
         tile, margin = int(tags["GEOLOUPE_TILE"]), int(tags["GEOLOUPE_MARGIN"])
     except (KeyError, ValueError):
         return {}
+    if margin < 0 or tile <= 2 * margin:
+        return {}
     fit = tags.get("GEOLOUPE_REACH") == "local"
     height, width = product.grid.height // scale, product.grid.width // scale
     both = [
-        _ratios(product, spans(width, tile=tile, margin=margin, fit=fit), scale, upright=True),
-        _ratios(product, spans(height, tile=tile, margin=margin, fit=fit), scale, upright=False),
+        _ratios(product, _seams(length, tile, margin, fit=fit), scale, upright=upright)
+        for length, upright in ((width, True), (height, False))
     ]
     found = [_excess(np.array(ratios)) for ratios in both if ratios]
     return {"seams": max(found)} if found else {}
@@ -47,12 +48,18 @@ def _excess(ratios: NDArray[np.float64]) -> float:
     return float(max(ratio - 1 - _SURE * chance, 0.0))
 
 
+def _seams(length: int, tile: int, margin: int, *, fit: bool) -> Iterator[Span]:
+    """List some of the tiles that follow another along an axis, spread over all of it."""
+    count = span_count(length, tile=tile, margin=margin) - 1
+    for index in range(1, count + 1, -(-count // _SEAMS) or 1):
+        yield span(index, length, tile=tile, margin=margin, fit=fit)
+
+
 def _ratios(
-    product: Source, parts: Sequence[Span], scale: int, *, upright: bool
+    product: Source, seams: Iterable[Span], scale: int, *, upright: bool
 ) -> list[tuple[float, float]]:
     found = []
-    seams = [after for _, after in pairwise(parts)]
-    for seam in seams[:: -(-len(seams) // _SEAMS) or 1]:
+    for seam in seams:
         start, stop = seam.enter * scale, seam.full * scale
         if stop > start:
             found += _along(product, start, stop, upright=upright)

@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from geoloupe.errors import InputError
-from geoloupe.files.sizes import machine_memory
+from geoloupe.files.sizes import size_text
+from geoloupe.system.memory import available
 
 MAX_DEPTH = 8  # of dictionaries: the published files have at most three
 MAX_HEADER = 100 * 2**20  # bytes; the limit of the safetensors format itself
@@ -35,8 +36,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read tensors under their names, nested as the file nests them; all else is left out."""
     head, size = _peek(path)
     _refuse_other_files(path, head)
-    if size > machine_memory():
-        raise InputError(f"{path}: {size:,} bytes are more than this machine's memory")
+    free = available()
+    if size > free:
+        raise InputError(
+            f"{path}: {size_text(size)} are more than the {size_text(free)} of memory that are free"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about protocols and storages: not the user's business

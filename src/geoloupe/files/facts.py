@@ -10,12 +10,14 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.rpc import RPC
 
+from geoloupe.errors import InputError
 from geoloupe.imagery.spectra import Band
 
 _log = logging.getLogger(__name__)
 
 # Tags that describe the old pixels or the old file, and would lie about a product.
 _STALE = ("STATISTICS_", "OVR_RESAMPLING_ALG", "INTERLEAVE", "TIFFTAG_SOFTWARE")
+_BANDS = 10_000  # at most: GDAL's Python side goes through all of them for each of them
 _MICROMETRES = ("micrometers", "micrometres", "um", "µm", "microns")
 
 
@@ -73,6 +75,15 @@ class Facts:
         """Say the same of an image with `scale` times the rows; 1/4 makes it coarser."""
         gcps = tuple((row * scale, column * scale, x, y, z) for row, column, x, y, z in self.gcps)
         return replace(self, gcps=gcps, rpcs=self.rpcs and _finer_rpcs(self.rpcs, scale))
+
+
+def refuse_many_bands(name: str, count: int) -> None:
+    """Refuse more bands than any instrument has: a few bytes can claim them, hours do not do."""
+    if count > _BANDS:
+        raise InputError(
+            f"{name}: holds {count:,} bands, and at most {_BANDS:,} can be read at once; cut some "
+            "out, as with gdal_translate -b"
+        )
 
 
 def read_facts(dataset: Any, indexes: Sequence[int]) -> Facts:

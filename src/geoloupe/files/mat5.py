@@ -13,8 +13,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.files.sizes import machine_memory
-
 _STORED = {  # MATLAB's data types
     **{1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4"},
     **{7: "f4", 9: "f8", 12: "i8", 13: "u8"},
@@ -46,16 +44,20 @@ class Mat5:
     stream: BinaryIO
     arrays: Mapping[str, _Array]
 
+    def size(self, name: str) -> int:
+        """Return the bytes of an array's numbers."""
+        array = self.arrays[name]
+        return prod(array.shape) * array.stored.itemsize
+
     def read(self, name: str) -> NDArray[Any]:
         """Read an array as it is stored, with MATLAB's axes."""
         array = self.arrays[name]
-        size = prod(array.shape) * array.stored.itemsize
-        if size > machine_memory():
-            raise ValueError(f"{name} claims {size} bytes")
+        size = self.size(name)
         self.stream.seek(array.place + (0 if array.packed else array.inside))
         if array.packed:
             packed = self.stream.read(array.size)
-            content = zlib.decompressobj().decompress(packed, array.inside + size)[array.inside :]
+            unpacked = zlib.decompressobj().decompress(packed, array.inside + size)
+            content: Any = memoryview(unpacked)[array.inside :]  # a slice would be a second copy
         else:
             content = self.stream.read(size)
         if len(content) != size:

@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe.errors import InputError, naming
-from geoloupe.files.facts import BandFacts, Facts
+from geoloupe.files.facts import BandFacts, Facts, refuse_many_bands
 from geoloupe.files.matlab import MatFile, open_mat
+from geoloupe.files.opening import PLAIN, Opening
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Read, settle
 from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.imagery.spectra import Band
 
-_SAMPLE = 64  # rows that the range of a cube is measured on, spread over all of it
+_ROWS = 64  # that the range of a cube is measured on, spread over all of it
+_SAMPLE = 4_000_000  # values of them, roughly
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,7 +92,7 @@ def mat_name(name: str) -> tuple[Path, str | None] | None:
     return (Path(path), key) if colon and path.lower().endswith(".mat") else None
 
 
-def open_mat_source(path: Path, key: str | None, *, trust: bool = False) -> MatSource:
+def open_mat_source(path: Path, key: str | None, opening: Opening = PLAIN) -> MatSource:
     """Open a .mat file of any version with one cube, or the array of this name."""
     name = f"{path}:{key}" if key else str(path)
     try:
@@ -97,16 +100,28 @@ def open_mat_source(path: Path, key: str | None, *, trust: bool = False) -> MatS
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     with ExitStack() as stack:
-        file = stack.enter_context(open_mat(stream, str(path), trust=trust))
+        file = stack.enter_context(open_mat(stream, str(path), trust=opening.trust))
         with naming(path):
-            rows, (height, width, count) = _reader(file, key)
-        sample = np.concatenate(
-            [rows(top, top + 1) for top in range(0, height, max(height // _SAMPLE, 1))], axis=1
+            rows, (height, width, count), dtype = _reader(file, key)
+        refuse_many_bands(name, count)
+        grid = Grid(crs=None, height=height, width=width)
+        opening.admit(grid, dtype)
+        tops = range(0, height, max(height // _ROWS, 1))
+        step = max(len(tops) * width * count // _SAMPLE, 1)
+        sample = np.concatenate([rows(top, top + 1)[..., ::step].copy() for top in tops], axis=1)
+        missing = settle(
+            name,
+            opening.nodata,
+            None,
+            dtype=sample.dtype.name,
+            size=(count, height, width),
+            read=_part_reader(rows),
         )
+        value = None if missing is None else missing.value
         return MatSource(
             name=name,
-            grid=Grid(crs=None, height=height, width=width),
-            radiometry=infer(sample.dtype.name, None, sample=sample),
+            grid=grid,
+            radiometry=infer(sample.dtype.name, value, sample=sample),
             facts=Facts(bands=(BandFacts(),) * count),
             indexes=tuple(range(count)),
             rows=rows,
@@ -114,24 +129,35 @@ def open_mat_source(path: Path, key: str | None, *, trust: bool = False) -> MatS
         )
 
 
-def _reader(file: MatFile, key: str | None) -> tuple[Any, tuple[int, int, int]]:
-    """Give what reads rows (B,h,W), and the number of rows, columns and bands."""
+def _reader(file: MatFile, key: str | None) -> tuple[Any, tuple[int, int, int], str]:
+    """Give what reads rows (B,h,W), the number of rows, columns and bands, and their type."""
     if key is not None and key not in file.shapes:
         raise InputError.unknown("array", key, file.shapes)
     scene = file.matrix() if key is None else None
     if scene is not None:
         count, height, width = scene.shape
         values = _kept(scene)
-        return lambda top, bottom: values[:, top:bottom], (height, width, count)
+        size = (height, width, count)
+        return lambda top, bottom: values[:, top:bottom], size, values.dtype.name
     key = key or file.cube()
     shape = file.shapes[key]
     if len(shape) not in (2, 3) or 0 in shape:
         raise InputError(f"{key} is {' x '.join(map(str, shape))}: no image")
     size = (shape[0], shape[1], shape[2] if len(shape) == 3 else 1)
     if file.in_parts:
-        return lambda top, bottom: _kept(file.read(key, top, bottom)), size
+        dtype = file.file[key].dtype
+        name = "uint8" if dtype.kind == "b" else dtype.name
+        return lambda top, bottom: _kept(file.read(key, top, bottom)), size, name
     whole = _kept(file.read(key))
-    return lambda top, bottom: whole[:, top:bottom], size
+    return lambda top, bottom: whole[:, top:bottom], size, whole.dtype.name
+
+
+def _part_reader(rows: Any) -> Read:
+    def read(window: Window) -> NDArray[Any]:
+        whole = rows(window.top, window.top + window.height)
+        return np.asarray(whole[..., window.left : window.left + window.width])
+
+    return read
 
 
 def _kept(values: NDArray[Any]) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from typing import Any, BinaryIO
 
 import h5py
@@ -16,6 +17,8 @@ from scipy.io.matlab import MatReadError
 from geoloupe.errors import InputError
 from geoloupe.files.hdf5 import refuse_other_files
 from geoloupe.files.mat5 import Mat5, is_mat5, open_mat5
+from geoloupe.files.sizes import size_text
+from geoloupe.system.memory import available
 
 _BLOCK = 2**27  # bytes that are read at once, roughly
 _MATRIX = ("Y", "V")  # bands x pixels, as unmixing scenes are kept
@@ -58,6 +61,7 @@ class MatFile:
     def read(self, key: str, top: int = 0, bottom: int | None = None) -> NDArray[Any]:
         """Read rows [top, bottom) of an array (H,W,B) or (H,W) as (B,h,W)."""
         with _failing(self.name):
+            self._refuse_too_large(key, top, bottom)
             if isinstance(self.file, h5py.File):
                 # Version 7.3 stores the axes the other way round.
                 values = np.asarray(self.file[key][..., top:bottom])
@@ -68,6 +72,24 @@ class MatFile:
                 self.file.seek(0)
                 values = scipy.io.loadmat(self.file, variable_names=[key])[key]
             return np.atleast_3d(values[top:bottom]).transpose(2, 0, 1)
+
+    def _refuse_too_large(self, key: str, top: int, bottom: int | None) -> None:
+        """Refuse what memory has no room for; a file can claim any size in a few bytes."""
+        shape = self.shapes[key]
+        if isinstance(self.file, h5py.File):
+            item, chunks = self.file[key].dtype.itemsize, self.file[key].chunks or ()
+            rows = len(range(*slice(top, bottom).indices(shape[0]))) if shape else 1
+            size = item * (rows * prod(shape[1:]) + prod(chunks))  # a chunk is unpacked whole
+        elif isinstance(self.file, Mat5):
+            size = self.file.size(key)
+        else:
+            size = 8 * prod(shape)
+        free = available()
+        if size > free:
+            raise InputError(
+                f"{self.name}: reading {key} takes {size_text(size)} of memory, and "
+                f"{size_text(free)} are free"
+            )
 
     def blocks(self, key: str, top: int = 0, bottom: int | None = None) -> Iterator[NDArray[Any]]:
         """Read rows [top, bottom) of an array from the top down, as much at once as is quick."""

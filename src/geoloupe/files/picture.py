@@ -24,6 +24,7 @@ Limits = tuple[tuple[float, ...], tuple[float, ...]]
 _COLOURS = ("red", "green", "blue")
 _TAILS = (0.005, 0.995)  # of the values that may be pure black and pure white
 _STRIP = 2**24  # values that are read at once
+_MOST = 10**12  # pixels that are averaged: hours of reading, and more than any scene has
 
 
 def visible(bands: Sequence[Band]) -> list[int]:
@@ -54,23 +55,35 @@ def overview(source: Source, side: int) -> Image:
         )
     if factor == 1:
         return source.read().in_unit()
-    rows = max(_STRIP // (grid.width * len(source.bands)) // factor, 1)
-    strips = []
+    cell = factor**2 * len(source.bands)
+    columns = min(max(_STRIP // cell, 1), small[1])
+    rows = max(_STRIP // (cell * columns), 1)
+    values = np.empty((len(source.bands), *small), np.float32)
     for top in range(0, small[0], rows):
-        height = min(rows, small[0] - top)
-        part = Window(top=top * factor, left=0, height=height * factor, width=small[1] * factor)
-        values = source.read(part).in_unit().values
-        cells = values.reshape(len(values), height, factor, small[1], factor)
-        present = ~np.isnan(cells)
-        sums = np.where(present, cells, 0).sum(axis=(2, 4), dtype=np.float32)
-        count = present.sum(axis=(2, 4))
-        strips.append(np.where(count > 0, sums / np.maximum(count, 1), np.float32(np.nan)))
-    return Image.of(
-        np.concatenate(strips, axis=1),
-        radiometry=UNIT,
-        bands=source.bands,
-        grid=grid.coarser(factor),
-    )
+        for left in range(0, small[1], columns):
+            height, width = min(rows, small[0] - top), min(columns, small[1] - left)
+            part = Window(top=top, left=left, height=height, width=width)
+            values[:, *part.slices] = _averages(source, part, factor)
+    return Image.of(values, radiometry=UNIT, bands=source.bands, grid=grid.coarser(factor))
+
+
+def admit_pictured(grid: Grid, dtype: str) -> None:
+    """Refuse a scene of which no picture would ever be done."""
+    if grid.height * grid.width > _MOST:
+        raise InputError(
+            f"{grid.width} x {grid.height} pixels are too many to be averaged for a picture; cut "
+            "out a part, as with gdal_translate -srcwin"
+        )
+
+
+def _averages(source: Source, part: Window, factor: int) -> NDArray[np.float32]:
+    """Average factor x factor pixels that hold data for each pixel (B,h,w) of a window."""
+    values = source.read(part.finer(factor)).in_unit().values
+    cells = values.reshape(len(values), part.height, factor, part.width, factor)
+    present = ~np.isnan(cells)
+    sums = np.where(present, cells, 0).sum(axis=(2, 4), dtype=np.float32)
+    count = present.sum(axis=(2, 4))
+    return np.where(count > 0, sums / np.maximum(count, 1), np.float32(np.nan))
 
 
 def alike(bands: Sequence[Band]) -> bool:

@@ -6,13 +6,15 @@ overviews here is many times faster than leaving it to GDAL.
 
 import errno
 import os
+import stat
 import sys
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice, product
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import rasterio
@@ -20,7 +22,9 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
+from geoloupe.errors import InputError, RunError
 from geoloupe.files.facts import Facts, write_facts
+from geoloupe.files.publish import write_new
 from geoloupe.files.raster import quiet
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.image import Image
@@ -28,13 +32,19 @@ from geoloupe.imagery.radiometry import Radiometry
 
 PIXELS = "pixels.raw"
 _SMALLEST = 512  # pixels a side that need no coarser overview
-_AT_ONCE = 2**21  # pixels of an overview that are averaged at once
+_AT_ONCE = 2**18  # pixels of an overview that a thread averages at once
+_THREADS = 8  # that do so at most
+_ALL = slice(None)
 _GDAL_TYPES = {
     **{"uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16"},
     **{"uint32": "UInt32", "int32": "Int32", "uint64": "UInt64", "int64": "Int64"},
     **{"float32": "Float32", "float64": "Float64"},
 }
 _ORDER = "LSB" if sys.byteorder == "little" else "MSB"
+# Windows alone knows text files, and knows no way to open anything but a link.
+_PLAIN = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+# What a disk says that cannot take the place of a file before it is written.
+_UNABLE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV, errno.ENOSYS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +93,16 @@ class Planes:
     def create(cls, folder: Path, layout: Layout, name: str = "pixels") -> Self:
         """Make the files, all zero; a full disk is found now, not when they are written to."""
         planes = cls(folder=folder, layout=layout, name=name)
-        height, width = planes._sides
-        _reserve(planes._file(""), layout.size)
-        if planes.masked:
-            _reserve(planes._file(".mask"), height * width)
+        for file in planes._sizes:
+            file.unlink(missing_ok=True)
+        return cls.open(folder, layout, name)
+
+    @classmethod
+    def open(cls, folder: Path, layout: Layout, name: str = "pixels") -> Self:
+        """Take up files that a stopped run left, whole or not; what they lack is made, all zero."""
+        planes = cls(folder=folder, layout=layout, name=name)
+        for file, size in planes._sizes.items():
+            _reserve(file, size)
         return planes
 
     @property
@@ -94,13 +110,13 @@ class Planes:
         """Whether there is a mask besides nodata and alpha."""
         return self.layout.facts.mask == "mask"
 
-    def read(self, band: int, rows: slice) -> NDArray[Any]:
-        """Read rows (h,W) of a stored band (from 0)."""
-        return self._read("", band, rows, np.dtype(self.layout.radiometry.dtype))
+    def read(self, band: int, rows: slice, columns: slice = _ALL) -> NDArray[Any]:
+        """Read a rectangle (h,w) of a stored band (from 0)."""
+        return self._read("", band, rows, columns)
 
-    def read_mask(self, rows: slice) -> NDArray[np.uint8]:
-        """Read rows (h,W) of the mask: 255 where pixels are valid and 0 elsewhere."""
-        return self._read(".mask", 0, rows, np.dtype(np.uint8))
+    def read_mask(self, rows: slice, columns: slice = _ALL) -> NDArray[np.uint8]:
+        """Read a rectangle (h,w) of the mask: 255 where pixels are valid and 0 elsewhere."""
+        return self._read(".mask", 0, rows, columns)
 
     def write(self, image: Image, *, top: int) -> None:
         """Store an image of full width whose first row is row `top`."""
@@ -117,14 +133,13 @@ class Planes:
             self._write(".mask", 0, top, left, valid * np.uint8(255))
 
     def checksum(self, *, top: int, left: int, height: int, width: int) -> int:
-        """Give the checksum of what is stored in a rectangle."""
+        """Return the checksum of what is stored in a rectangle."""
         checksum = 0
+        rows, columns = slice(top, top + height), slice(left, left + width)
         for band in range(self.layout.count):
-            part = self.read(band, slice(top, top + height))[:, left : left + width]
-            checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
+            checksum = zlib.crc32(self.read(band, rows, columns).data, checksum)
         if self.masked:
-            part = self.read_mask(slice(top, top + height))[:, left : left + width]
-            checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
+            checksum = zlib.crc32(self.read_mask(rows, columns).data, checksum)
         return checksum
 
     def as_vrt(self) -> Path:
@@ -149,6 +164,13 @@ class Planes:
     def _sides(self) -> tuple[int, int]:
         return self.layout.grid.height, self.layout.grid.width
 
+    @property
+    def _sizes(self) -> dict[Path, int]:
+        """The bytes of each file."""
+        height, width = self._sides
+        mask = {self._file(".mask"): height * width} if self.masked else {}
+        return {self._file(""): self.layout.size} | mask
+
     def _file(self, suffix: str) -> Path:
         return self.folder / f"{self.name}{suffix}.raw"
 
@@ -158,14 +180,16 @@ class Planes:
         layout = replace(self.layout, grid=Grid(crs=None, height=height, width=width))
         coarse = Planes.create(self.folder, layout, name)
         step = max(_AT_ONCE // width, 1)
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            jobs = [
-                pool.submit(self._average_rows, coarse, band, slice(top, min(top + step, height)))
-                for top in range(0, height, step)
-                for band in range(self.layout.count)
-            ]
-            for job in jobs:
-                job.result()
+        threads = min(os.cpu_count() or 1, _THREADS)
+
+        def share(first: int) -> None:
+            """Do every part that is a thread's: a list of all of them would be long."""
+            parts = product(range(0, height, step), range(self.layout.count))
+            for top, band in islice(parts, first, None, threads):
+                self._average_rows(coarse, band, slice(top, min(top + step, height)))
+
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            list(pool.map(share, range(threads)))
         return coarse
 
     def _average_rows(self, coarse: "Planes", band: int, rows: slice) -> None:
@@ -181,20 +205,34 @@ class Planes:
                 coarse._write(".mask", 0, rows.start, 0, _greatest(mask))
         coarse._write("", band, rows.start, 0, _means(values, absent, nodata))
 
-    def _read(self, suffix: str, band: int, rows: slice, dtype: np.dtype[Any]) -> NDArray[Any]:
+    def _read(self, suffix: str, band: int, rows: slice, columns: slice) -> NDArray[Any]:
+        """Read a rectangle: whole rows at once, and of their parts no more than is asked for."""
         height, width = self._sides
-        count = (rows.stop - rows.start) * width
-        first = (band * height + rows.start) * width * dtype.itemsize
-        values = np.fromfile(self._file(suffix), dtype, count, offset=first)
-        return values.reshape(-1, width)
+        dtype = np.dtype(np.uint8 if suffix else self.layout.radiometry.dtype)
+        left, right, _ = columns.indices(width)
+        values = np.empty((rows.stop - rows.start, right - left), dtype)
+        lines = values if right - left < width else values.reshape(1, -1)
+        first = ((band * height + rows.start) * width + left) * dtype.itemsize
+        file = self._file(suffix)
+        with _opened(file, os.O_RDONLY) as stream:
+            for index, line in enumerate(lines):
+                stream.seek(first + index * width * dtype.itemsize)
+                if not _read_all(stream, line):
+                    raise RunError(
+                        f"{file}: was cut short while it was used; run the same again to go on"
+                    )
+        return values
 
     def _write(self, suffix: str, band: int, top: int, left: int, values: NDArray[Any]) -> None:
-        """Write a rectangle; the file is mapped only so long, so that memory stays small."""
+        """Write a rectangle, row by row: a mapped file could not say that the disk is full."""
         height, width = self._sides
-        first = (band * height + top) * width * values.dtype.itemsize
-        shape = (len(values), width)
-        mapped = np.memmap(self._file(suffix), values.dtype, "r+", offset=first, shape=shape)
-        mapped[:, left : left + values.shape[1]] = values
+        item = values.dtype.itemsize
+        first = ((band * height + top) * width + left) * item
+        rows = values if values.shape[1] < width else values.reshape(1, -1)
+        with _opened(self._file(suffix), os.O_RDWR) as file:
+            for index, row in enumerate(rows):
+                file.seek(first + index * width * item)
+                _write_all(file, np.ascontiguousarray(row))
 
     def _write_vrt(self, overviews: Sequence["Planes"]) -> Path:
         """Describe the raw files in GDAL's own words."""
@@ -210,7 +248,7 @@ class Planes:
             bands.append(f"<MaskBand>{self._band(1, ('Byte', 1), '.mask', masks)}</MaskBand>")
         vrt = self.folder / f"{self.name}.vrt"
         size = f'rasterXSize="{width}" rasterYSize="{height}"'
-        vrt.write_text(f"<VRTDataset {size}>{''.join(bands)}</VRTDataset>", encoding="utf-8")
+        write_new(vrt, f"<VRTDataset {size}>{''.join(bands)}</VRTDataset>")
         return vrt
 
     def _band(
@@ -232,16 +270,58 @@ class Planes:
         )
 
 
+def _opened(path: Path, flags: int) -> BinaryIO:
+    """Open a file that is no link to another, without a buffer, for any part of it."""
+    descriptor = os.open(path, flags | _PLAIN, 0o666)
+    return os.fdopen(descriptor, "rb" if flags == os.O_RDONLY else "r+b", buffering=0)
+
+
+def _read_all(file: BinaryIO, values: NDArray[Any]) -> bool:
+    """Fill an array from a file; False where the file ends before."""
+    rest = values.reshape(-1).view(np.uint8)
+    while rest.size:  # a disk may give less at once
+        count = file.readinto(rest.data)  # type: ignore[attr-defined]
+        if not count:
+            return False
+        rest = rest[count:]
+    return True
+
+
+def _write_all(file: BinaryIO, values: NDArray[Any]) -> None:
+    rest = values.reshape(-1).view(np.uint8)
+    while rest.size:  # a disk may take less at once
+        rest = rest[file.write(rest.data) :]
+
+
 def _reserve(path: Path, size: int) -> None:
-    """Make a file of zeros and take its place on the disk: mapped, it could not say it is full."""
-    with path.open("wb") as file:
+    """Bring a file to its size and take its place on the disk; what it lacks becomes zeros."""
+    new = not os.path.lexists(path)
+    with _opened(path, os.O_RDWR | os.O_CREAT) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{path}: is no plain file; delete it")
+        if status.st_nlink > 1:
+            raise InputError(
+                f"{path}: has a second name, under which it would change too; delete this one"
+            )
         try:
-            os.posix_fallocate(file.fileno(), 0, size)
-        except (AttributeError, OSError) as error:
-            if getattr(error, "errno", None) == errno.ENOSPC:
+            file.truncate(size)
+            _allocate(file.fileno(), size)
+        except OSError:
+            if new:
                 path.unlink(missing_ok=True)
-                raise
-            file.truncate(size)  # a system or a disk that cannot
+            raise
+
+
+def _allocate(descriptor: int, size: int) -> None:
+    """Take the place of a file on the disk, where system and disk can."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in _UNABLE:
+            raise
 
 
 def _means(values: NDArray[Any], absent: NDArray[np.bool_], nodata: float | None) -> NDArray[Any]:

@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.windows import Window as RasterioWindow
 
+from geoloupe.allocator import give_back_freed_memory
 from geoloupe.errors import InputError, RunError
 from geoloupe.files.facts import BandFacts, Facts
 from geoloupe.files.planes import Layout, Planes
@@ -26,11 +27,16 @@ from geoloupe.files.raster import quiet
 from geoloupe.files.sizes import size_text
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.image import Image
+from geoloupe.system.memory import available, resident
 
 _log = logging.getLogger(__name__)
 
-_CACHE = 128  # megabytes that GDAL may hold
-_SIDE, _WIDE = 512, 8192  # of what is read back at once
+_CACHE = 64  # megabytes that GDAL may hold
+_BLOCK = 2**24  # bytes of a file's block: a larger one is too big a bite for whoever reads it
+_AT_ONCE = 2**25  # bytes that are read back at once
+_ENDLESS = 10**12  # bytes of a result whose scene is not even looked at where there is no room
+_PACKING = 2**28  # bytes that threads take at most while they pack or unpack blocks
+_HELD = 6  # blocks that one of them was seen to hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +60,6 @@ _COG = Format(
         "level": "1",
         "predictor": "YES",
         "bigtiff": "IF_SAFER",
-        "num_threads": "ALL_CPUS",
         "overviews": "FORCE_USE_EXISTING",
     },
     placed=True,
@@ -114,14 +119,29 @@ def check_output(path: Path, layout: Layout, *, overwrite: bool = False, there: 
                 f"{side}: would be read together with the new {path.name}; delete it, or allow "
                 "--overwrite"
             )
-    size = layout.room - there
+    check_room(path, layout.room - there)
+    return known
+
+
+def check_room(path: Path, size: int, *, word: str = "up to") -> None:
+    """Refuse what the disk of a target has no room for."""
     free = shutil.disk_usage(path.parent).free
     if size > free:
         raise RunError(
-            f"{path}: takes up to {size_text(size)} to make, but the disk has {size_text(free)} "
+            f"{path}: takes {word} {size_text(size)} to make, but the disk has {size_text(free)} "
             "left"
         )
-    return known
+
+
+def admit_product(path: Path, grid: Grid, dtype: str) -> None:
+    """Refuse a result that no disk holds, though it be of one band, before anything is read for it.
+
+    A scene can claim any size in a few bytes. What is smaller is refused later, with all it takes.
+    """
+    size = grid.height * grid.width * np.dtype(dtype).itemsize
+    if size > _ENDLESS:
+        with suppress(OSError):  # a folder that is not there is refused later, and named
+            check_room(path, size, word="at least")
 
 
 def fitting(layout: Layout, path: Path) -> Layout:
@@ -153,14 +173,21 @@ def create(path: Path, layout: Layout, *, overwrite: bool = False) -> Iterator[P
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish_planes(planes: Planes, path: Path, *, overwrite: bool = False) -> None:
-    """Copy finished pixels into the format of a new file, and read it back before it counts."""
+def publish_planes(
+    planes: Planes, path: Path, *, overwrite: bool = False, memory: int | None = None
+) -> None:
+    """Copy finished pixels into the format of a new file, and read it back before it counts.
+
+    `memory` is what the whole process may hold; else it takes a part of what is free.
+    """
     kind = check_output(path, planes.layout, overwrite=overwrite, there=planes.layout.size)
+    kind = replace(kind, options=kind.options | _packing(kind, planes.layout, memory))
     for left in planes.folder.glob(".*.part.*"):
         left.unlink(missing_ok=True)  # by a run that was killed while it copied
     with publish(path, overwrite=overwrite, folder=planes.folder) as part:
         with failing(path):
             _copy(planes, part, kind)
+        give_back_freed_memory()  # by threads that packed
         _check(part, path, planes, kind)
         for old in _companions(path):
             old.unlink()
@@ -181,26 +208,18 @@ def write_image(
 
 @contextmanager
 def failing(path: Path) -> Iterator[None]:
-    """Turn what a full disk or GDAL says into one sentence."""
+    """Turn what a disk or GDAL says into one sentence; GDAL does not say when the disk is full."""
     try:
         with quiet():
             yield
     except (RasterioError, CRSError, CPLE_BaseError, OSError) as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise RunError(f"{path}: could not be written ({error.strerror})") from None
         cause = str(error.__cause__ or error).strip().rstrip(".")
         raise RunError(f"{path}: could not be written; is the disk full? ({cause})") from None
 
 
 def _copy(planes: Planes, part: Path, kind: Format) -> None:
-    layout = planes.layout
-    options = dict(kind.options)
-    if kind.placed:
-        # A block of hundreds of bands would be too big a bite for whoever reads one.
-        pixel = layout.count * np.dtype(layout.radiometry.dtype).itemsize
-        options["blocksize"] = next(
-            (str(side) for side in (512, 256) if side * side * pixel <= 2**24), "128"
-        )
-        if layout.radiometry.dtype in ("int64", "uint64"):
-            options["predictor"] = "NO"  # which libtiff takes for 64 bits only after 4.3
     settings = {
         # Pictures get no .aux.xml beside them: it would be a second file, and not whole or absent.
         "GDAL_PAM_ENABLED": kind.placed,
@@ -211,17 +230,17 @@ def _copy(planes: Planes, part: Path, kind: Format) -> None:
         "GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE": "SIBLING_OR_CHILD_OF_VRT_PATH",
     }
     with rasterio.Env(**settings):
-        rasterio.shutil.copy(planes.as_vrt(), part, driver=kind.driver, **options)
+        rasterio.shutil.copy(planes.as_vrt(), part, driver=kind.driver, **kind.options)
 
 
 def _check(part: Path, path: Path, planes: Planes, kind: Format) -> None:
     """Open the file as a stranger would and compare it with what was meant and written."""
     layout = planes.layout
-    options = {"num_threads": "ALL_CPUS"} if kind.placed else {}
+    threads = {name: text for name, text in kind.options.items() if name == "num_threads"}
     with (
         failing(path),
         rasterio.Env(GDAL_CACHEMAX=_CACHE),
-        rasterio.open(part, **options) as dataset,
+        rasterio.open(part, **threads) as dataset,
     ):
         found = (dataset.count, dataset.height, dataset.width, dataset.dtypes[0])
         meant = (layout.count, layout.grid.height, layout.grid.width, layout.radiometry.dtype)
@@ -229,30 +248,64 @@ def _check(part: Path, path: Path, planes: Planes, kind: Format) -> None:
         if kind.placed:
             same &= _placed_alike(dataset, layout) and _crs_alike(dataset.crs, layout.grid, path)
         if kind.exact and same:
-            same = all(_same(dataset, planes, place) for place in _places(layout))
+            same = all(_same(dataset, planes, *place) for place in _places(layout, kind))
     if not same:
         raise RunError(f"{path}: the written file differs from the result; is the disk sound?")
 
 
-def _places(layout: Layout) -> Iterator[tuple[slice, slice]]:
-    """Cut the result into pieces that need little memory, along the blocks of the file."""
+def _pixel(layout: Layout) -> int:
+    """Count the bytes of all bands of a pixel."""
+    return layout.count * np.dtype(layout.radiometry.dtype).itemsize
+
+
+def _side(layout: Layout) -> int:
+    """Choose the side of a file's blocks: the more bands, the smaller, but no format has less."""
+    pixel = _pixel(layout)
+    return next((side for side in (512, 256) if side**2 * pixel <= _BLOCK), 128)
+
+
+def packing_memory(layout: Layout) -> int:
+    """Return the bytes that a thread takes at least while it packs the blocks of a GeoTIFF."""
+    return _HELD * _side(layout) ** 2 * _pixel(layout)
+
+
+def _packing(kind: Format, layout: Layout, memory: int | None) -> dict[str, str]:
+    """Choose how large blocks are and how many threads pack them."""
+    if not kind.placed:
+        return {}
+    side = _side(layout)
+    room = available() // 2 if memory is None else memory - resident() - _CACHE * 10**6
+    most = min(room, _PACKING) // packing_memory(layout)
+    threads = max(min(most, os.cpu_count() or 1), 1)
+    options = {"blocksize": str(side), "num_threads": str(threads)}
+    if layout.radiometry.dtype in ("int64", "uint64"):
+        options["predictor"] = "NO"  # which libtiff takes for 64 bits only after 4.3
+    return options
+
+
+def _places(layout: Layout, kind: Format) -> Iterator[tuple[slice, slice]]:
+    """Cut the result into pieces that need little memory, along the blocks or lines of the file."""
     height, width = layout.grid.height, layout.grid.width
-    for top in range(0, height, _SIDE):
-        for left in range(0, width, _WIDE):
-            yield slice(top, min(top + _SIDE, height)), slice(left, min(left + _WIDE, width))
+    pixel = _pixel(layout)
+    tall, wide = max(_AT_ONCE // (width * pixel), 1), width
+    if kind.placed:
+        tall = _side(layout)
+        wide = max(_AT_ONCE // (tall**2 * pixel), 1) * tall
+    for top in range(0, height, tall):
+        for left in range(0, width, wide):
+            yield slice(top, min(top + tall, height)), slice(left, min(left + wide, width))
 
 
-def _same(dataset: Any, planes: Planes, place: tuple[slice, slice]) -> bool:
+def _same(dataset: Any, planes: Planes, rows: slice, columns: slice) -> bool:
     """Compare bytes, so that NaN equals NaN."""
-    rows, columns = place
     window = RasterioWindow.from_slices(rows, columns)
     found = dataset.read(window=window)
     same = all(
-        found[band].tobytes() == planes.read(band, rows)[:, columns].tobytes()
+        found[band].tobytes() == planes.read(band, rows, columns).tobytes()
         for band in range(planes.layout.count)
     )
     if planes.masked:
-        mask = planes.read_mask(rows)[:, columns]
+        mask = planes.read_mask(rows, columns)
         same &= bool((dataset.read_masks(1, window=window) == mask).all())
     return same
 

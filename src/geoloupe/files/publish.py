@@ -8,6 +8,8 @@ from pathlib import Path
 
 from geoloupe.errors import InputError, RunError
 
+_MARK = "published"  # in a folder of work: what became of it
+
 
 @contextmanager
 def publish(path: Path, *, overwrite: bool = False, folder: Path | None = None) -> Iterator[Path]:
@@ -23,12 +25,29 @@ def publish(path: Path, *, overwrite: bool = False, folder: Path | None = None) 
         yield part
         try:
             _sync(part)
+            if folder is not None:
+                write_new(folder / _MARK, _stamp(part))
             _move(part, path, overwrite=overwrite)
             _sync(path.parent)
         except OSError as error:
             raise RunError(f"{path}: could not be written ({error.strerror or error})") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def published(path: Path, folder: Path) -> bool:
+    """Tell whether a file is what was made in a folder of work, whose run was killed only then."""
+    try:
+        return (folder / _MARK).read_text(encoding="utf-8") == _stamp(path)
+    except (OSError, ValueError):
+        return False
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a text into a new file; an old one, or a link, gives way and is not written through."""
+    path.unlink(missing_ok=True)
+    with path.open("x", encoding="utf-8", newline="\n") as file:
+        file.write(text)
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:
@@ -82,6 +101,12 @@ def refuse_inputs(target: Path, *inputs: str | Path | None) -> None:
     for name in inputs:
         if name is not None and target.exists() and os.path.exists(name) and target.samefile(name):
             raise InputError(f"{target}: is an input of this very run; choose another name")
+
+
+def _stamp(path: Path) -> str:
+    """Name what a file keeps when it is renamed."""
+    status = path.lstat()
+    return f"{status.st_size} bytes of {status.st_mtime_ns}"
 
 
 def _sync(path: Path) -> None:

@@ -31,12 +31,14 @@ from rasterio.windows import Window as RasterioWindow
 from geoloupe.errors import InputError
 from geoloupe.files.complaints import complaint
 from geoloupe.files.drivers import TRUST, drivers_for
-from geoloupe.files.facts import Facts, read_facts
+from geoloupe.files.facts import Facts, read_facts, refuse_many_bands
 from geoloupe.files.heads import read_head
+from geoloupe.files.opening import PLAIN, Opening
 from geoloupe.files.reach import vet, vet_opened
 from geoloupe.files.transparency import DATA_BELOW, opaque_share
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Missing, Read, settle
 from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.imagery.spectra import Band
 
@@ -112,29 +114,24 @@ class RasterSource:
 
 def open_raster(
     name: str,
+    opening: Opening = PLAIN,
     *,
-    alpha: bool | None = None,
-    trust: bool = False,
-    look: bool = False,
     label: str | None = None,
     drivers: Sequence[str] | None = None,
 ) -> RasterSource:
     """Open a raster by the drivers of its kind; what no network can use is an InputError.
 
-    `alpha` says whether a band that is marked as transparency is: None goes by its content. Where
-    `trust` is False, nothing is opened that leads to other places. With `look`, complex numbers and
-    entries of palettes are read too. Messages say `label` for it. Naming the `drivers` says that it
-    was looked into before.
+    Messages say `label` for it. Naming the `drivers` says that it was looked into before.
     """
     with failing(label or name):
-        if not trust and drivers is None:
+        if not opening.trust and drivers is None:
             vet(name)
             drivers = drivers_for(name)
         dataset = _opened(name, drivers)
         try:
-            if not trust:
+            if not opening.trust:
                 vet_opened(dataset, label or name)
-            return _source(label or name, dataset, alpha, look=look)
+            return _source(label or name, dataset, opening)
         except BaseException:
             dataset.close()
             raise
@@ -165,6 +162,7 @@ def warped(source: RasterSource, grid: Grid) -> RasterSource:
             height=grid.height,
             width=grid.width,
             resampling=Resampling.cubic if finer else Resampling.average,
+            src_nodata=source.radiometry.nodata,  # which may be found, and not declared
             add_alpha=not told,
         )
     if told:
@@ -216,26 +214,38 @@ def failing(name: object) -> Iterator[None]:
         raise complaint(str(name), error, read_head(str(name)) or b"") from None
 
 
-def _source(name: str, dataset: Any, alpha: bool | None, *, look: bool) -> RasterSource:
-    clear = _transparency(name, dataset, alpha)
+def _source(name: str, dataset: Any, opening: Opening) -> RasterSource:
+    crs = dataset.crs
+    grid = Grid(
+        crs=crs.to_wkt() if crs else None,
+        transform=tuple(dataset.transform)[:6],
+        height=dataset.height,
+        width=dataset.width,
+    )
+    if dataset.count:
+        opening.admit(grid, dataset.dtypes[0])
+    clear = _transparency(name, dataset, opening.alpha)
     indexes = [index for index in dataset.indexes if index not in clear]
     _refuse_unusable(name, dataset, indexes)
-    if not look:
+    if not opening.look:
         _refuse_unmeasured(name, dataset, indexes)
     facts = read_facts(dataset, indexes)
     dtype = dataset.dtypes[indexes[0] - 1]
-    nodata = _nodata(dataset.nodatavals[indexes[0] - 1], dtype)
-    crs = dataset.crs
+    declared = _nodata(dataset.nodatavals[indexes[0] - 1], dtype)
+    plain = facts.mask == "none" and "complex" not in dtype
+    missing = settle(
+        name,
+        opening.nodata,
+        declared,
+        dtype=dtype,
+        size=(len(indexes), dataset.height, dataset.width),
+        read=_reader(dataset, indexes) if plain else None,
+    )
     opacity = clear[0] if clear else None
     return RasterSource(
         name=name,
-        grid=Grid(
-            crs=crs.to_wkt() if crs else None,
-            transform=tuple(dataset.transform)[:6],
-            height=dataset.height,
-            width=dataset.width,
-        ),
-        radiometry=_radiometry(dataset, facts, opacity, indexes, dtype, nodata),
+        grid=grid,
+        radiometry=_radiometry(dataset, facts, opacity, indexes, dtype, missing),
         facts=facts,
         indexes=tuple(indexes),
         files=tuple(dataset.files),
@@ -270,7 +280,10 @@ def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
         inside = "; ".join(dataset.subdatasets[:5])
         several = f"holds several images; name one of {inside}" if inside else "holds no image"
         raise InputError(f"{name}: {several}")
-    kinds = sorted({dataset.dtypes[index - 1] for index in indexes})
+    refuse_many_bands(name, len(indexes))
+    # Each of rasterio's lists goes through all bands anew.
+    dtypes, nodatavals = dataset.dtypes, dataset.nodatavals
+    kinds = sorted({dtypes[index - 1] for index in indexes})
     if len(kinds) > 1:
         raise InputError(f"{name}: mixes bands of {' and '.join(kinds)}; convert them to one type")
     numbers = tuple(dataset.transform)[:6]
@@ -279,7 +292,7 @@ def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
             f"{name}: its georeference is no place ({', '.join(f'{x:g}' for x in numbers)}); mend "
             "it, as with gdal_edit, or remove it"
         )
-    fillers = {str(dataset.nodatavals[index - 1]) for index in indexes}
+    fillers = {str(nodatavals[index - 1]) for index in indexes}
     if len(fillers) > 1:
         raise InputError(
             f"{name}: its bands mark missing data by {' and '.join(sorted(fillers))}; give them "
@@ -312,26 +325,37 @@ def _nodata(nodata: float | None, dtype: str) -> float | None:
     return nodata if math.isfinite(nodata) and limits.min <= nodata <= limits.max else None
 
 
+def _reader(dataset: Any, indexes: Sequence[int]) -> Read:
+    def read(window: Window) -> NDArray[Any]:
+        place = RasterioWindow(window.left, window.top, window.width, window.height)
+        return np.asarray(dataset.read(list(indexes), window=place))
+
+    return read
+
+
 def _radiometry(
     dataset: Any,
     facts: Facts,
     alpha: int | None,
     indexes: Sequence[int],
     dtype: str,
-    nodata: float | None,
+    missing: Missing | None,
 ) -> Radiometry:
     """Measure the scene as a whole, so that no tile differs from its neighbour by a stretch."""
     if "complex" in dtype:
-        return Radiometry(dtype=dtype, nodata=nodata)
+        return Radiometry(dtype=dtype, nodata=None if missing is None else missing.value)
     tags = [(band.scale, band.offset) for band in facts.bands]
     sample = np.zeros((len(indexes), 0, 0), dtype)
     if dtype != "uint8" or any(tag != (1.0, 0.0) for tag in tags):
         step = max(1, math.ceil((dataset.height * dataset.width * len(indexes) / _SAMPLE) ** 0.5))
-        shape = (max(1, dataset.height // step), max(1, dataset.width // step))
+        most = max(1, _SAMPLE // len(indexes))
+        height = min(max(1, dataset.height // step), most)  # one column may be long
+        shape = (height, min(max(1, dataset.width // step), most // height))
         sample = dataset.read(list(indexes), out_shape=(len(indexes), *shape))
         valid = _read_valid(dataset, facts, alpha, sample, out_shape=shape)
         sample = sample[:, valid][..., None]
-    return infer(dtype, nodata, sample=sample, tags=tags)
+        sample = sample if missing is None else missing.without_blends(sample)
+    return infer(dtype, None if missing is None else missing.value, sample=sample, tags=tags)
 
 
 def _read_valid(

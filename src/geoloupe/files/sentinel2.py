@@ -15,6 +15,7 @@ from rasterio.io import DatasetReader
 
 from geoloupe.errors import InputError
 from geoloupe.files.drivers import drivers_for
+from geoloupe.files.opening import PLAIN, Opening
 from geoloupe.files.raster import RasterSource, failing, open_raster
 from geoloupe.files.reach import refuse_links_out, vet_jpeg2000
 
@@ -62,12 +63,12 @@ def product_name(name: str) -> tuple[Path, str] | None:
     return (found, size) if looks or inside else None
 
 
-def open_product(path: Path, size: str, *, trust: bool = False) -> RasterSource:
+def open_product(path: Path, size: str, opening: Opening = PLAIN) -> RasterSource:
     """Open the bands of one pixel size; a file that is missing is an InputError.
 
-    Without `trust`, no band may lie outside of the product or be anything but JPEG 2000.
+    Untrusted, no band may lie outside of the product or be anything but JPEG 2000.
     """
-    if path.is_dir() and not trust:
+    if path.is_dir() and not opening.trust:
         refuse_links_out(path)
     product = _read(path)
     metres = int(size[:-1])
@@ -84,9 +85,9 @@ def open_product(path: Path, size: str, *, trust: bool = False) -> RasterSource:
         raise InputError(f"{path}: band {lacking[0]} of {size} is missing")
     label = f"{path}:{size}"
     with failing(label):
-        for band in () if trust else names:
+        for band in () if opening.trust else names:
             vet_jpeg2000(product.files[band])
-    return open_raster(_vrt(product, names, label), label=label, drivers=("VRT",), trust=trust)
+    return open_raster(_vrt(product, names, label), opening, label=label, drivers=("VRT",))
 
 
 def _read(path: Path) -> Product:

@@ -13,11 +13,14 @@ from geoloupe.files.displayed import displayed
 from geoloupe.files.drivers import SUFFIXES
 from geoloupe.files.facts import Facts
 from geoloupe.files.mat_source import mat_name, open_mat_source
+from geoloupe.files.opening import Opening
 from geoloupe.files.raster import RasterSource, open_raster, warped
 from geoloupe.files.sentinel2 import open_product, product_name
+from geoloupe.files.sizes import Admit, any_size
 from geoloupe.files.tree import open_tree
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Nodata
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.imagery.spectra import Band
 
@@ -98,29 +101,40 @@ def stem_of(name: str) -> str:
 
 
 def open_source(
-    path: str | Path, *, alpha: bool | None = None, trust: bool = False, look: bool = False
+    path: str | Path,
+    *,
+    alpha: bool | None = None,
+    nodata: Nodata = None,
+    trust: bool = False,
+    look: bool = False,
+    admit: Admit = any_size,
 ) -> Source:
     """Open a scene for reading; use it in a `with` statement.
 
-    `alpha` says whether a band that is marked as transparency is; None goes by its content. With
-    `trust`, a file may lead to others outside of its folder, and to servers. With `look`, palettes
-    become their colours and complex numbers decibels, for people's eyes.
+    `alpha` says whether a band that is marked as transparency is; None goes by its content.
+    `nodata` is what missing pixels hold, or "none"; else it is what the scene declares or plainly
+    shows. With `trust`, a file may lead to others outside of its folder, and to servers. With
+    `look`, palettes become their colours and complex numbers decibels, for people's eyes. `admit`
+    is called with the scene's grid and type, and may refuse it before a pixel is read.
     """
-    name = str(path)
+    name, opening = (
+        str(path),
+        Opening(alpha=alpha, nodata=nodata, trust=trust, look=look, admit=admit),
+    )
     product, cube = product_name(name), mat_name(name)
     if product is not None:
         _refuse_plainly_wrong(product[0], folder=True)
-        return open_product(*product, trust=trust)
+        return open_product(*product, opening)
     if cube is not None:
         _refuse_plainly_wrong(cube[0])
-        return open_mat_source(*cube, trust=trust)
+        return open_mat_source(*cube, opening)
     if not is_address(name):
         _refuse_plainly_wrong(Path(path), folder=name.rstrip("/").lower().endswith(".zarr"))
         if name.lower().endswith(".zip"):
             name = _only_raster_in(Path(path))
         elif _DRIVER.match(name):  # else GDAL would take the file's own name for its words
             name = os.path.join(".", name)
-    raster = open_raster(name, alpha=alpha, trust=trust, look=look)
+    raster = open_raster(name, opening)
     return displayed(raster) if look else raster
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from geoloupe.errors import InputError
-from geoloupe.files.sizes import machine_memory, size_text
+from geoloupe.files.sizes import size_text
+from geoloupe.system.memory import available
 
 # What operating systems leave in folders and archives.
 _LITTER = ("thumbs.db", "desktop.ini")
@@ -46,10 +47,12 @@ class Tree:
                 return open(self.place(name), "rb")
             with zipfile.ZipFile(self.root) as archive:
                 member = archive.getinfo(self._members[name])
-                if member.file_size > machine_memory():  # zip reads no more than it says here
+                free = available()
+                if member.file_size > free:  # zip reads no more than it says here
                     raise InputError(
                         f"{self.place(name)}: {size_text(member.file_size)} unpacked are more than "
-                        "this machine's memory; unpack the archive and name its folder"
+                        f"the {size_text(free)} of memory that are free; unpack the archive and "
+                        "name its folder"
                     )
                 return BytesIO(archive.read(member))
         except _DAMAGE as error:

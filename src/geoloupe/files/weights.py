@@ -7,7 +7,7 @@ import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,13 @@ from safetensors import SafetensorError, numpy
 
 from geoloupe.errors import InputError, RunError
 from geoloupe.files.publish import check_folder, publish
+from geoloupe.imagery.kinds import Kind
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "card.json"
 CARD_KEY = "geoloupe"
-FORMAT = 1
+FORMAT = 2  # 0.1 wrote 1, which is read as 2: it said less, and one thing that nothing asked
+RETIRED = ("value_range",)
 MAX_HEADER = 16 * 2**20  # bytes; ten thousand tensors take one megabyte
 
 Array = NDArray[np.generic]
@@ -64,14 +66,17 @@ class Training(Part):
 class Card(Part):
     """Everything about a model that is not a tensor."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     name: str = Field(min_length=1)
     network: str
     settings: dict[str, JsonValue]
     bands: tuple[str, ...] | None = None  # None: any
     tile: int | None = Field(default=None, ge=1)  # in LR pixels; None: what the network prefers
     margin: int | None = Field(default=None, ge=0)
-    value_range: str | tuple[float, float] = (0.0, 1.0)
+    # How far its answers may go beyond the pixels around, in parts of their range, as it was
+    # scored; None: it was scored without a bound
+    bound: float | None = Field(default=None, ge=0)
+    least_bands: int | None = Field(default=None, ge=1)  # scenes of fewer are refused
     licence: str | None = None
     origin: Origin | None = None
     trained_on: str | None = None
@@ -79,6 +84,16 @@ class Card(Part):
     scores: tuple[Score, ...] = ()
     notes: str | None = None
     not_for: str | None = None
+    unsuited: tuple[Kind, ...] = ()  # scenes that it was not made for, as a program can tell them
+
+    @model_validator(mode="before")
+    @classmethod
+    def _brought_up(cls, values: Any) -> Any:
+        """Read the card of an earlier version."""
+        if not isinstance(values, dict) or values.get("format") != 1:
+            return values
+        kept = {key: value for key, value in values.items() if key not in RETIRED}
+        return kept | {"format": FORMAT}
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:

@@ -79,7 +79,8 @@ class SpectralResponse:
             radiometry=UNIT,
         )
         low, high = min(cube.radiometry.low), max(cube.radiometry.high)
-        return image.in_radiometry(replace(cube.radiometry, low=(low,), high=(high,)))
+        zero = (min(cube.radiometry.zero),)
+        return image.in_radiometry(replace(cube.radiometry, low=(low,), high=(high,), zero=zero))
 
     def _at(self, centres: NDArray[np.float64], curve: tuple[float, ...]) -> NDArray[np.float64]:
         """Read a curve at the centres of bands; beyond its ends it is zero."""

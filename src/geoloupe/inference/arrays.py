@@ -11,27 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe import settings
-from geoloupe.errors import InputError
+from geoloupe.errors import InputError, OutOfMemoryError
 from geoloupe.files.facts import BandFacts, Facts
+from geoloupe.files.planes import Layout
+from geoloupe.files.sizes import size_text
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Nodata, settle
 from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.imagery.spectra import Band
 from geoloupe.inference.choices import (
     Choices,
+    chosen_optics,
     chosen_part,
     layout_of,
     load_chosen,
+    plan_of,
     predictor_for,
 )
 from geoloupe.inference.model import Model
-from geoloupe.inference.plan import make_plan
 from geoloupe.inference.predictor import check_guide
 from geoloupe.inference.scene import Scene
+from geoloupe.system.memory import available
 
 if TYPE_CHECKING:
     from xarray import DataArray
 
+_NAME = "the array"
 _SAMPLE = 4_000_000  # values that the range of an array is measured on
 _BAND_NAMES = ("band", "bands", "wavelength", "wavelengths", "channel", "time")
 _NODATA = ("_FillValue", "missing_value", "nodata")
@@ -53,33 +59,42 @@ def upscale_array(
     chosen = settings.build(Choices, options, "upscale_array")
     loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
-    source = chosen_part(_ImageSource(_image(array)), loaded, chosen)
-    plan = make_plan(
-        source.grid.height,
-        source.grid.width,
-        tile=chosen.tile or loaded.tile,
-        margin=loaded.margin,
-        group=max(source.grid.height, source.grid.width),  # one block: the result is in memory
-        fit=loaded.network.signature.reach == "local",
-    )
-    seen = None if guide is None else _ImageSource(_image(guide))
+    source = chosen_part(_source(array, chosen.nodata), loaded, chosen)
+    optics = chosen_optics(source, chosen)
+    side = max(source.grid.height, source.grid.width)  # one block: the result is in memory
+    plan = plan_of(source, loaded, chosen, optics=optics, group=side)
+    seen = None if guide is None else _source(guide)
     signature, name = loaded.network.signature, loaded.card.name
     check_guide(signature, None if seen is None else len(seen.bands), name)
-    layout = layout_of(source, loaded, plan, chosen)
+    layout = layout_of(source, loaded, plan, chosen, optics=optics)
     if seen is not None and seen.grid != layout.grid:
         raise InputError(
             f"the guide has {seen.grid.height} x {seen.grid.width} pixels, but the result has "
             f"{layout.grid.height} x {layout.grid.width}"
         )
+    _refuse_large(layout)
     scene = Scene(
         source=source,
         guide=seen,
-        predictor=predictor_for(loaded, chosen),
+        predictor=predictor_for(loaded, optics, chosen),
         plan=plan,
         layout=layout,
     )
     values = scene.compute(plan.blocks[0][0], lambda: None).values
-    return _like(array, values, scale, source.positions)
+    return _marked(
+        _like(array, values, scale, source.positions), source.radiometry.nodata, chosen.nodata
+    )
+
+
+def _refuse_large(layout: Layout) -> None:
+    """Refuse a result of which memory has no room, as unit values and as it is stored."""
+    pixels = layout.grid.height * layout.grid.width
+    size, free = 4 * pixels * len(layout.facts.bands) + layout.size, available()
+    if size > free:
+        raise OutOfMemoryError(
+            f"the array's result takes {size_text(size)} of memory, and {size_text(free)} are "
+            "free; write the array to a file and enlarge that, which is done in pieces"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +102,12 @@ class _ImageSource:
     """An image in memory as a Source; see there for what each part means."""
 
     image: Image
+    tags: Mapping[str, str]
     positions: tuple[int, ...] | None = None  # which bands of the array these are; None: all
 
     @property
     def name(self) -> str:
-        return "the array"
+        return _NAME
 
     @property
     def grid(self) -> Grid:
@@ -107,7 +123,9 @@ class _ImageSource:
 
     @property
     def facts(self) -> Facts:
-        return Facts(bands=tuple(BandFacts(description=b.name or None) for b in self.bands))
+        unit = self.tags.get("units")
+        bands = tuple(BandFacts(description=b.name or None, unit=unit) for b in self.bands)
+        return Facts(bands=bands, tags=self.tags)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -135,7 +153,14 @@ class _ImageSource:
         """Hold nothing open."""
 
 
-def _image(array: "DataArray") -> Image:
+def _source(array: "DataArray", nodata: Nodata = None) -> _ImageSource:
+    """See an array as a scene, with what its attributes say in words."""
+    image = _image(array, nodata)
+    words = {str(key): text for key, text in array.attrs.items() if isinstance(text, str)}
+    return _ImageSource(image, {"short_name": str(array.name or "")} | words)
+
+
+def _image(array: "DataArray", nodata: Nodata) -> Image:
     """Take the values (band,y,x) and what the array says of them."""
     if not hasattr(array, "dims") or not hasattr(array, "encoding") or not hasattr(array, "ndim"):
         raise InputError(f"upscale_array takes an xarray.DataArray, not a {type(array).__name__}")
@@ -152,10 +177,21 @@ def _image(array: "DataArray") -> Image:
     told = array.attrs if values.dtype.kind == "f" else {**array.encoding, **array.attrs}
     step = max(int((values.size / _SAMPLE) ** 0.5), 1)
     sample = values[:, ::step, ::step]
+    missing = settle(
+        _NAME,
+        nodata,
+        _nodata(told),
+        dtype=values.dtype.name,
+        size=(len(values), *values.shape[1:]),
+        read=lambda window: values[:, *window.slices],
+    )
     return Image.of(
         values,
         radiometry=infer(
-            values.dtype.name, _nodata(told), sample=sample, tags=_tags(array.attrs, len(values))
+            values.dtype.name,
+            None if missing is None else missing.value,
+            sample=sample,
+            tags=_tags(array.attrs, len(values)),
         ),
         bands=_bands(array, len(values)),
     )
@@ -215,6 +251,18 @@ def _like(
         values.reshape(shape), coords=coords, dims=array.dims, name=array.name, attrs=array.attrs
     )
     made.encoding = {key: array.encoding[key] for key in _NODATA if key in array.encoding}
+    return made
+
+
+def _marked(made: "DataArray", nodata: float | None, told: Nodata) -> "DataArray":
+    """Say what missing pixels hold where the array did not say so, or where a person did."""
+    said = _nodata({**made.encoding, **made.attrs})
+    if told is not None or (said is None and nodata is not None):
+        for key in _NODATA:
+            made.attrs.pop(key, None)
+            made.encoding.pop(key, None)
+        if nodata is not None:
+            made.attrs[_NODATA[0]] = made.dtype.type(nodata)
     return made
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from geoloupe.allocator import give_back_freed_memory
 from geoloupe.files.planes import Layout, Planes
 from geoloupe.files.product import publish_planes
 from geoloupe.inference.blend import faded_across, faded_down
@@ -19,10 +20,19 @@ from geoloupe.inference.scene import stored
 _log = logging.getLogger(__name__)
 
 
-def assemble(job: Job, plan: Plan, layout: Layout, target: Path, *, overwrite: bool) -> int:
-    """Make the file of a job whose blocks are all done; give the number of tiles without data."""
+def assemble(
+    job: Job,
+    plan: Plan,
+    layout: Layout,
+    target: Path,
+    *,
+    overwrite: bool,
+    memory: int | None = None,
+) -> int:
+    """Make the file of a job whose blocks are all done; return the number of tiles without data."""
     scale = layout.grid.height // plan.height
     planes = job.planes or job.placed(layout)
+    give_back_freed_memory()  # by the threads that computed
     canvas = _Canvas(job, planes, scale)
     for row in plan.blocks:
         for block in row:
@@ -33,7 +43,8 @@ def assemble(job: Job, plan: Plan, layout: Layout, target: Path, *, overwrite: b
     for upper, lower in pairwise(plan.blocks):
         canvas.put_down(upper, lower)
     _log.info("%s: all blocks are done; writing and reading back", target)
-    publish_planes(planes, target, overwrite=overwrite)
+    give_back_freed_memory()
+    publish_planes(planes, target, overwrite=overwrite, memory=memory)
     empty = sum(job.empty(block) for row in plan.blocks for block in row)
     job.remove()
     return empty
@@ -67,25 +78,20 @@ class _Canvas:
         row = lower[0].down.enter
         if lower[0].down.full == row:
             return
-        above, below = (
-            [self.job.part(block, edge) for block in blocks]
-            for blocks, edge in ((upper, "bottom"), (lower, "top"))
-        )
-        for index, block in enumerate(upper):
-            across = block.across
-            inside = slice(
-                (across.full - across.enter) * self.scale,
-                (across.leave - across.enter) * self.scale,
-            )
-            values = faded_down(above[index][:, :, inside], below[index][:, :, inside])
-            self._put(values, row, across.full)
-            ramp = (across.end - across.leave) * self.scale
-            if ramp and index + 1 < len(upper):
+        before: list[Any] = []  # of the blocks to the left; all of a wide row would be too much
+        for above, below in zip(upper, lower, strict=True):
+            edges = [self.job.part(above, "bottom"), self.job.part(below, "top")]
+            across = above.across
+            ramp, last = ((x - across.enter) * self.scale for x in (across.full, across.leave))
+            one, two = (edge[:, :, ramp:last] for edge in edges)
+            self._put(faded_down(one, two), row, across.full)
+            if before and ramp:
                 one, two = (
-                    faded_across(edges[index][:, :, -ramp:], edges[index + 1][:, :, :ramp])
-                    for edges in (above, below)
+                    faded_across(left[:, :, -ramp:], right[:, :, :ramp])
+                    for left, right in zip(before, edges, strict=True)
                 )
-                self._put(faded_down(one, two), row, across.leave)
+                self._put(faded_down(one, two), row, across.enter)
+            before = edges
 
     def _put(self, values: Any, row: int, column: int) -> None:
         pixels, valid = stored(values, self.planes.layout)

@@ -17,9 +17,9 @@ from geoloupe.errors import GeoloupeError
 from geoloupe.files.drivers import NEEDED, WELCOME, drivers, gdal_version
 from geoloupe.files.sizes import size_text
 from geoloupe.inference.golden import TOLERANCE, largest_error
-from geoloupe.inference.memory import available
 from geoloupe.inference.model import load
 from geoloupe.inference.shipped import shipped
+from geoloupe.system.memory import available
 
 _PACKAGES = ("numpy", "scipy", "h5py", "rasterio", "pydantic", "safetensors", "matplotlib")
 _EXTRAS = {

@@ -1,7 +1,7 @@
 """What a person chooses of a model and a scene, and what follows from it before any pixel."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,10 +9,14 @@ from geoloupe import __version__
 from geoloupe.errors import InputError, naming
 from geoloupe.files.planes import Layout
 from geoloupe.files.source import Source
+from geoloupe.imagery.nodata import Nodata
 from geoloupe.inference.bands import choose_bands
+from geoloupe.inference.bound import margin_of
 from geoloupe.inference.model import Model, default_model, load
-from geoloupe.inference.plan import Plan
+from geoloupe.inference.optics import UNKNOWN, Optics, observation_of, optics_of, told
+from geoloupe.inference.plan import Plan, block_side, make_plan, tile_side
 from geoloupe.inference.predictor import Predictor
+from geoloupe.inference.suitability import check_suited, warn_of_collar
 from geoloupe.networks.inference import Engine, Precision
 
 SourceT = TypeVar("SourceT", bound=Source)
@@ -26,8 +30,18 @@ class Choices:
     bands: str | tuple[str | int, ...] | None = None  # numbers from 1, names or wavelengths
     tile: int | None = None  # None: the model's own, which belongs to its answer
     range: tuple[float, float] | None = None  # stored values that a network sees as 0 and 1
+    sensor: str | None = None  # a name of geoloupe sensors, or "unknown"; None: as the scene tells
+    mtf: float | tuple[float, ...] | None = None  # of all bands, or each; None: the sensor's
+    # Whether the sensor would see the scene itself in the result; None: where it is known
+    consistent: bool | None = None
     alpha: bool | None = None  # whether a band marked as transparency is; None: by its content
     trust: bool = False  # whether a file may lead to others outside of its folder, and to servers
+    # What missing pixels hold; None: as the scene says, or a fill that plainly is one; "none": none
+    nodata: Nodata = None
+    # How far answers may go beyond the pixels around, in parts of their range; True: as the model's
+    # card says, else as most models; False: anywhere
+    bound: bool | float = True
+    anyway: bool = False  # use a model on a scene that its card refuses
     ensemble: bool = False  # the mean of eight answers, one for each turn and mirror image
     precision: Precision = "fp32"
     engine: Engine = "torch"
@@ -38,6 +52,10 @@ class Choices:
             raise ValueError(f"tile must be 1 or more, not {self.tile}")
         if self.range is not None and not -math.inf < self.range[0] < self.range[1] < math.inf:
             raise ValueError(f"range must rise, but {self.range[0]:g} to {self.range[1]:g} do not")
+        if isinstance(self.nodata, float) and not math.isfinite(self.nodata):
+            raise ValueError("NaN and infinity always count as missing; leave nodata out")
+        if not 0 <= self.bound < math.inf:
+            raise ValueError(f"bound must be true, false or 0 and more, not {self.bound:g}")
 
 
 def load_chosen(model: str | Path | Model | None, choices: Choices) -> Model:
@@ -53,15 +71,33 @@ def load_chosen(model: str | Path | Model | None, choices: Choices) -> Model:
     return model
 
 
-def predictor_for(model: Model, choices: Choices) -> Predictor:
+def chosen_optics(part: Source, choices: Choices) -> Optics:
+    """Tell what the chosen bands of a scene were seen through."""
+    return optics_of(part, sensor=choices.sensor, mtf=choices.mtf)
+
+
+def predictor_for(model: Model, optics: Optics, choices: Choices) -> Predictor:
     """Make a model ready to run as was asked for."""
-    return Predictor.of(
-        model,
+    ready = Predictor.of(
+        told(model, optics),
         device=choices.device,
         precision=choices.precision,
         engine=choices.engine,
         ensemble=choices.ensemble,
+        bound=choices.bound,
     )
+    return replace(ready, observation=observation_of(model, optics, choices.consistent))
+
+
+def margin_for(model: Model, optics: Optics, choices: Choices) -> int:
+    """Return the context that a tile throws away: more where answers must agree with the scene.
+
+    The tiles of networks that look at all of them are no others for it.
+    """
+    observation = observation_of(model, optics, choices.consistent)
+    if observation is None or model.network.signature.reach == "global":
+        return model.margin
+    return model.margin + observation.reach
 
 
 def chosen_part(source: SourceT, model: Model, choices: Choices) -> SourceT:
@@ -71,13 +107,42 @@ def chosen_part(source: SourceT, model: Model, choices: Choices) -> SourceT:
     with naming(source.name):
         indexes = choose_bands(source.bands, words, wanted=model.card.bands, count=signature.bands)
     part = source.select(indexes)
+    check_suited(part, model.card, anyway=choices.anyway)
+    if choices.nodata is None:
+        warn_of_collar(part)
     return part if choices.range is None else part.ranging(*choices.range)
 
 
-def layout_of(source: Source, model: Model, plan: Plan, choices: Choices) -> Layout:
+def plan_of(
+    source: Source,
+    model: Model,
+    choices: Choices,
+    *,
+    optics: Optics,
+    group: int | None = None,
+    memory: int | None = None,
+) -> Plan:
+    """Cut a scene as the model needs it, in blocks of `group` tiles a side or as memory allows."""
+    signature, grid = model.network.signature, source.grid
+    margin = margin_for(model, optics, choices)
+    local = signature.reach == "local"
+    pixel = len(source.bands) * 4 * signature.scale**2
+    tile = choices.tile or model.tile
+    if local and choices.tile is None:
+        tile = tile_side(tile, margin=margin, pixel=pixel)
+    group = group or block_side(tile=tile, margin=margin, pixel=pixel, memory=memory)
+    with naming(source.name):
+        return make_plan(grid.height, grid.width, tile=tile, margin=margin, group=group, fit=local)
+
+
+def layout_of(
+    source: Source, model: Model, plan: Plan, choices: Choices, *, optics: Optics
+) -> Layout:
     """Say what the result will be: the scene's facts, finer, and how it was made."""
     scale = model.network.signature.scale
-    low, high = source.radiometry.low, source.radiometry.high
+    lines = zip(source.radiometry.low, source.radiometry.high, strict=True)
+    bound = margin_of(model, choices.bound)
+    agreed = observation_of(model, optics, choices.consistent)
     tags = {
         "GEOLOUPE_VERSION": __version__,
         "GEOLOUPE_MODEL": model.card.name,
@@ -85,13 +150,19 @@ def layout_of(source: Source, model: Model, plan: Plan, choices: Choices) -> Lay
         "GEOLOUPE_TILE": str(plan.tile),
         "GEOLOUPE_MARGIN": str(plan.margin),
         "GEOLOUPE_REACH": model.network.signature.reach,
-        "GEOLOUPE_TILES": f"{len(plan.rows)} x {len(plan.columns)}",
-        "GEOLOUPE_RANGE": "; ".join(f"{a:g} to {b:g}" for a, b in zip(low, high, strict=True)),
+        "GEOLOUPE_TILES": f"{plan.sides[0]} x {plan.sides[1]}",
+        "GEOLOUPE_RANGE": "; ".join(f"{a:.12g} to {b:.12g}" for a, b in lines),
+        "GEOLOUPE_SENSOR": optics.sensor or UNKNOWN,
+        "GEOLOUPE_MTF": ", ".join(f"{gain:.3g}" for gain in optics.mtf),
+        "GEOLOUPE_CONSISTENT": "no" if agreed is None else "yes",
+        "GEOLOUPE_BOUND": "none" if bound is None else f"{bound:g}",
         "GEOLOUPE_PRECISION": choices.precision,
         "GEOLOUPE_ENGINE": choices.engine,
     }
     if choices.ensemble:
         tags["GEOLOUPE_ENSEMBLE"] = "8"
+    if choices.nodata is not None:
+        tags["GEOLOUPE_NODATA"] = str(choices.nodata)
     return Layout(
         grid=source.grid.finer(scale),
         radiometry=source.radiometry,

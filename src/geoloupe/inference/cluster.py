@@ -6,7 +6,7 @@ Workers may come and go: a block that was lost is computed again elsewhere.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,15 @@ import torch
 
 from geoloupe import settings
 from geoloupe.errors import InputError, RunError
-from geoloupe.inference.job import Job, work_folder
+from geoloupe.inference.job import Job
 from geoloupe.inference.plan import Block
+from geoloupe.inference.work_folder import work_folder
 from geoloupe.progress import Progress
 
 if TYPE_CHECKING:
     from geoloupe.inference.upscale import Prepared, UpscaleSettings
 
+_PARTING = 10  # seconds that a scheduler or workers may take to say goodbye
 _AHEAD = 4  # blocks that are handed out for each thread of the cluster, so that none waits
 
 
@@ -41,8 +43,8 @@ def compute_on_cluster(
     if ready.job["call"]["model"] is None:
         raise InputError("a cluster needs a model that its workers can load: a name or a path")
     done, count = before, before + sum(block.count for block in blocks)
-    call = _call(ready, chosen)
-    with _client(chosen) as client:
+    call = _call(ready, job, chosen)
+    with _client(chosen) as client, _losses():
         for block in _finished(client, call, blocks):
             done += block.count
             progress(done, count)
@@ -54,8 +56,8 @@ def compute_on_cluster(
         )
 
 
-def _call(ready: "Prepared", chosen: "UpscaleSettings") -> dict[str, Any]:
-    """Give what a worker needs to do the same, as plain values."""
+def _call(ready: "Prepared", job: Job, chosen: "UpscaleSettings") -> dict[str, Any]:
+    """Return what a worker needs to do the same, as plain values."""
     plain = settings.dump(chosen) | {"cluster": None, "workers": None, "shard": None}
     call = ready.job["call"]
     return {
@@ -63,14 +65,13 @@ def _call(ready: "Prepared", chosen: "UpscaleSettings") -> dict[str, Any]:
         "model": call["model"],
         "target": str(ready.target.absolute()),
         "settings": plain | {"guide": call["guide"]},
-        "job": dict(ready.job),
+        "job": dict(job.facts),
     }
 
 
 def _finished(client: Any, call: Mapping[str, Any], blocks: Sequence[Block]) -> Iterator[Block]:
-    """Hand out blocks, not all at once, and give each that is done."""
+    """Hand out blocks, not all at once, and yield each that is done."""
     from distributed import as_completed
-    from distributed.scheduler import KilledWorker
 
     waiting = iter(blocks)
     by_key: dict[str, Block] = {}
@@ -84,17 +85,29 @@ def _finished(client: Any, call: Mapping[str, Any], blocks: Sequence[Block]) -> 
     room = _AHEAD * max(sum(client.nthreads().values()), 1)
     futures = as_completed([submit(block) for _, block in zip(range(room), waiting, strict=False)])
     for future in futures:
-        try:
-            future.result()
-        except KilledWorker:
-            raise RunError(
-                "several workers died at one block; do they have memory enough? What is done is "
-                "kept: run the same again to go on"
-            ) from None
+        future.result()
         yield by_key[future.key]
         following = next(waiting, None)
         if following is not None:
             futures.add(submit(following))
+
+
+@contextmanager
+def _losses() -> Iterator[None]:
+    """Turn what Dask says of members that died into a sentence."""
+    from distributed import CancelledError
+    from distributed.client import ClosedClientError
+    from distributed.scheduler import KilledWorker
+
+    again = "what is done is kept: run the same again to go on"
+    try:
+        yield
+    except KilledWorker:
+        raise RunError(
+            f"several workers died at one block; do they have memory enough? {again.capitalize()}"
+        ) from None
+    except (CancelledError, ClosedClientError, OSError, TimeoutError) as error:
+        raise RunError(f"the Dask scheduler is not there any more; {again} ({error})") from None
 
 
 def compute_block(call: Mapping[str, Any], place: tuple[int, int]) -> None:
@@ -134,19 +147,35 @@ def _client(chosen: "UpscaleSettings") -> Iterator[Any]:
     except ImportError:
         raise InputError("clusters need more packages: pip install 'geoloupe[cluster]'") from None
     with ExitStack() as stack:
+        address: Any = chosen.cluster
         if chosen.cluster is None:
-            cluster = LocalCluster(
-                n_workers=chosen.workers,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address=":0",
-            )
-            yield stack.enter_context(Client(stack.enter_context(cluster)))
-            return
+            address = _left(stack, _started(LocalCluster, chosen.workers))
         try:
-            client = Client(chosen.cluster, timeout="20s")
+            client = Client(address, timeout="20s")
         except (OSError, ValueError, TimeoutError) as error:
-            raise InputError(
-                f"{chosen.cluster}: no Dask scheduler answers there ({error})"
-            ) from None
-        yield stack.enter_context(client)
+            raise InputError(f"{address}: no Dask scheduler answers there ({error})") from None
+        yield _left(stack, client)
+
+
+def _started(cluster: Any, count: int | None) -> Any:
+    """Start worker processes on this machine."""
+    try:
+        return cluster(
+            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=":0"
+        )
+    except (OSError, RuntimeError, TimeoutError) as error:
+        raise RunError(
+            f"{count} workers could not be started ({error}); run the same again, with fewer if "
+            "memory is short"
+        ) from None
+
+
+def _left(stack: ExitStack, member: Any) -> Any:
+    """Have a client or a cluster closed at the end; the work is done then, and waits for none."""
+
+    def close() -> None:
+        with suppress(OSError, TimeoutError):
+            member.close(timeout=_PARTING)
+
+    stack.callback(close)
+    return member

@@ -10,22 +10,33 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
 
+import numpy as np
 import torch
 
+from geoloupe.allocator import give_back_freed_memory
 from geoloupe.errors import OutOfMemoryError
+from geoloupe.files.product import packing_memory
+from geoloupe.files.sizes import size_text
+from geoloupe.imagery.grid import Window
 from geoloupe.inference.job import Job
-from geoloupe.inference.memory import available, peak_of
 from geoloupe.inference.plan import Block
 from geoloupe.inference.scene import Scene
 from geoloupe.progress import Progress
+from geoloupe.system.memory import PeakMemory, available, resident
 
 _log = logging.getLogger(__name__)
 
 _SHARE = 0.6  # of the free memory that is taken unless a person says otherwise
 _LOOKED = 4  # blocks of which a tile is measured
-_ROOM = 3  # times what one tile was seen to take: then no other is looked at
-_COPIES = 3  # of a block in memory at most, while it is finished and written
+_PILOT = 16  # pixels of a side on which the need of a tile is foreseen, at least
+_TRIED = 2**22  # bytes of the result there, at most
+_ROOM = 3  # times what one block was seen to need: then no other is looked at
+_READING = 2**26  # bytes of the scene that GDAL keeps at most, for all blocks together
+_THREAD = 2**25  # bytes that a thread was seen to take whatever it does
+_LOSS = 1.3  # times what is held at once: between its pieces, freed ones fit nothing
 
 
 def compute_blocks(
@@ -46,11 +57,12 @@ def compute_blocks(
     def work(block: Block) -> None:
         job.save(block, scene.compute(block, counter.add), scene.predictor.signature.scale)
 
+    threads, need = thread_count(scene, blocks, memory)
     if len(blocks) == 1:
         work(blocks[0])
         return
-    threads, need = thread_count(scene, blocks, memory)
     _log.info("%s blocks at once, each of some %.2f GB", threads, need / 1e9)
+    give_back_freed_memory()  # what one thread has freed is of no use to another
     left = _in_threads(work, blocks, threads)
     for block in left:
         work(block)
@@ -71,23 +83,80 @@ class _Counter:
 
 
 def thread_count(scene: Scene, blocks: Sequence[Block], memory: int | None) -> tuple[int, int]:
-    """Choose how many blocks are computed at once, and give the bytes that each needs, measured."""
-    most = min(os.cpu_count() or 1, len(blocks))
-    budget = memory if memory is not None else int(_SHARE * available())
-    down, across = blocks[0].down, blocks[0].across
-    pixels = (down.stop - down.start) * (across.stop - across.start)
-    scale = scene.predictor.signature.scale
-    copies = _COPIES * pixels * scale**2 * len(scene.source.bands) * 4
-    tile = 0
-    with _one_thread():
-        for block in _spread(blocks):
-            tile = max(tile, _peak(scene, block))
-            if tile and most * (_ROOM * tile + copies) <= budget:
-                break  # there is room for all, even if another tile takes more
-    need = tile + copies
+    """Choose how many blocks are computed at once, and return the bytes that each needs, measured.
+
+    One block that needs more than may be used is refused.
+    """
+    give_back_freed_memory()
+    room = _Room.of(memory)
+    most, places = min(os.cpu_count() or 1, len(blocks)), _spread(blocks)
+    need = _need(scene, places[0], 0)
+    room.refuse_less(scene, places[0], need)
     if scene.predictor.device.type != "cpu":
         return min(2, most), need  # one computes while the other reads and writes
-    return max(min(most, budget // need), 1), need
+    with _one_thread():
+        need = _need(scene, places[0], _foreseen(scene, places[0]))
+        room.refuse_less(scene, places[0], need)
+        for block in places if len(blocks) > 1 else ():
+            need = max(need, _need(scene, block, _taken(scene, _middle(block))))
+            room.refuse_less(scene, block, need)
+            if most * _ROOM * need <= room.free:
+                break  # there is room for all, even if another tile takes more
+    return max(min(most, room.free // need), 1), need
+
+
+def refuse_crowd(scene: Scene, blocks: Sequence[Block], workers: int, memory: int | None) -> None:
+    """Refuse more processes on this machine than memory has room for."""
+    _, need = thread_count(scene, blocks, memory)
+    each = resident() + need
+    room = int(_SHARE * available()) if memory is None else memory
+    if workers * each > room:
+        raise OutOfMemoryError(
+            f"{scene.source.name}: each of {workers} workers takes some {size_text(each)} of "
+            f"memory, and {size_text(room)} may be used; choose fewer --workers, or allow more "
+            "with --memory"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Room:
+    """The bytes that blocks may take, beyond what the process holds already."""
+
+    free: int
+    why: str
+
+    @classmethod
+    def of(cls, memory: int | None) -> Self:
+        """Take a part of what is free, or what a person allows where there is as much."""
+        free = available()
+        if memory is None:
+            return cls(free=int(_SHARE * free), why=f"{_SHARE:.0%} of what is free")
+        held = resident() + _READING
+        told = f"{size_text(memory)} less the {size_text(held)} that the program takes itself"
+        return cls(free=min(memory - held, free), why=told)
+
+    def refuse_less(self, scene: Scene, block: Block, need: int) -> None:
+        """Refuse a scene of which not even one block has room, here or in the file."""
+        need = max(need, packing_memory(scene.layout) - _READING)  # nothing is read then
+        if need <= self.free:
+            return
+        tile = _middle(block)
+        raise OutOfMemoryError(
+            f"{scene.source.name}: a block of it, with tiles of {tile.width} x {tile.height} "
+            f"pixels and {len(scene.source.bands)} bands, takes some {size_text(need)} of memory, "
+            f"and {size_text(max(self.free, 0))} may be used ({self.why}); allow more with "
+            "--memory, or choose a smaller --set tile= or fewer --bands"
+        )
+
+
+def _need(scene: Scene, block: Block, tile: int) -> int:
+    """Estimate what a block takes while it is computed and kept, from what a tile of it takes."""
+    down, across, layout = block.down, block.across, scene.layout
+    pixels = (down.end - down.enter) * (across.end - across.enter)
+    values = pixels * scene.predictor.signature.scale**2 * len(scene.source.bands) * 4
+    strip = values // len(block.rows) if len(block.rows) > 1 else 0
+    stored = values // 4 * np.dtype(layout.radiometry.dtype).itemsize
+    return int(_LOSS * (values + strip + max(tile, stored))) + _THREAD
 
 
 def _spread(blocks: Sequence[Block]) -> list[Block]:
@@ -96,12 +165,36 @@ def _spread(blocks: Sequence[Block]) -> list[Block]:
     return list(dict.fromkeys([blocks[len(blocks) // 2], *blocks[::step][:_LOOKED]]))
 
 
-def _peak(scene: Scene, block: Block) -> int:
-    """Measure what a tile of a block takes."""
-    tile = list(block.strip(len(block.rows) // 2))[len(block.columns) // 2]
-    if not scene.has_data(tile.window):
-        return 0
-    return peak_of(lambda: scene.predict(tile.window))
+def _middle(block: Block) -> Window:
+    """Return the window of a tile in the middle of a block."""
+    tiles = list(block.strip(len(block.rows) // 2))
+    return tiles[len(tiles) // 2].window
+
+
+def _foreseen(scene: Scene, block: Block) -> int:
+    """Foresee what a tile takes from what a small part of it does: a whole one may be too much."""
+    tile, signature = _middle(block), scene.predictor.signature
+    least = max(signature.minimum, _PILOT)
+    few = int((_TRIED / (4 * len(scene.source.bands))) ** 0.5) // signature.scale
+    height, width = (
+        min(side, max(min(side // 4, few), least)) for side in (tile.height, tile.width)
+    )
+    part = Window(
+        top=tile.top + (tile.height - height) // 2,
+        left=tile.left + (tile.width - width) // 2,
+        height=height,
+        width=width,
+    )
+    scene.predict(part)  # the first call loads what stays
+    return _taken(scene, part) * (tile.height * tile.width) // (height * width)
+
+
+def _taken(scene: Scene, window: Window) -> int:
+    """Measure what enlarging a window takes."""
+    give_back_freed_memory()  # else it would be taken again, and seem to cost nothing
+    with PeakMemory(None) as memory:
+        scene.predict(window)
+    return memory.peak
 
 
 def _in_threads(

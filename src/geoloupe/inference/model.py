@@ -63,10 +63,19 @@ class Model:
         return self.network.signature.margin if margin is None else margin
 
 
+_DEFAULT, _DEFAULT_SCALE = "loupe", 4
+
+
 def default_model(scale: int | None) -> str:
-    """Name the shipped model of a factor, or interpolation where none ships; no factor means 4."""
-    name = f"loupe-x{scale or 4}"
-    return name if name in shipped() else "bicubic"
+    """Return the name of the shipped model of a scale; interpolation is never chosen unasked."""
+    name = f"{_DEFAULT}-x{scale or _DEFAULT_SCALE}"
+    if name in shipped():
+        return name
+    known = [name for name in shipped() if name.rpartition("-x")[0] == _DEFAULT]
+    raise InputError(
+        f"no model for scale {scale} comes with geoloupe, only {' and '.join(known)}; name the "
+        "weights of another, or the model bicubic to interpolate"
+    )
 
 
 def load(name_or_path: str | Path, **settings: Any) -> Model:

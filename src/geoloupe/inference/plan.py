@@ -9,12 +9,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import pairwise
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 
 _BLOCK = 2**26  # bytes of a block's result in single precision
+_TILE = 2**26  # bytes of a tile's, where its size is free to choose
+_PARTS = 32  # blocks that would fill the memory that a person allows
+_LEAST = 8  # margins that such a tile has a side at least: half of it is then thrown away
+_MOST = 2**20  # tiles along a side, and blocks: more are a mistake, or someone's bad joke
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ class Block:
 class Plan:
     """The tiles of a scene: every row of tiles times every column of tiles, in square blocks.
 
-    What is computed does not depend on who computes which block, nor on how many there are.
+    What is computed does not depend on who computes which block, nor on how many there are. Tiles
+    and blocks are listed when they are asked for; until then a plan of any size costs nothing.
     """
 
     height: int
@@ -98,13 +102,38 @@ class Plan:
     tile: int
     margin: int
     group: int  # tiles along a side of a block
-    rows: tuple[Span, ...]
-    columns: tuple[Span, ...]
+    fit: bool = False  # tiles are no larger than as many of them need
+
+    @cached_property
+    def rows(self) -> tuple[Span, ...]:
+        """The rows of tiles."""
+        return spans(self.height, tile=self.tile, margin=self.margin, fit=self.fit)
+
+    @cached_property
+    def columns(self) -> tuple[Span, ...]:
+        """The columns of tiles."""
+        return spans(self.width, tile=self.tile, margin=self.margin, fit=self.fit)
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """The numbers of rows and of columns of tiles."""
+        down, across = (
+            span_count(length, tile=self.tile, margin=self.margin)
+            for length in (self.height, self.width)
+        )
+        return down, across
 
     @property
     def count(self) -> int:
         """The number of tiles."""
-        return len(self.rows) * len(self.columns)
+        down, across = self.sides
+        return down * across
+
+    @property
+    def block_count(self) -> int:
+        """The number of blocks."""
+        down, across = (-(-side // self.group) for side in self.sides)
+        return down * across
 
     @cached_property
     def digest(self) -> str:
@@ -115,10 +144,11 @@ class Plan:
     @cached_property
     def blocks(self) -> tuple[tuple[Block, ...], ...]:
         """The blocks, row by row from the upper left."""
+        across = tuple(_grouped(self.columns, self.group))
         return tuple(
             tuple(
                 Block(row=row, column=column, rows=rows, columns=columns)
-                for column, columns in enumerate(_grouped(self.columns, self.group))
+                for column, columns in enumerate(across)
             )
             for row, rows in enumerate(_grouped(self.rows, self.group))
         )
@@ -130,48 +160,87 @@ def make_plan(
     """Cut a scene into tiles of `tile` x `tile`; a side no longer than that is not cut.
 
     With `fit`, tiles are only as large as as many of them need: for networks that see no farther
-    than the margin, so that the tile is no part of their answer.
+    than the margin, so that the tile is no part of their answer. More tiles than anybody computes
+    are an InputError.
     """
     if tile <= 2 * margin and (height > tile or width > tile):
         raise InputError(
             f"a tile of {tile} pixels leaves nothing when {margin} are thrown away on each side; "
             f"choose --set tile={4 * margin} or so"
         )
-    return Plan(
-        height=height,
-        width=width,
-        tile=tile,
-        margin=margin,
-        group=group,
-        rows=spans(height, tile=tile, margin=margin, fit=fit),
-        columns=spans(width, tile=tile, margin=margin, fit=fit),
-    )
+    plan = Plan(height=height, width=width, tile=tile, margin=margin, group=group, fit=fit)
+    if max(*plan.sides, plan.block_count) > _MOST:
+        raise InputError(
+            f"{width} x {height} pixels would be {plan.count:,} tiles in {plan.block_count:,} "
+            f"blocks, and at most {_MOST:,} can be kept account of; cut it into several scenes"
+        )
+    return plan
+
+
+def span_count(length: int, *, tile: int, margin: int) -> int:
+    """Count the stretches that `spans` cuts an axis into, without listing them."""
+    return 1 if length <= tile else -(-(length - tile) // _step(tile, margin)) + 1
 
 
 def spans(length: int, *, tile: int, margin: int, fit: bool = False) -> tuple[Span, ...]:
     """Cut an axis into stretches of `tile` pixels that are spread evenly, or into a single one."""
-    if length <= tile:
-        return (Span(0, length, 0, 0, length, length),)
-    # Half of the margin hides a seam and costs little; two ramps of a tile must not touch.
-    ramp = min((margin + 1) // 2, (tile - 2 * margin + 1) // 3)
-    steps = -(-(length - tile) // (tile - 2 * margin - ramp))
-    if fit:
-        tile = -(-(length + steps * (2 * margin + ramp)) // (steps + 1))
-    starts = [index * (length - tile) // steps for index in range(steps + 1)]
-    # Every ramp lies in the middle of its overlap, at least `margin` from both tiles' ends.
-    seams = [after + (before + tile - after - ramp) // 2 for before, after in pairwise(starts)]
-    entries = [(0, 0), *((seam, seam + ramp) for seam in seams)]
-    exits = [*((seam, seam + ramp) for seam in seams), (length, length)]
     return tuple(
-        Span(start, start + tile, *entry, *exit_)
-        for start, entry, exit_ in zip(starts, entries, exits, strict=True)
+        span(index, length, tile=tile, margin=margin, fit=fit)
+        for index in range(span_count(length, tile=tile, margin=margin))
     )
 
 
-def block_side(*, tile: int, margin: int, pixel: int) -> int:
-    """Choose how many tiles a side make a block of some 64 MB; an LR pixel makes `pixel` bytes."""
-    step = tile - 2 * margin - min((margin + 1) // 2, (tile - 2 * margin + 1) // 3)
-    return max(int((_BLOCK / pixel) ** 0.5) // max(step, 1), 1)
+def span(index: int, length: int, *, tile: int, margin: int, fit: bool = False) -> Span:
+    """Return one of the stretches that `spans` lists."""
+    steps = span_count(length, tile=tile, margin=margin) - 1
+    if not steps:
+        return Span(0, length, 0, 0, length, length)
+    ramp = _ramp(tile, margin)
+    if fit:
+        tile = -(-(length + steps * (2 * margin + ramp)) // (steps + 1))
+
+    def start(index: int) -> int:
+        return index * (length - tile) // steps
+
+    def seam(after: int) -> int:
+        """Put a ramp in the middle of an overlap, at least `margin` from both tiles' ends."""
+        before = start(after - 1)
+        return start(after) + (before + tile - start(after) - ramp) // 2
+
+    entry = (seam(index), seam(index) + ramp) if index else (0, 0)
+    leave = (seam(index + 1), seam(index + 1) + ramp) if index < steps else (length, length)
+    return Span(start(index), start(index) + tile, *entry, *leave)
+
+
+def block_side(*, tile: int, margin: int, pixel: int, memory: int | None = None) -> int:
+    """Choose how many tiles a side make a block of some 64 MB, or less where memory is short.
+
+    An LR pixel makes `pixel` bytes. How tiles are grouped does not change what is made of them.
+    """
+    most = _BLOCK if memory is None else min(_BLOCK, memory // _PARTS)
+    return max(int((most / pixel) ** 0.5) // max(_step(tile, margin), 1), 1)
+
+
+def tile_side(tile: int, *, margin: int, pixel: int) -> int:
+    """Shrink a tile that is no part of the answer until its result takes some 64 MB.
+
+    A block holds at least one tile, so with hundreds of bands the tile decides what memory it
+    takes. It does not depend on how much there is: all who share the work must agree.
+    """
+    return min(tile, max(int((_TILE / pixel) ** 0.5), _LEAST * margin, 1))
+
+
+def _step(tile: int, margin: int) -> int:
+    """How far apart neighbouring tiles are at most."""
+    return tile - 2 * margin - _ramp(tile, margin)
+
+
+def _ramp(tile: int, margin: int) -> int:
+    """Over how many pixels neighbours fade into each other.
+
+    Half of the margin hides a seam and costs little; two ramps of a tile must not touch.
+    """
+    return min((margin + 1) // 2, (tile - 2 * margin + 1) // 3)
 
 
 def _joined(spans: tuple[Span, ...]) -> Span:

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from geoloupe.errors import InputError, OutOfMemoryError, RunError
 from geoloupe.imagery.fill import fill_missing
 from geoloupe.imagery.image import Image
+from geoloupe.inference.bound import Bound, margin_of
 from geoloupe.inference.model import Model
 from geoloupe.networks.inference import Engine, Precision, prepare_for_inference
+from geoloupe.networks.observation import Observation
 from geoloupe.networks.signature import Signature
 
 
@@ -26,6 +28,8 @@ class Predictor:
     rings: int  # how far missing pixels are filled from their neighbours, in LR pixels
     device: torch.device
     ensemble: bool = False  # the mean of eight answers
+    observation: Observation | None = None  # the sensor that must see of an answer what it saw
+    bound: float | None = None  # the margin of a `Bound` that holds answers; None: nothing does
 
     @classmethod
     def of(
@@ -36,9 +40,13 @@ class Predictor:
         precision: Precision = "fp32",
         engine: Engine = "torch",
         ensemble: bool = False,
+        bound: float | bool | None = None,
     ) -> Self:
-        """Make a model ready; engines differ by rounding only."""
-        place = _device(device)
+        """Make a model ready; engines differ by rounding only.
+
+        Without `bound`, answers are held as the model's card says, so as they were scored.
+        """
+        place = device_of(device)
         cast("nn.Module", model.network).to(place)
         return cls(
             network=prepare_for_inference(model.network, precision=precision, engine=engine),
@@ -47,6 +55,7 @@ class Predictor:
             rings=max(model.margin, 4),
             device=place,
             ensemble=ensemble,
+            bound=margin_of(model, bound),
         )
 
     def predict(self, image: Image, guide: Image | None = None) -> Image:
@@ -57,7 +66,8 @@ class Predictor:
         grid = unit.grid.finer(scale)
         lr = self._tensor(unit, 1)
         answer = self._answer(lr, None if guide is None else self._tensor(guide.in_unit(), scale))
-        values = answer[:, : grid.height, : grid.width].cpu().numpy()
+        answer = self._held(answer[:, : grid.height, : grid.width], image, unit)
+        values = answer.cpu().numpy()
         valid = unit.valid
         missing = np.isnan(unit.values)
         if missing.any():
@@ -95,11 +105,21 @@ class Predictor:
         """Give how far eight views of an image disagree (H,W): a deviation in unit values."""
         self._check(image, guide)
         scale = self.signature.scale
+        unit = image.in_unit()
         fine = None if guide is None else self._tensor(guide.in_unit(), scale)
-        answers = torch.stack(self._answers(self._tensor(image.in_unit(), 1), fine))
+        answers = torch.stack(self._answers(self._tensor(unit, 1), fine))
         height, width = image.grid.height * scale, image.grid.width * scale
-        spread: NDArray[np.float32] = answers.std(0).mean(0)[:height, :width].cpu().numpy()
+        answers = self._held(answers[..., :height, :width], image, unit)
+        spread: NDArray[np.float32] = answers.std(0).mean(0).cpu().numpy()
         return spread
+
+    def _held(self, answer: Tensor, image: Image, unit: Image) -> Tensor:
+        """Hold an answer (...,B,H*scale,W*scale) within what the image has around each pixel."""
+        if self.bound is None:
+            return answer
+        lr = torch.tensor(unit.values, device=self.device)
+        bound = Bound.around(lr, margin=self.bound, floor=image.radiometry.floor())
+        return bound.clamp(answer, self.signature.scale)
 
     def _answer(self, lr: Tensor, guide: Tensor | None) -> Tensor:
         """Give (B,H*scale,W*scale): the network's answer, or the mean of those to eight views."""
@@ -137,6 +157,8 @@ class Predictor:
                 f"{self.name}: the network gave values that are not numbers; if it runs in bf16, "
                 "try fp32, and else check its weights and the scene's value range"
             )
+        if self.observation is not None:
+            answer = self.observation.consistent(answer[None], lr)[0]
         return answer
 
 
@@ -172,7 +194,8 @@ def check_guide(signature: Signature, given: int | None, name: str) -> None:
         raise InputError(f"{name} needs a guide image of {needed} bands, but this one has {given}")
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """Find a device by PyTorch's name of it; "auto" is a GPU if there is one."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

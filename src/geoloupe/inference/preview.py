@@ -11,10 +11,10 @@ from geoloupe.files.product import write_image
 from geoloupe.files.publish import refuse_inputs
 from geoloupe.imagery.grid import Window
 from geoloupe.inference.local import thread_count
-from geoloupe.inference.memory import parse_size
 from geoloupe.inference.model import Model
-from geoloupe.inference.plan import Plan, Tile
+from geoloupe.inference.plan import Block, Plan
 from geoloupe.inference.upscale import Prepared, UpscaleSettings, prepare
+from geoloupe.system.memory import resident
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Forecast:
     threads: int
     bytes: int  # of the result, not compressed
     disk: int  # bytes that the work needs at most
-    memory: int  # bytes that the threads need at most
+    memory: int  # bytes that the process takes at most while it computes
     seconds: float  # of computing alone, from one tile in the middle
 
 
@@ -49,9 +49,9 @@ def forecast(
         ready = prepare(stack, path, output, model, chosen, overwrite=overwrite)
         scene, plan, layout = ready.scene, ready.scene.plan, ready.scene.layout
         blocks = [block for row in plan.blocks for block in row]
-        memory = None if chosen.memory is None else parse_size(chosen.memory)
-        threads, need = thread_count(scene, blocks, memory)
-        tile = _middle(plan)
+        threads, need = thread_count(scene, blocks, chosen.memory_bytes)
+        memory = resident() + threads * need
+        (tile,) = _middle(plan).strip(0)
         scene.predict(tile.window)  # the first call takes memory, and is slower
         started = time.perf_counter()
         scene.predict(tile.window)
@@ -68,7 +68,7 @@ def forecast(
         threads=threads,
         bytes=layout.size,
         disk=layout.room,
-        memory=threads * need,
+        memory=memory,
         seconds=seconds * count / threads,
     )
 
@@ -85,10 +85,12 @@ def preview(
     chosen = settings.build(UpscaleSettings, options, "upscale")
     with ExitStack() as stack:
         ready = prepare(stack, path, output, model, chosen, overwrite=True)
-        window = _middle(ready.scene.plan).window
+        block = _middle(ready.scene.plan)
+        thread_count(ready.scene, [block], chosen.memory_bytes)  # refuses a tile without room
+        (tile,) = block.strip(0)
         target = ready.target.with_name(f"{ready.target.stem}_preview{ready.target.suffix}")
         refuse_inputs(target, path, *ready.scene.source.files)
-        image, facts = _enlarged(ready, window)
+        image, facts = _enlarged(ready, tile.window)
         write_image(target, image, facts=facts, overwrite=overwrite)
     return target
 
@@ -106,6 +108,8 @@ def _enlarged(ready: Prepared, window: Window) -> tuple[Any, Any]:
     return answer.in_radiometry(scene.layout.radiometry), replace(facts, gcps=moved, rpcs=None)
 
 
-def _middle(plan: Plan) -> Tile:
+def _middle(plan: Plan) -> Block:
+    """Return a block of a single tile, from the middle."""
     block = plan.blocks[len(plan.blocks) // 2][len(plan.blocks[0]) // 2]
-    return next(block.strip(len(block.rows) // 2))
+    row = len(block.rows) // 2
+    return replace(block, rows=block.rows[row : row + 1], columns=block.columns[:1])

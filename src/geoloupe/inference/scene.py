@@ -65,11 +65,6 @@ class Scene:
             values = blender.finish(row)
         return self._piece(block, values, empty)
 
-    def has_data(self, window: Window) -> bool:
-        """Tell whether any pixel of a tile holds data."""
-        with self._reading:
-            return bool(self.source.read(window).valid.any())
-
     def predict(self, window: Window) -> Image | None:
         """Enlarge one tile; None where it holds no data."""
         scale = self.predictor.signature.scale
@@ -96,10 +91,10 @@ class Scene:
         return Piece(
             values=whole,
             valid=valid,
-            top=values[:, :top],
-            bottom=values[:, bottom:],
-            left=values[:, top:bottom, :left],
-            right=values[:, top:bottom, right:],
+            top=values[:, :top].copy(),  # a view would keep all of them in memory
+            bottom=values[:, bottom:].copy(),
+            left=values[:, top:bottom, :left].copy(),
+            right=values[:, top:bottom, right:].copy(),
             empty=empty,
         )
 

@@ -4,32 +4,37 @@ import logging
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from geoloupe import __version__, settings
 from geoloupe.errors import InputError
 from geoloupe.files.planes import PIXELS, Layout
-from geoloupe.files.product import check_output, fitting
-from geoloupe.files.publish import refuse_inputs
+from geoloupe.files.product import admit_product, check_output, fitting
+from geoloupe.files.publish import check_target, refuse_inputs
+from geoloupe.files.sizes import parse_size
 from geoloupe.files.source import Source, aligned, is_address, open_source, stem_of
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.inference.assemble import assemble
 from geoloupe.inference.choices import (
     Choices,
+    chosen_optics,
     chosen_part,
     layout_of,
     load_chosen,
+    plan_of,
     predictor_for,
 )
-from geoloupe.inference.job import Job, absolute, identities, read_facts, work_folder
-from geoloupe.inference.local import compute_blocks
-from geoloupe.inference.memory import parse_size
+from geoloupe.inference.job import Job, absolute, identities
+from geoloupe.inference.local import compute_blocks, refuse_crowd
 from geoloupe.inference.model import Model
-from geoloupe.inference.plan import Plan, block_side, make_plan
+from geoloupe.inference.optics import Optics
+from geoloupe.inference.plan import Plan
 from geoloupe.inference.predictor import check_guide
 from geoloupe.inference.scene import Scene
+from geoloupe.inference.work_folder import read_facts, sweep, work_folder
 from geoloupe.progress import Progress, silent
 
 
@@ -52,6 +57,11 @@ class UpscaleSettings(Choices):
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers must be 1 or more, not {self.workers}")
 
+    @property
+    def memory_bytes(self) -> int | None:
+        """The memory that may be used."""
+        return None if self.memory is None else parse_size(self.memory)
+
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +76,7 @@ class Upscaled:
     path: Path
     model: str
     scale: int
+    optics: Optics
     layout: Layout
     plan: Plan
     complete: bool  # False: a shard is done, and the result is to be assembled
@@ -90,6 +101,7 @@ class Prepared:
 
     scene: Scene
     model: Model
+    optics: Optics
     target: Path
     job: dict[str, Any]  # what is being made, to tell a run that goes on from another
 
@@ -112,29 +124,27 @@ def upscale(
     with ExitStack() as stack:
         ready = prepare(stack, path, output, model, chosen, overwrite=overwrite)
         plan, layout = ready.scene.plan, ready.scene.layout
-        job = Job.open(ready.target, ready.job)
+        assembled = partial(assemble, overwrite=overwrite, memory=chosen.memory_bytes)
         alone = not any((chosen.shard, chosen.cluster, chosen.workers))
-        skipped = 0
-        with job.held(alone=alone):
-            try:
-                if alone:
-                    job = job.in_place(layout)
-                job.doubt(plan, ready.scene.predictor.signature.scale, layout)
-                _compute(ready, job, chosen, progress or silent)
-                if alone:
-                    skipped = assemble(job, plan, layout, ready.target, overwrite=overwrite)
-            except BaseException:
-                if chosen.shard is None:  # else others may have begun in that folder
-                    job.remove_if_idle()
-                raise
-        pending = 0 if alone else len(job.pending(plan))
+        skipped = pending = 0
+        with Job.open(ready.target, ready.job, alone=alone) as opened:
+            # Before the work was ours, another run may have made the result.
+            check_target(ready.target, overwrite=overwrite)
+            job = opened.in_place(layout) if alone else opened
+            job.doubt(plan, ready.scene.predictor.signature.scale, layout)
+            _compute(ready, job, chosen, progress or silent)
+            if alone:
+                skipped = assembled(job, plan, layout, ready.target)
+            else:
+                pending = len(job.pending(plan))
         whole = not pending and chosen.shard is None
         if whole and not alone:
             with job.held(alone=True):
-                skipped = assemble(job, plan, layout, ready.target, overwrite=overwrite)
+                skipped = assembled(job, plan, layout, ready.target)
     return Upscaled(
         path=ready.target,
         model=ready.model.card.name,
+        optics=ready.optics,
         scale=ready.scene.predictor.signature.scale,
         layout=layout,
         plan=plan,
@@ -147,13 +157,14 @@ def upscale(
 
 def finish(target: Path, *, overwrite: bool = False) -> Upscaled:
     """Put together a result whose blocks were computed as shards."""
+    sweep(target)
     facts = read_facts(target)
     call, chosen = facts["call"], dict(facts["settings"])
     chosen["guide"] = call["guide"]
     if call["model"] is None:
         raise InputError(f"{target}: was begun with a model of a program; finish it there")
-    job, blocks = Job(folder=work_folder(target), facts=facts), facts["blocks"]
-    missing = blocks - len(list((job.folder / "blocks").glob("*.safetensors")))
+    blocks = facts["blocks"]
+    missing = blocks - Job(folder=work_folder(target), facts=facts).finished()
     if missing > 0:
         raise InputError(
             f"{target}: {missing} of {blocks} blocks are missing; run the shards that did not "
@@ -172,36 +183,54 @@ def prepare(
     overwrite: bool,
 ) -> Prepared:
     """Open everything and refuse what cannot work, before any pixel is computed."""
-    source = stack.enter_context(open_source(path, alpha=chosen.alpha, trust=chosen.trust))
     loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
-    source = chosen_part(source, loaded, chosen)
-    tile, margin = chosen.tile or loaded.tile, loaded.margin
-    pixel = len(source.bands) * 4 * scale**2
-    plan = make_plan(
-        source.grid.height,
-        source.grid.width,
-        tile=tile,
-        margin=margin,
-        group=block_side(tile=tile, margin=margin, pixel=pixel),
-        fit=loaded.network.signature.reach == "local",
+
+    def place(grid: Grid) -> Path:
+        return Path(output) if output is not None else _beside(str(path), scale, grid)
+
+    def admit(grid: Grid, dtype: str) -> None:
+        admit_product(place(grid), grid.finer(scale), dtype)
+
+    source = stack.enter_context(
+        open_source(
+            path,
+            alpha=chosen.alpha,
+            nodata=chosen.nodata,
+            trust=chosen.trust,
+            admit=admit,
+        )
     )
-    layout = layout_of(source, loaded, plan, chosen)
-    target = Path(output) if output is not None else _beside(str(path), scale, source.grid)
+    source = chosen_part(source, loaded, chosen)
+    optics = chosen_optics(source, chosen)
+    target, group = place(source.grid), _group_before(place(source.grid))
+    plan = plan_of(source, loaded, chosen, optics=optics, group=group, memory=chosen.memory_bytes)
+    layout = layout_of(source, loaded, plan, chosen, optics=optics)
     refuse_inputs(target, path, *source.files, chosen.guide)
     layout = fitting(layout, target)
+    sweep(target)
     there = work_folder(target) / PIXELS
     check_output(target, layout, overwrite=overwrite, there=layout.size if there.exists() else 0)
     scene = Scene(
         source=source,
         guide=_open_guide(stack, chosen, loaded, layout.grid),
-        predictor=predictor_for(loaded, chosen),
+        predictor=predictor_for(loaded, optics, chosen),
         plan=plan,
         layout=layout,
     )
     _tell(scene, loaded)
+    _log.info("  %s", optics)
     facts = _job_facts(path, model, loaded, chosen, scene)
-    return Prepared(scene=scene, model=loaded, target=target, job=facts)
+    return Prepared(scene=scene, model=loaded, optics=optics, target=target, job=facts)
+
+
+def _group_before(target: Path) -> int | None:
+    """Return how an unfinished run groups its tiles, which may have had more memory, or less."""
+    try:
+        group = read_facts(target).get("group")
+    except InputError:
+        return None
+    return group if isinstance(group, int) and group > 0 else None
 
 
 def _tell(scene: Scene, model: Model) -> None:
@@ -210,7 +239,7 @@ def _tell(scene: Scene, model: Model) -> None:
     names = [band.name or str(number) for number, band in enumerate(source.bands, start=1)]
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     low, high = radiometry.low, radiometry.high
-    ranges = {f"{a:g} to {b:g}" for a, b in zip(low, high, strict=True)}
+    ranges = {f"{a:.12g} to {b:.12g}" for a, b in zip(low, high, strict=True)}
     nodata = "none" if radiometry.nodata is None else f"{radiometry.nodata:g}"
     _log.info("%s: %s x %s pixels", source.name, source.grid.width, source.grid.height)
     _log.info("  bands %s; %s, nodata %s", shown, radiometry.dtype, nodata)
@@ -218,7 +247,7 @@ def _tell(scene: Scene, model: Model) -> None:
     _log.info("%s: %s on %s", model.card.name, model.digest, scene.predictor.device)
     _log.info(
         "  %s tiles of %s pixels, %s thrown away on each side, in %s blocks",
-        *(plan.count, plan.tile, plan.margin, sum(len(row) for row in plan.blocks)),
+        *(plan.count, plan.tile, plan.margin, plan.block_count),
     )
 
 
@@ -244,10 +273,13 @@ def _compute(ready: Prepared, job: Job, chosen: UpscaleSettings, progress: Progr
     if chosen.cluster is not None or chosen.workers is not None:
         from geoloupe.inference.cluster import compute_on_cluster
 
+        if chosen.cluster is None and chosen.workers is not None:
+            refuse_crowd(ready.scene, blocks, chosen.workers, chosen.memory_bytes)
         compute_on_cluster(ready, job, blocks, chosen, progress=progress, before=before)
         return
-    memory = None if chosen.memory is None else parse_size(chosen.memory)
-    compute_blocks(ready.scene, job, blocks, progress=progress, before=before, memory=memory)
+    compute_blocks(
+        ready.scene, job, blocks, progress=progress, before=before, memory=chosen.memory_bytes
+    )
 
 
 def _job_facts(
@@ -268,8 +300,9 @@ def _job_facts(
         "model": {"name": loaded.card.name, "digest": loaded.digest},
         "device": scene.predictor.device.type,
         "tiles": scene.plan.digest,
+        "group": scene.plan.group,
         "tags": dict(scene.layout.facts.tags),
-        "blocks": sum(len(row) for row in scene.plan.blocks),
+        "blocks": scene.plan.block_count,
         "call": {
             "path": absolute(path),
             "model": _named(model, loaded),
@@ -286,10 +319,9 @@ def _named(model: str | Path | Model | None, loaded: Model) -> str | None:
 
 
 def _beside(name: str, scale: int, grid: Grid) -> Path:
-    """Name a result after its scene: a GeoTIFF, or a PNG for a picture that lies nowhere."""
-    if is_address(name):
-        raise InputError(f"{name}: say where the result should lie, with --output")
-    path = Path(name)
+    """Name a result after its scene: a GeoTIFF, or a PNG for a picture without georeference."""
+    # What lies on a network, in an archive or in a file of many images has no folder beside it.
+    path = Path(stem_of(name) if is_address(name) else name)
     picture = not grid.georeferenced and path.suffix.lower() in (".png", ".jpg", ".jpeg")
     suffix = ".png" if picture else ".tif"
     return path.with_name(f"{stem_of(name)}_x{scale}{suffix}")

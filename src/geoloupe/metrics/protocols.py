@@ -22,7 +22,8 @@ Colour = Literal["bands", "luma"]
 Border = Literal["scale", "none"]
 
 _LEVELS = 255.0
-# Three float32 steps at 255: k/255 in single precision must not fall to k - 1 when truncated.
+# Three float32 steps at 255: what rounding takes from k/255 on its way through a network that
+# changes nothing must not make it k - 1.
 _SLACK = 1e-4
 _LUMA = (65.481, 128.553, 24.966)  # BT.601, of R, G and B in [0, 1]
 _BLACK = 16.0

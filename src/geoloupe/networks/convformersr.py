@@ -217,7 +217,6 @@ class ConvFormerSR(nn.Module):
         self.signature = Signature(
             scale=settings.scale,
             bands=settings.bands,
-            multiple=settings.window,
             tile=64,
             margin=8,
         )

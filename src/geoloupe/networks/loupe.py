@@ -2,13 +2,24 @@
 
 It sees differences only. The first filters sum to zero and nothing has a bias, so a gain or an
 offset of a scene is one of its answer: reflectance, radiance and raw counts are alike to it, and it
-needs to know neither the sensor nor the stretch. What it adds to bicubic interpolation is learned.
-Bands go through it in threes, neighbours together; where threes overlap their mean counts.
+needs to know neither the sensor's units nor the stretch. What it adds to bicubic interpolation is
+learned. Bands go through it in threes, neighbours together; where threes overlap their mean counts.
+
+How much to sharpen it does not guess: it is told the MTF, the share of contrast that the sensor
+passes at Nyquist of the LR pixels. Every convolution's channels have a factor that depends on it,
+read from a learned table. Once a sensor is known the factors are part of the weights and cost
+nothing: `told` makes that network.
+
+While it learns, its convolutions may be grown: each is the sum of itself and of a product of wider
+ones, which has no bias and nothing in between and so is one convolution again. It learns better so,
+at the cost of a product of small matrices a step; `told` leaves plain convolutions.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from itertools import repeat
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +27,10 @@ from torch.nn import functional as F
 
 from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import UNKNOWN_MTF, Reference, Signature
 
 _TOGETHER = 3  # bands that are looked at together
+_MTF = (0.1, 0.7)  # of the first and the last knot of the table; beyond them the end's row counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +40,13 @@ class LoupeSettings:
     scale: int = 4
     features: int = 48
     blocks: int = 6
+    knots: int = 0  # rows of the table of factors; 0: a network that is told nothing
+    growth: int = 0  # how many times wider convolutions are inside while they learn; 0: plain
 
     def __post_init__(self) -> None:
-        check_ranges(self)
+        check_ranges(self, zero=("knots", "growth"))
+        if self.knots == 1:
+            raise ValueError("knots must be 0, or 2 or more")
 
     @classmethod
     def tiny(cls) -> Self:
@@ -40,6 +56,26 @@ class LoupeSettings:
 
 def _plain(before: int, after: int) -> nn.Conv2d:
     return nn.Conv2d(before, after, 3, padding=1, bias=False)
+
+
+class GrownConv(nn.Conv2d):
+    """A 3 x 3 convolution (N,F,H,W) whose weight is W0 + W3 W2 W1, W3 being zero at first."""
+
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__(features, features, 3, padding=1, bias=False)
+        wide = growth * features
+        self.first = nn.Parameter(torch.empty(wide, features).uniform_(-1, 1) / features**0.5)
+        self.middle = nn.Parameter(torch.empty(9, wide, wide).uniform_(-1, 1) / (9 * wide) ** 0.5)
+        self.last = nn.Parameter(torch.zeros(features, wide))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.whole(), padding=1)
+
+    def whole(self) -> Tensor:
+        """Return the weight that it has as one convolution (F,F,3,3)."""
+        taps = (self.last @ self.middle) @ self.first
+        weight = self.weight + taps.permute(1, 2, 0).unflatten(2, (3, 3))
+        return weight.contiguous(memory_format=torch.channels_last)
 
 
 class Differences(nn.Conv2d):
@@ -53,16 +89,22 @@ class Differences(nn.Conv2d):
         return F.conv2d(F.pad(x, (1, 1, 1, 1), "replicate"), weight)
 
 
+def _convolution(features: int, growth: int) -> nn.Conv2d:
+    return GrownConv(features, growth) if growth else _plain(features, features)
+
+
 class LoupeBlock(nn.Module):
-    """Two convolutions under a skip (N,F,H,W)."""
+    """Two convolutions under a skip (N,F,H,W), each perhaps with a factor for every channel."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, growth: int = 0) -> None:
         super().__init__()
-        self.conv1 = _plain(features, features)
-        self.conv2 = _plain(features, features)
+        self.conv1 = _convolution(features, growth)
+        self.conv2 = _convolution(features, growth)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(self.conv1(x).relu())
+    def forward(
+        self, x: Tensor, inner: Tensor | None = None, outer: Tensor | None = None
+    ) -> Tensor:
+        return x + _scaled(self.conv2(_scaled(self.conv1(x), inner).relu()), outer)
 
 
 class Loupe(nn.Module):
@@ -77,6 +119,7 @@ class Loupe(nn.Module):
     )
     PUBLISHED: ClassVar[Mapping[str, str | None]] = {}
     ASK: ClassVar[Mapping[str, str]] = {}
+    ADDED: ClassVar[tuple[str, ...]] = ("knots", "growth")  # what a fresh one adds changes nothing
 
     def __init__(self, settings: LoupeSettings) -> None:
         super().__init__()
@@ -87,40 +130,100 @@ class Loupe(nn.Module):
             tile=256,
             margin=2 * settings.blocks + 3,
             reach="local",
+            told=settings.knots > 0,
         )
-        features = settings.features
-        self.head = Differences(features)
-        self.body = nn.ModuleList(LoupeBlock(features) for _ in range(settings.blocks))
-        self.after_body = _plain(features, features)
+        features, growth = settings.features, settings.growth
+        self.head: nn.Module = Differences(features)
+        self.body = nn.ModuleList(LoupeBlock(features, growth) for _ in range(settings.blocks))
+        self.after_body = _convolution(features, growth)
         self.tail = _plain(features, _TOGETHER * settings.scale**2)
         self.shuffle = nn.PixelShuffle(settings.scale)
+        self.factors: nn.Parameter | None = None
+        if settings.knots:
+            channels = sum(layer.out_channels for layer in self.layers())
+            self.factors = nn.Parameter(torch.ones(settings.knots, channels))
 
-    def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Return the answer as the only stage."""
-        answer = bicubic_up(lr, self.settings.scale)
-        groups = _groups(lr.shape[1])
-        if groups == [[0, 1, 2]]:
-            return (answer + self.detail(lr),)
-        detail, count = torch.zeros_like(answer), [0] * lr.shape[1]
-        for group in groups:
-            seen = self.detail(lr[:, group])
-            for place, band in enumerate(group):
-                detail[:, band] += seen[:, place]
-                count[band] += 1
-        return (answer + detail / detail.new_tensor(count)[:, None, None],)
+    def stages(
+        self, lr: Tensor, guide: Tensor | None = None, mtf: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """Return the answer as the only stage; `mtf` (N,) or (N,C) is UNKNOWN_MTF if not told."""
+        if self.factors is None:
+            return (add_details(lr, self.settings.scale, lambda _, seen: self.detail(seen)),)
+        if mtf is None:
+            mtf = lr.new_full(lr.shape[:1], UNKNOWN_MTF)
+        each = mtf if mtf.ndim == 2 else mtf[:, None].expand(-1, lr.shape[1])
+        groups = together(lr.shape[1])
+        return (
+            add_details(
+                lr, self.settings.scale, lambda n, seen: self.detail(seen, each[:, groups[n]])
+            ),
+        )
 
-    def detail(self, lr: Tensor) -> Tensor:
-        """Give what three bands (N,3,H,W) lack after interpolation, (N,3,H*scale,W*scale)."""
-        shallow = self.head(lr)
+    def detail(self, lr: Tensor, mtf: Tensor | None = None) -> Tensor:
+        """Return what three bands (N,3,H,W) lack after interpolation, (N,3,H*scale,W*scale)."""
+        factor: Iterator[Tensor | None] = repeat(None)
+        if mtf is not None:
+            factor = self._told_factors(mtf, lr)
+        shallow = _scaled(self.head(lr), next(factor))
         deep = shallow
         for block in self.body:
-            deep = block(deep)
-        found: Tensor = self.shuffle(self.tail(self.after_body(deep) + shallow))
+            deep = block(deep, next(factor), next(factor))
+        deep = _scaled(self.after_body(deep), next(factor))
+        found: Tensor = self.shuffle(_scaled(self.tail(deep + shallow), next(factor)))
         return found
 
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
+    def forward(self, lr: Tensor, guide: Tensor | None = None, mtf: Tensor | None = None) -> Tensor:
         """Return the last stage."""
-        return self.stages(lr, guide)[-1]
+        return self.stages(lr, guide, mtf)[-1]
+
+    def told(self, mtf: float | Sequence[float]) -> "Loupe | ToldBands":
+        """Return the network for a known sensor, with the factors in its weights.
+
+        With one number for all bands it takes any bands still; else just as many as are told.
+        """
+        if not isinstance(mtf, float | int):
+            each = [float(gain) for gain in mtf]
+            if len(set(each)) > 1:
+                return ToldBands(self, each)
+            mtf = each[0]
+        return self.merged([float(mtf)] * _TOGETHER)
+
+    def merged(self, mtf: Sequence[float]) -> "Loupe":
+        """Return a copy for three bands of known MTF, with the factors in its weights."""
+        copy = deepcopy(self).requires_grad_(False)
+        copy.merge(mtf)
+        return copy
+
+    @torch.no_grad()
+    def merge(self, mtf: Sequence[float]) -> None:
+        """Multiply the weights by the factors for three bands of known MTF, for good."""
+        collapse(self)
+        self.settings = replace(self.settings, growth=0)
+        if self.factors is None:
+            return
+        told = self.factors.new_tensor([list(mtf)])
+        for layer, factor in zip(self.layers(), self._told_factors(told, told), strict=True):
+            layer.weight.mul_(factor.view(-1, 1, 1, 1))
+        self.factors = None
+        self.settings = replace(self.settings, knots=0)
+        self.signature = replace(self.signature, told=False)
+
+    def layers(self) -> list[nn.Conv2d]:
+        """List the convolutions in the order in which they are run, rewritten or not."""
+        head = self.head if isinstance(self.head, Differences) else self.head.conv
+        blocks = (layer for block in self.body for layer in (block.conv1, block.conv2))
+        return cast("list[nn.Conv2d]", [head, *blocks, self.after_body, self.tail])
+
+    def _told_factors(self, mtf: Tensor, like: Tensor) -> Iterator[Tensor]:
+        """Yield the factors of each convolution in turn (N,channels): of each band at the tail."""
+        assert self.factors is not None
+        widths = [layer.out_channels for layer in self.layers()]
+        *inside, tail = self.factors.split(widths, dim=1)
+        shared = _between_knots(mtf.mean(1), len(self.factors)).to(like)
+        yield from (shared @ torch.cat(inside, dim=1)).split(widths[:-1], dim=1)
+        each = _between_knots(mtf, len(self.factors)).to(like)  # (N,3,knots)
+        bands = tail.unflatten(1, (_TOGETHER, -1))  # (knots,3,scale**2)
+        yield torch.einsum("nbk,kbp->nbp", each, bands).flatten(1)
 
     @classmethod
     def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -130,12 +233,80 @@ class Loupe(nn.Module):
             "scale": round((made / _TOGETHER) ** 0.5),
             "features": shapes["head.weight"][0],
             "blocks": len({name.split(".")[1] for name in shapes if name.startswith("body.")}),
+            "knots": shapes["factors"][0] if "factors" in shapes else 0,
+            "growth": shapes.get("after_body.first", (0,))[0] // shapes["head.weight"][0],
         }
 
 
-def _groups(bands: int) -> list[list[int]]:
+def collapse(module: nn.Module) -> nn.Module:
+    """Put plain convolutions in the place of all grown ones, from the parts upward."""
+    for name, part in list(module.named_children()):
+        setattr(module, name, collapse(part))
+    if not isinstance(module, GrownConv):
+        return module
+    plain = _plain(module.in_channels, module.out_channels).to(module.weight)
+    with torch.no_grad():
+        plain.weight.copy_(module.whole())
+    return plain.requires_grad_(module.weight.requires_grad).train(module.training)
+
+
+class ToldBands(nn.Module):
+    """Loupe for bands of known and different MTF: a network with its own weights for each three."""
+
+    def __init__(self, network: Loupe, mtf: Sequence[float]) -> None:
+        super().__init__()
+        self.settings = replace(network.settings, knots=0, growth=0)
+        self.signature = replace(network.signature, bands=len(mtf), told=False)
+        self.parts = nn.ModuleList(
+            network.merged([mtf[band] for band in group]) for group in together(len(mtf))
+        )
+
+    def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Return the answer as the only stage."""
+
+        def detail(group: int, seen: Tensor) -> Tensor:
+            part = self.parts[group]
+            assert isinstance(part, Loupe)
+            return part.detail(seen)
+
+        return (add_details(lr, self.settings.scale, detail),)
+
+    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
+        """Return the last stage."""
+        return self.stages(lr, guide)[-1]
+
+
+def add_details(lr: Tensor, scale: int, detail: Callable[[int, Tensor], Tensor]) -> Tensor:
+    """Add to interpolation what `detail` returns for each three bands, by their number."""
+    answer = bicubic_up(lr, scale)
+    groups = together(lr.shape[1])
+    if groups == [[0, 1, 2]]:
+        return answer + detail(0, lr)
+    found, count = torch.zeros_like(answer), [0] * lr.shape[1]
+    for number, group in enumerate(groups):
+        seen = detail(number, lr[:, group])
+        for place, band in enumerate(group):
+            found[:, band] += seen[:, place]
+            count[band] += 1
+    return answer + found / found.new_tensor(count)[:, None, None]
+
+
+def together(bands: int) -> list[list[int]]:
     """List which bands go together: threes of neighbours, the last pushed back to be whole."""
     if bands < _TOGETHER:
         return [[min(place, bands - 1) for place in range(_TOGETHER)]]
     starts = [min(start, bands - _TOGETHER) for start in range(0, bands, _TOGETHER)]
     return [list(range(start, start + _TOGETHER)) for start in starts]
+
+
+def _scaled(x: Tensor, factor: Tensor | None) -> Tensor:
+    """Multiply the channels of (N,F,H,W) by (N,F)."""
+    return x if factor is None else x * factor.to(x.dtype)[:, :, None, None]
+
+
+def _between_knots(mtf: Tensor, knots: int) -> Tensor:
+    """Return how much each knot of the table counts, (...,knots), for linear interpolation."""
+    low, high = _MTF
+    place = (mtf.float().clamp(low, high) - low) / (high - low) * (knots - 1)
+    knot = torch.arange(knots, device=mtf.device)
+    return (1 - (place[..., None] - knot).abs()).relu()

@@ -212,7 +212,7 @@ class MulSR(nn.Module):
             bands=None,
             guide_bands=settings.guide_bands,
             tile=max(128 // settings.scale, 8),
-            margin=max(16 // settings.scale, 1),
+            margin=max(16 // settings.scale, 2),
         )
         features = settings.features
         self.large = Branch(settings)

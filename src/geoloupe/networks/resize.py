@@ -11,6 +11,8 @@ from torch.nn import functional as F
 from geoloupe.imagery.banded import Banded
 from geoloupe.imagery.resize import banded, ratio, up_taps
 
+_MANY = 8  # bands, beyond which memory matters more than calls
+
 
 def imresize(
     x: Tensor, scale: float | Fraction, *, method: str = "bicubic", antialias: bool = True
@@ -20,10 +22,16 @@ def imresize(
     height, width = x.shape[-2:]
     down = banded(height, factor, method=method, antialias=antialias)
     across = banded(width, factor, method=method, antialias=antialias)
-    rows = [block.to(x) @ x[..., run, :] for run, block in _blocks(down)]
-    x = torch.cat(rows, dim=-2)
-    columns = [x[..., run] @ block.to(x).mT for run, block in _blocks(across)]
-    return torch.cat(columns, dim=-1)
+    return mapped(x, down, across)
+
+
+def mapped(x: Tensor, down: Banded, across: Banded) -> Tensor:
+    """Map the rows, then the columns of (...,H,W); in mixed precision it stays exact."""
+    with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
+        rows = [block.to(x) @ x[..., run, :] for run, block in _blocks(down)]
+        x = torch.cat(rows, dim=-2)
+        columns = [x[..., run] @ block.to(x).mT for run, block in _blocks(across)]
+        return torch.cat(columns, dim=-1)
 
 
 def _blocks(along: Banded) -> list[tuple[slice, Tensor]]:
@@ -38,8 +46,28 @@ def bicubic_up(x: Tensor, scale: int) -> Tensor:
     exact, for a pixel that is rounded to 8 bits of mantissa is visibly another.
     """
     with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
-        x = _enlarge_rows(x, scale).transpose(-2, -1)
-        return _enlarge_rows(x, scale).transpose(-2, -1)
+        if x.shape[1] > _MANY and torch.is_inference_mode_enabled() and not _traced():
+            return _band_by_band(x, scale)
+        return _enlarged(x, scale)
+
+
+def _band_by_band(x: Tensor, scale: int) -> Tensor:
+    """Do the same a band at a time: the convolutions pad a band to six times what it holds."""
+    count, bands, height, width = x.shape
+    answer = x.new_empty((count, bands, height * scale, width * scale))
+    for band in range(bands):
+        answer[:, band : band + 1] = _enlarged(x[:, band : band + 1], scale)
+    return answer
+
+
+def _enlarged(x: Tensor, scale: int) -> Tensor:
+    x = _enlarge_rows(x, scale).transpose(-2, -1)
+    return _enlarge_rows(x, scale).transpose(-2, -1)
+
+
+def _traced() -> bool:
+    """Tell whether an engine is watching, which would take a loop for many operations."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined]
 
 
 def _enlarge_rows(x: Tensor, scale: int) -> Tensor:

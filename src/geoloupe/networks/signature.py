@@ -6,23 +6,25 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
+UNKNOWN_MTF = 0.4  # of optics that nobody tells: mild, so that little is sharpened too much
+
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
     """What a network promises its callers, in LR pixels.
 
-    Every network takes any size from `minimum` up and returns exactly `scale` times it; `multiple`
-    is the size step at which it needs no padding of its own, and its tile is one of these.
+    Every network takes any size from `minimum` up and returns exactly `scale` times it; what it
+    needs in steps of several pixels, it pads itself.
     """
 
     scale: int
     bands: int | None  # None: any number
     guide_bands: int = 0  # 0: takes no guide
     minimum: int = 1
-    multiple: int = 1
     tile: int = 64  # what a scene is cut into unless the card says otherwise
     margin: int = 8  # context that a tile throws away on each side
     reach: Literal["local", "global"] = "global"  # local: tiled equals whole, and a test proves it
+    told: bool = False  # its stages take the MTF at Nyquist, and `told(mtf)` builds one in
 
 
 @dataclass(frozen=True, kw_only=True)

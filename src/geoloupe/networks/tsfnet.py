@@ -262,7 +262,6 @@ class TSFNet(nn.Module):
         self.signature = Signature(
             scale=settings.scale,
             bands=settings.bands,
-            multiple=self.multiple,
             tile=max(256 // settings.scale // self.multiple, 1) * self.multiple,
             margin=max(32 // settings.scale, 2),
         )

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from geoloupe.datasets.patches import Patches
+from geoloupe.datasets.patches import Mix, Patches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Share(Sampler[list[int]]):
 
 
 def batches(
-    patches: Patches, share: Share, *, workers: int, pinned: bool
+    patches: Patches | Mix, share: Share, *, workers: int, pinned: bool
 ) -> Iterator[dict[str, Tensor]]:
     """Give the batches of one process, loaded ahead by so many workers (0: by itself)."""
     more: dict[str, Any] = {"prefetch_factor": 4, "persistent_workers": True} if workers else {}

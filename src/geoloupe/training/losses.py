@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from itertools import combinations
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from geoloupe.networks.signature import Network
 from geoloupe.settings import STRICT
 
 _FLAT = 1e-4  # unit values; a band that varies less counts as if it varied so much
+_EQUAL = 1e-7  # mean squared error of images that are as good as equal: 70 dB
 _DARK = 0.02  # unit value below which a ratio of two bands says more of noise than of the ground
 
 
@@ -26,6 +27,8 @@ class LossSettings:
     __pydantic_config__ = STRICT
 
     l1: float = 1.0
+    fourier: float = 0.0  # L1 of the Fourier transforms
+    score: float = 0.0  # -10 log10 of each image's mean squared error: minus its PSNR in dB
     spectral_ratio: float = 0.0
     spatial_tv: float = 0.0
     spectral_tv: float = 0.0
@@ -57,11 +60,16 @@ class Objective(nn.Module):
         self.settings = settings
         self.some = some
 
-    def forward(self, lr: Tensor, hr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Give the loss of a batch; with `some`, its LR images hold bands with their neighbours."""
+    def forward(
+        self, lr: Tensor, hr: Tensor, guide: Tensor | None = None, mtf: Tensor | None = None
+    ) -> Tensor:
+        """Return the loss of a batch; with `some`, its LR images hold bands with neighbours."""
         if self.some:
             chosen: Tensor = self.network.triplets(lr, guide)  # type: ignore[attr-defined]
             stages: tuple[Tensor, ...] = (chosen,)
+        elif mtf is not None:
+            told: Any = self.network
+            stages = told.stages(lr, guide, mtf)
         else:
             stages = self.network.stages(lr, guide)
         return torch.stack([self.loss(stage.float(), hr) for stage in stages]).sum()
@@ -73,6 +81,10 @@ class Objective(nn.Module):
         if settings.balanced:
             difference = difference * band_weights(hr)
         total = settings.l1 * difference.mean()
+        if settings.fourier:
+            total = total + settings.fourier * fourier_difference(sr, hr)
+        if settings.score:
+            total = total + settings.score * negative_score(sr, hr)
         if settings.spectral_ratio:
             total = total + settings.spectral_ratio * ratio_difference(sr, hr, settings.pairs)
         if settings.spatial_tv:
@@ -91,6 +103,18 @@ class Objective(nn.Module):
         if count is not None and any(max(pair) > count for pair in settings.pairs):
             raise ValueError(f"loss.pairs name a band beyond the {count} of the network")
         return cls(network, settings, some=bands is not None)
+
+
+def fourier_difference(sr: Tensor, hr: Tensor) -> Tensor:
+    """Return the mean absolute difference of real and imaginary parts of the images' spectra."""
+    spectra = [torch.fft.rfft2(image, norm="ortho") for image in (sr, hr)]
+    return torch.view_as_real(spectra[0] - spectra[1]).abs().mean()
+
+
+def negative_score(sr: Tensor, hr: Tensor) -> Tensor:
+    """Return the mean over images of 10 log10 of their mean squared error, which is minus PSNR."""
+    errors = (sr - hr).square().mean((1, 2, 3)).clamp(min=_EQUAL)
+    return 10 * errors.log10().mean()
 
 
 def band_weights(hr: Tensor) -> Tensor:

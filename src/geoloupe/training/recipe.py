@@ -27,7 +27,8 @@ class DataSettings:
 
     __pydantic_config__ = STRICT
 
-    set: str
+    set: str | tuple[str, ...]  # of several, the first is validated on
+    shares: tuple[float, ...] = ()  # of the samples that each of several sets gives; none: alike
     train: str = "train"
     val: str = "val"
     recipe: str = "bi"  # of the LR images, by name or .json file
@@ -36,6 +37,17 @@ class DataSettings:
     bands_at_once: int | None = (
         None  # so many bands of each sample, at random, of networks that can
     )
+
+    def __post_init__(self) -> None:
+        if not self.set:
+            raise ValueError("set must name a data set")
+        if self.shares and (len(self.shares) != len(self.sets) or min(self.shares) <= 0):
+            raise ValueError("shares must name one above 0 for each set")
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """All data sets."""
+        return (self.set,) if isinstance(self.set, str) else self.set
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +79,7 @@ class ValidationSettings:
 
     __pydantic_config__ = STRICT
 
+    recipe: str | None = None  # of the LR images; None: the one that is trained with
     protocol: str = "hsenet"
     metric: str = "psnr"  # whose best model is kept
     every: int = 1000  # steps
@@ -85,7 +98,7 @@ class Recipe:
     about: str = ""
     network: str
     settings: dict[str, JsonValue] = field(default_factory=dict)
-    start: str | None = None  # weights to begin with
+    start: str | None = None  # weights, or a run's folder, to begin with
     data: DataSettings
     patches: PatchSettings = field(default_factory=PatchSettings)
     loss: LossSettings = field(default_factory=LossSettings)

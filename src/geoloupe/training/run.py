@@ -1,9 +1,9 @@
 """A run: a recipe becomes a folder with a log, checkpoints, pictures and at last a model."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -14,15 +14,15 @@ from torch import nn
 from geoloupe import __version__, catalog
 from geoloupe.datasets.degrade import load_recipe
 from geoloupe.datasets.examples import Examples
-from geoloupe.datasets.patches import Patches, SomeBands
+from geoloupe.datasets.patches import Mix, Patches, SomeBands
 from geoloupe.datasets.prepared import Prepared, find
 from geoloupe.errors import InputError
 from geoloupe.files.lock import locked
 from geoloupe.files.publish import publish_texts
 from geoloupe.files.weights import Card, Training
 from geoloupe.imagery.response import SpectralResponse
+from geoloupe.inference.bound import usual_margin
 from geoloupe.inference.model import Model, assemble, load, plain_settings, save
-from geoloupe.inference.predictor import Predictor
 from geoloupe.metrics.protocols import Protocol
 from geoloupe.networks import build
 from geoloupe.progress import Progress, silent
@@ -73,14 +73,14 @@ def train(
 
 def _run(recipe: Recipe, folder: Path, fabric: Any, progress: Progress, workers: int) -> Trained:
     """Put a run together from its recipe and go through it."""
-    prepared = find(recipe.data.set)
+    sets = [find(name) for name in recipe.data.sets]
     state, objective = _state(recipe)
-    learning = _examples(prepared, recipe, recipe.data.train, state)
-    patches = Patches(learning, recipe.patches, recipe.seed, some=_some_bands(recipe, state))
+    patches = _patches(sets, recipe, state)
     if recipe.batch % fabric.world_size:
         raise InputError(f"a batch of {recipe.batch} cannot be shared by {fabric.world_size}")
     epoch = max(len(patches) // recipe.batch, 1)
-    state.load(folder / CHECKPOINTS)
+    if not state.load(folder / CHECKPOINTS):
+        _start(recipe, state)
     state.move(fabric.device)
     wrapped, state.optimiser = fabric.setup(_compiled(objective, fabric), state.optimiser)
     share = Share(
@@ -90,7 +90,7 @@ def _run(recipe: Recipe, folder: Path, fabric: Any, progress: Progress, workers:
         rank=fabric.global_rank,
         processes=fabric.world_size,
     )
-    events = _Events(fabric, folder, recipe, prepared, progress, state)
+    events = _Events(fabric, folder, recipe, sets[0], progress, state)
     source = batches(patches, share, workers=workers, pinned=fabric.device.type == "cuda")
     loop = Loop(fabric=fabric, objective=wrapped, state=state, recipe=recipe, epoch=epoch)
     loop.run(source, events.of())
@@ -121,7 +121,10 @@ class _Events:
         self.prepared, self.progress = prepared, progress
         self.log = open_log(folder, state.step) if fabric.is_global_zero else None
         self.validation = Validation(
-            examples=_examples(prepared, recipe, recipe.data.val, state),
+            examples=replace(
+                _examples(prepared, recipe, recipe.data.val, state),
+                recipe=load_recipe(recipe.validation.recipe or recipe.data.recipe),
+            ),
             protocol=_protocol(recipe),
         )
         self.scores: dict[str, float] = {}
@@ -151,11 +154,11 @@ class _Events:
     def _measure(self, state: State) -> None:
         assert self.log is not None
         model = self._model(state)
-        predictor = Predictor.of(model, device=str(self.fabric.device))
-        self.scores = self.validation.measure(predictor)
+        device = str(self.fabric.device)
+        self.scores = self.validation.measure(model, device)
         self.log.add("validation", state.step, self.scores)
         picture = self.folder / PICTURES / f"step-{state.step:08}.png"
-        self.validation.show(predictor, picture)
+        self.validation.show(model, device, picture)
         metric = self.recipe.validation.metric
         found = self.scores[metric]
         lower = not self.validation.protocol.metrics[metric].higher_is_better
@@ -173,6 +176,9 @@ class _Events:
         if self.log is not None:
             self.log.close()
 
+    def _names(self) -> list[str]:
+        return [self.prepared.name, *(Path(name).name for name in self.recipe.data.sets[1:])]
+
     def _model(self, state: State) -> Model:
         recipe = self.recipe
         fresh = build(recipe.network, **recipe.settings)
@@ -181,12 +187,13 @@ class _Events:
             network=recipe.network,
             settings=plain_settings(fresh),
             bands=_band_names(self.prepared, fresh.signature.bands),
+            bound=usual_margin(fresh.signature),
             notes=recipe.about or None,
-            trained_on=f"{self.prepared.name}, split {recipe.data.train}",
+            trained_on=f"{', '.join(self._names())}, split {recipe.data.train}",
             training=Training(
                 recipe=recipe.name,
-                steps=state.step,
-                hours=round(state.seconds / 3600, 3),
+                steps=int(state.before["steps"]) + state.step,
+                hours=round((state.before["seconds"] + state.seconds) / 3600, 3),
                 hardware=described(self.fabric),
                 split=str(self.prepared.facts.get("split", "")),
                 version=__version__,
@@ -238,11 +245,6 @@ def _state(recipe: Recipe) -> tuple[State, Objective]:
     torch.manual_seed(recipe.seed)
     network = build(recipe.network, **recipe.settings)
     module = cast("nn.Module", network)
-    if recipe.start is not None:
-        begun = load(recipe.start)
-        if plain_settings(begun.network) != plain_settings(network):
-            raise InputError(f"{recipe.start}: has other settings than the recipe's network")
-        module.load_state_dict(cast("nn.Module", begun.network).state_dict())
     lay_out(module)
     chosen = recipe.optimiser
     optimiser = torch.optim.AdamW(
@@ -266,6 +268,28 @@ def _state(recipe: Recipe) -> tuple[State, Objective]:
     return state, objective
 
 
+def _start(recipe: Recipe, state: State) -> None:
+    """Begin a fresh run with a model's weights, or where another run is now."""
+    if recipe.start is None:
+        return
+    folder = Path(recipe.start)
+    if (folder / RECIPE_FILE).is_file():
+        state.branch(folder / CHECKPOINTS)
+        return
+    begun = load(recipe.start)
+    module, other = (cast("nn.Module", net) for net in (state.network, begun.network))
+    theirs, ours = plain_settings(begun.network), plain_settings(state.network)
+    # A plain network is a good beginning of one that has more, where more changes nothing at first.
+    added = {key: 0 for key in getattr(state.network, "ADDED", ()) if theirs.get(key) == 0}
+    if theirs != ours | added:
+        raise InputError(f"{recipe.start}: has other settings than the recipe's network")
+    weights = {**module.state_dict(), **other.state_dict()}
+    module.load_state_dict(weights)
+    if state.average is not None:
+        for name, tensor in weights.items():
+            state.average[name].copy_(tensor)
+
+
 def lay_out(module: nn.Module) -> None:
     """Store the weights of convolutions as they run the quickest."""
     for weight in module.parameters():
@@ -275,6 +299,23 @@ def lay_out(module: nn.Module) -> None:
 
 def _compiled(objective: Objective, fabric: Any) -> Any:
     return torch.compile(objective) if fabric.device.type == "cuda" else objective
+
+
+def _patches(sets: Sequence[Prepared], recipe: Recipe, state: State) -> Patches | Mix:
+    """Give the samples of all data sets."""
+    told = state.network.signature.told
+    parts = [
+        Patches(
+            _examples(prepared, recipe, recipe.data.train, state),
+            recipe.patches,
+            recipe.seed,
+            some=_some_bands(recipe, state),
+            tells=told,
+        )
+        for prepared in sets
+    ]
+    shares = recipe.data.shares or (1.0,) * len(parts)
+    return parts[0] if len(parts) == 1 else Mix(parts, shares, recipe.seed)
 
 
 def _examples(prepared: Prepared, recipe: Recipe, split: str, state: State) -> Examples:

@@ -17,17 +17,20 @@ class ScheduleSettings:
     epochs: int | None = None
     milestones: tuple[int, ...] = ()
     factor: float = 0.5  # at each milestone
-    shape: Literal["steps", "cosine"] = "steps"
+    shape: Literal["steps", "cosine", "wsd"] = "steps"
     warmup: int = 0  # steps over which the rate rises from 0
-    last: float = 0.0  # share of the rate that cosine ends with
+    last: float = 0.0  # share of the rate that cosine and wsd end with
+    decay: float = 0.15  # share of wsd's steps, the last, over which the rate falls along a line
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("say either steps or epochs")
         if (self.steps or self.epochs or 0) < 1 or self.warmup < 0:
             raise ValueError("steps and epochs must be 1 or more, warmup 0 or more")
-        if self.shape == "cosine" and self.milestones:
-            raise ValueError("cosine has no milestones")
+        if self.shape != "steps" and self.milestones:
+            raise ValueError(f"{self.shape} has no milestones")
+        if not 0 <= self.decay <= 1:
+            raise ValueError("decay must lie between 0 and 1")
 
     def length(self, epoch: int) -> int:
         """Give the number of steps; an epoch has `epoch` of them."""
@@ -40,6 +43,9 @@ class ScheduleSettings:
         if self.shape == "cosine":
             turn = (1 + math.cos(math.pi * step / length)) / 2
             return rise * (self.last + (1 - self.last) * turn)
+        if self.shape == "wsd":  # warm-up, stable, decay
+            falling = min((length - step) / max(self.decay * length, 1.0), 1.0)
+            return rise * (self.last + (1 - self.last) * falling)
         unit = 1 if self.steps is not None else epoch
         passed = sum(step >= milestone * unit for milestone in self.milestones)
         return float(rise * self.factor**passed)

@@ -4,7 +4,8 @@ What is random at a step follows from the seed and the step's number, so no dice
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -59,6 +60,7 @@ class State:
     step: int = 0
     best: float | None = None
     seconds: float = 0.0
+    before: dict[str, float] = field(default_factory=lambda: {"steps": 0, "seconds": 0.0})
     meter: Meter = field(default_factory=Meter)
 
     def move(self, device: torch.device) -> None:
@@ -97,6 +99,7 @@ class State:
             "step": self.step,
             "best": self.best,
             "seconds": self.seconds,
+            "before": self.before,
             "meter": vars(self.meter),
         }
         path = folder / f"step-{self.step:08}.pt"
@@ -104,26 +107,41 @@ class State:
             try:
                 torch.save(content, part)
             except (OSError, RuntimeError) as error:
-                raise RunError(
-                    f"{path}: could not be written; is the disk full? ({error})"
-                ) from None
+                why = getattr(error, "strerror", None) or f"is the disk full? {error}"
+                raise RunError(f"{path}: could not be written ({why})") from None
         for old in checkpoints(folder)[:-_KEPT]:
             old.unlink(missing_ok=True)
 
     def load(self, folder: Path) -> bool:
         """Go on from the newest checkpoint that can be read; False if there is none."""
-        found = checkpoints(folder)
-        for path in reversed(found):
-            content = _read(path)
-            if content is not None:
-                self._take(content, path)
-                return True
-        if found:
-            raise InputError(f"{folder}: none of its checkpoints can be read; begin another run")
-        return False
+        found = _newest(folder)
+        if found is not None:
+            self._take(*found)
+        return found is not None
+
+    def branch(self, folder: Path) -> None:
+        """Begin with the averaged weights of another run's newest checkpoint, and a new optimiser.
+
+        What the other run did before counts as training, not as steps of this run's schedule.
+        """
+        found = _newest(folder)
+        if found is None:
+            raise InputError(f"{folder}: holds no checkpoint to begin with")
+        content, path = found
+        with _agreeing(path):
+            weights = content["average"] or content["network"]
+            cast("nn.Module", self.network).load_state_dict(weights)
+            if self.average is not None:
+                for name, tensor in weights.items():
+                    self.average[name].copy_(tensor)
+            past = content.get("before", {})
+            self.before = {
+                name: past.get(name, 0) + content[key]
+                for name, key in (("steps", "step"), ("seconds", "seconds"))
+            }
 
     def _take(self, content: Mapping[str, Any], path: Path) -> None:
-        try:
+        with _agreeing(path):
             cast("nn.Module", self.network).load_state_dict(content["network"])
             self.optimiser.load_state_dict(content["optimiser"])
             if self.average is not None:
@@ -131,13 +149,32 @@ class State:
                     self.average[name].copy_(tensor)
             self.step, self.best = content["step"], content["best"]
             self.seconds, self.meter = content["seconds"], Meter(**content["meter"])
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise InputError(f"{path}: is not of this recipe ({error})") from None
+            self.before = content.get("before", self.before)  # 0.1 wrote none
+
+
+@contextmanager
+def _agreeing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise InputError(f"{path}: is not of this recipe ({error})") from None
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """List the checkpoints of a run, the newest last."""
     return sorted(path for path in folder.glob("step-*.pt") if _NAME.fullmatch(path.name))
+
+
+def _newest(folder: Path) -> tuple[dict[str, Any], Path] | None:
+    """Read the newest checkpoint that can be read; None if there is none at all."""
+    found = checkpoints(folder)
+    for path in reversed(found):
+        content = _read(path)
+        if content is not None:
+            return content, path
+    if found:
+        raise InputError(f"{folder}: none of its checkpoints can be read; begin another run")
+    return None
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -9,7 +9,8 @@ from geoloupe.datasets.examples import Example, Examples
 from geoloupe.files.picture import limits_of, visible, write_picture
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
-from geoloupe.inference.predictor import Predictor
+from geoloupe.inference.model import Model
+from geoloupe.inference.telling import Telling
 from geoloupe.metrics.protocols import Protocol
 
 _SHOWN = 64  # LR pixels along a side of the picture at most
@@ -22,18 +23,18 @@ class Validation:
     examples: Examples
     protocol: Protocol
 
-    def measure(self, predictor: Predictor) -> dict[str, float]:
-        """Give the protocol's means over all images."""
-        rows = []
+    def measure(self, model: Model, device: str) -> dict[str, float]:
+        """Return the protocol's means over all images."""
+        rows, telling = [], Telling(model, device=device)
         for example in self.examples:
-            sr = predictor.predict(example.lr, example.guide)
+            sr = _predicted(telling, example)
             rows.append(self.protocol.score(sr, example.hr, self.examples.scale))
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
-    def show(self, predictor: Predictor, path: Path) -> None:
+    def show(self, model: Model, device: str, path: Path) -> None:
         """Draw the middle of the first image: its LR pixels, the model's answer, the truth."""
         example = _middle(self.examples[0], self.examples.scale)
-        sr = predictor.predict(example.lr, example.guide)
+        sr = _predicted(Telling(model, device=device), example)
         scale, hr = self.examples.scale, example.hr.in_unit()
         pixels = example.lr.in_unit().repeated(scale)
         values = np.concatenate([pixels.values, sr.values, hr.values], axis=2)
@@ -47,6 +48,10 @@ class Validation:
         limits = limits_of(hr)
         path.parent.mkdir(exist_ok=True)
         write_picture(path, shown, limits, overwrite=True)
+
+
+def _predicted(telling: Telling, example: Example) -> Image:
+    return telling.predictor(example.lr, example.mtf).predict(example.lr, example.guide)
 
 
 def _middle(example: Example, scale: int) -> Example:

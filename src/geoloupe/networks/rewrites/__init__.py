@@ -23,6 +23,8 @@ TABLE = {
     f"{_NETWORKS}.hsenet:SingleScale": f"{_HERE}.hsenet:LeanSingleScale",
     f"{_NETWORKS}.hsenet:NonLocal": f"{_HERE}.hsenet:BlockedNonLocal",
     f"{_NETWORKS}.loupe:Differences": f"{_HERE}.loupe:FixedDifferences",
+    f"{_NETWORKS}.loupe:GrownConv": f"{_NETWORKS}.loupe:collapse",
+    f"{_NETWORKS}.loupe:Loupe": f"{_HERE}.loupe:merge_factors",
     f"{_NETWORKS}.loupe:LoupeBlock": f"{_HERE}.loupe:LeanBlock",
     f"{_NETWORKS}.mulsr:CrossFusion": f"{_HERE}.mulsr:FlatFusion",
     f"{_NETWORKS}.mulsr:Unit": f"{_HERE}.mulsr:LeanUnit",

@@ -1,21 +1,22 @@
-"""Loupe for inference: blocks that write over their own maps, filters made once."""
+"""Loupe for inference: blocks that write over their own maps, filters and factors made once."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from geoloupe.networks.loupe import Differences, LoupeBlock
+from geoloupe.networks.loupe import Differences, Loupe, LoupeBlock
 from geoloupe.networks.rewrites.residual import add_onto
+from geoloupe.networks.signature import UNKNOWN_MTF
 
 
 class LeanBlock(nn.Module):
-    """`LoupeBlock` without maps of its own (N,F,H,W)."""
+    """`LoupeBlock` without maps and factors of its own (N,F,H,W)."""
 
     def __init__(self, plain: LoupeBlock) -> None:
         super().__init__()
         self.conv1, self.conv2 = plain.conv1, plain.conv2
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, inner: None = None, outer: None = None) -> Tensor:
         return add_onto(x, self.conv2(self.conv1(x).relu_()))
 
 
@@ -33,3 +34,9 @@ class FixedDifferences(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         found: Tensor = self.conv(F.pad(x, (1, 1, 1, 1), "replicate"))
         return found
+
+
+def merge_factors(plain: Loupe) -> Loupe:
+    """Build what an untold `Loupe` assumes into the weights of its rewritten parts."""
+    plain.merge([UNKNOWN_MTF] * 3)
+    return plain

@@ -1,0 +1,1 @@
+"""What this machine allows the program, whatever the program does."""
