@@ -193,6 +193,7 @@ def test_a_folder_lists_its_scenes(tmp_path: Path) -> None:
         "b.tif.ovr",
         ".c.tif",
         "x.txt",
+        "y.dat",
     ):
         (folder / name).touch()
     (folder / "below").mkdir()
