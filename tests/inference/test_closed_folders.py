@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,26 +117,26 @@ def test_a_disk_that_became_read_only_is_told_of(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two people")
-def test_a_second_person_finishes_what_the_first_began(tmp_path: Path) -> None:
+def test_a_second_person_finishes_what_the_first_began() -> None:
     """Both may write to the folder; what each makes is the other's to read and to delete."""
-    scene, _ = two_scenes(tmp_path)
-    right = made(scene, tmp_path / "right.tif")
-    sharded(scene, tmp_path / "warm.tif")  # all modules are read while root may
-    finish(tmp_path / "warm.tif")
-    target, libc = tmp_path / "out.tif", ctypes.CDLL(None)
-    for place in (tmp_path, *tmp_path.parents[:2]):
-        place.chmod(0o777)
-    mask = os.umask(0)
-    try:
-        geoloupe.upscale(scene, target, shard="1/2", **OPTIONS)
-        libc.setfsuid(65534)
-        geoloupe.upscale(scene, target, shard="2/2", **OPTIONS)
-        assert {path.stat().st_uid for path in blocks(work_folder(target))} == {0, 65534}
-        assert finish(target).path.read_bytes() == right
-        assert target.stat().st_uid == 65534
-    finally:
-        libc.setfsuid(0)
-        os.umask(mask)
-        for place in tmp_path.parents[:2]:
-            place.chmod(0o700)
-    assert not list(tmp_path.glob(".*"))
+    # Not in pytest's folder, into which nobody else may look.
+    with tempfile.TemporaryDirectory() as shared:
+        folder = Path(shared)
+        folder.chmod(0o777)
+        scene, _ = two_scenes(folder)
+        right = made(scene, folder / "right.tif")
+        sharded(scene, folder / "warm.tif")  # all modules are read while root may
+        finish(folder / "warm.tif")
+        target, libc = folder / "out.tif", ctypes.CDLL(None)
+        mask = os.umask(0)
+        try:
+            geoloupe.upscale(scene, target, shard="1/2", **OPTIONS)
+            libc.setfsuid(65534)
+            geoloupe.upscale(scene, target, shard="2/2", **OPTIONS)
+            assert {path.stat().st_uid for path in blocks(work_folder(target))} == {0, 65534}
+            assert finish(target).path.read_bytes() == right
+            assert target.stat().st_uid == 65534
+        finally:
+            libc.setfsuid(0)
+            os.umask(mask)
+        assert not list(folder.glob(".*"))

@@ -253,7 +253,7 @@ def test_a_shard_is_a_part(scene: Path, wrong: str) -> None:
         geoloupe.upscale(scene, scene.with_name("out.tif"), shard=wrong, **OPTIONS)
 
 
-@pytest.mark.parametrize("memory", ["70MB", "8 GB", "1.5GiB"])
+@pytest.mark.parametrize("memory", ["200MB", "8 GB", "1.5GiB"])
 def test_memory_changes_nothing_but_how(
     scene: Path, whole: bytes, memory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
