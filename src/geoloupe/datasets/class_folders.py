@@ -57,8 +57,8 @@ class ClassFolders:
         side = self.sides[0]
         values = np.random.default_rng(0).integers(0, 256, (3, side, side)).astype(np.uint8)
         root.mkdir(parents=True, exist_ok=True)
-        # Only a few formats can be written here; readers look at content, not at suffixes.
-        sample = root / "sample.png"
+        # Pictures may be of another kind than their suffix says, but a .tif is one.
+        sample = root / ("sample.tif" if self.suffixes[0] == ".tif" else "sample.png")
         write_image(sample, Image.of(values, radiometry=Radiometry(dtype="uint8", high=(255.0,))))
         content = sample.read_bytes()
         sample.unlink()
