@@ -71,7 +71,7 @@ def test_what_has_no_room_is_refused_and_told_what_it_needs(
     machine(free=10**10, held=400_000_000)
     told = (
         r"cube\.tif: a block of it, with tiles of 24 x 20 pixels and 40 bands, takes some "
-        r"3\.\d+ MB of memory, and 2\.89 MB may be used \(470 MB less the 467 MB that the program "
+        r"3[67]\.\d MB of memory, and 2\.89 MB may be used \(470 MB less the 467 MB that the program "
         r"takes itself\); allow more with --memory, or choose a smaller --set tile= or fewer "
         r"--bands"
     )
@@ -136,7 +136,7 @@ def test_a_run_goes_on_with_less_memory_than_it_began_with(
         geoloupe.upscale(scene, target, progress=stop, **options)
     done = len(list((work_folder(target) / "blocks").glob("*.safetensors")))
     assert done
-    again = geoloupe.upscale(scene, target, memory="100MB", **options)
+    again = geoloupe.upscale(scene, target, memory="150MB", **options)
     assert again.plan.group == whole.plan.group
     assert target.read_bytes() == whole.path.read_bytes()
 
@@ -194,7 +194,7 @@ def test_what_no_disk_can_hold_is_refused_before_a_tile_is_thought_of(
     monkeypatch.setattr(plan, "Span", never)
     if size == "square":  # nor a pixel looked at, which can take as long
         monkeypatch.setattr("geoloupe.files.raster._radiometry", never)
-        monkeypatch.setattr("geoloupe.files.raster._doubt_transparency", never)
+        monkeypatch.setattr("geoloupe.files.raster._transparency", never)
     disk(monkeypatch, free=10**11)
     scene = vrt(tmp_path / "moon.vrt", *MOONS[size])
     with pytest.raises(RunError, match=r"out\.tif: takes (at least|up to) .*B to make, but"):
