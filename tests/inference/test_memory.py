@@ -71,9 +71,9 @@ def test_what_has_no_room_is_refused_and_told_what_it_needs(
     machine(free=10**10, held=400_000_000)
     told = (
         r"cube\.tif: a block of it, with tiles of 24 x 20 pixels and 40 bands, takes some "
-        r"3[67]\.\d MB of memory, and 2\.89 MB may be used \(470 MB less the 467 MB that the program "
-        r"takes itself\); allow more with --memory, or choose a smaller --set tile= or fewer "
-        r"--bands"
+        r"3[67]\.\d MB of memory, and 2\.89 MB may be used \(470 MB less the 467 MB that the "
+        r"program takes itself\); allow more with --memory, or choose a smaller --set tile= or "
+        r"fewer --bands"
     )
     with pytest.raises(OutOfMemoryError, match=told):
         work(scene, target, memory="470MB", **BICUBIC)
