@@ -101,7 +101,7 @@ def test_the_best_model_is_kept_by_what_better_means(
     scores = [3.0, 1.0, 4.0, 2.0]
     measured: list[float] = []
 
-    def measure(self: Validation, predictor: Any) -> dict[str, float]:
+    def measure(self: Validation, model: Any, device: str) -> dict[str, float]:
         measured.append(scores[len(measured)])
         return {name: measured[-1] for name in self.protocol.metrics}
 
