@@ -1,4 +1,4 @@
-"""A file is read in blocks, each whole; one that memory cannot hold is refused before it is read."""
+"""A file is read in blocks, each whole: one that memory cannot hold is refused before that."""
 
 from pathlib import Path
 
