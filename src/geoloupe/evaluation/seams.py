@@ -195,8 +195,8 @@ def _busy(low: Cube, whole: int) -> NDArray[np.bool_]:
     highest = ndimage.maximum_filter(np.where(absent, -np.inf, low), size)
     lowest = ndimage.minimum_filter(np.where(absent, np.inf, low), size)
     total = (highest - lowest).sum(axis=0)
-    known = ~absent.any(axis=0)
-    busy = ~known
+    known: NDArray[np.bool_] = np.logical_not(absent.any(axis=0))
+    busy = np.logical_not(known)
     busy[known] = total[known] > np.quantile(total[known], _QUIET)
     left = np.arange((busy.shape[1] - 1) * whole + 1) // whole
     right = -(-np.arange((busy.shape[1] - 1) * whole + 1) // whole)
