@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geoloupe.errors import InputError
 from geoloupe.evaluation.seams import seam_steps
 from geoloupe.files.source import Source, open_source
-from geoloupe.imagery.grid import Grid, Window
+from geoloupe.imagery.grid import spread_windows
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.imagery.resize import imresize
@@ -104,7 +104,7 @@ def _inspected(
     strokes: list[Strokes] = []
     shown: tuple[dict[str, Image], NDArray[np.float64] | None] | None = None
     failure = InputError(f"{coarse.name}: no window of it holds data")
-    for window in _windows(coarse.grid):
+    for window in spread_windows(coarse.grid, side=_SIDE, along=_ALONG):
         low, high = coarse.read(window), fine.read(window.finer(scale))
         if not low.valid.any():
             continue
@@ -187,23 +187,6 @@ def _findings(means: Mapping[str, float]) -> Iterator[Finding]:
         yield Finding(name=name, value=value, unit=unit, limit=limit, meaning=meaning)
 
 
-def _windows(grid: Grid) -> Iterator[Window]:
-    """Spread windows over a scene, the middle one first."""
-    height, width = min(_SIDE, grid.height), min(_SIDE, grid.width)
-    down = _starts(grid.height, height)
-    across = _starts(grid.width, width)
-    places = [(top, left) for top in down for left in across]
-    middle = len(places) // 2
-    for top, left in (places[middle], *places[:middle], *places[middle + 1 :]):
-        yield Window(top=top, left=left, height=height, width=width)
-
-
-def _starts(length: int, side: int) -> list[int]:
-    count = min(-(-length // side), _ALONG)
-    room = length - side
-    return [room * index // (count - 1) for index in range(count)] if count > 1 else [0]
-
-
 def _scale(fine: Source, coarse: Source) -> int:
     down, across = (
         one / other
@@ -253,7 +236,7 @@ def _maker(name: str | None, tag: str | None, scale: int) -> Model | None:
 
 def _telling(model: Model, tags: Mapping[str, str]) -> Telling:
     """Make a model give the answers that the product was made of."""
-    return Telling(model, consistent=tags.get("GEOLOUPE_CONSISTENT") == "yes")
+    return Telling(model, consistent=tags.get("GEOLOUPE_CONSISTENT", "no") != "no")
 
 
 def _mtf(tags: Mapping[str, str], count: int) -> tuple[float, ...] | None:
