@@ -155,7 +155,7 @@ def assemble(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")] = False,
 ) -> None:
     """Put the shards of a scene together into its result."""
-    from geoloupe.inference.upscale import finish
+    from geoloupe.inference.running import finish
 
     report(finish(output, overwrite=overwrite))
 
