@@ -153,7 +153,7 @@ def stored(values: NDArray[Any], layout: Layout) -> tuple[NDArray[Any], NDArray[
     """Give unit values (B,h,w) as a layout stores them (count,h,w), and what is valid (h,w)."""
     unit = Image(
         values=values,
-        valid=_any_data(values),
+        valid=any_data(values),
         bands=tuple(facts.band for facts in layout.facts.bands),
         grid=Grid(crs=None, height=values.shape[1], width=values.shape[2]),
         radiometry=UNIT,
@@ -161,7 +161,7 @@ def stored(values: NDArray[Any], layout: Layout) -> tuple[NDArray[Any], NDArray[
     return layout.stored(unit.in_radiometry(layout.radiometry)), unit.valid
 
 
-def _any_data(values: NDArray[Any]) -> NDArray[np.bool_]:
+def any_data(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell where any band is not NaN."""
     valid = ~np.isnan(values[0])
     for band in values[1:]:
