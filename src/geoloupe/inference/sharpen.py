@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from geoloupe import __version__, catalog, settings
 from geoloupe.errors import InputError, naming
@@ -80,6 +80,7 @@ class SharpenSettings(Resources):
 class Sharpened(Done):
     """What was made, for people and programs."""
 
+    verb: ClassVar[str] = "sharpen"
     path: Path
     model: str
     guide: str

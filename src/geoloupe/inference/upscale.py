@@ -5,7 +5,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from geoloupe import __version__, settings
 from geoloupe.files.planes import PIXELS, Layout
@@ -60,6 +60,7 @@ _log = logging.getLogger(__name__)
 class Upscaled(Done):
     """What was made, for people and programs."""
 
+    verb: ClassVar[str] = "upscale"
     path: Path
     model: str
     scale: int
