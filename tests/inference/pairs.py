@@ -10,6 +10,7 @@ import torch
 from rasterio.transform import Affine
 
 from geoloupe.datasets.sample import sample_pair
+from geoloupe.files.raster import quiet
 from geoloupe.imagery.alignment import Axis
 from geoloupe.networks.observation import Observation
 
@@ -51,7 +52,7 @@ def write(path: Path, values: Any, transform: Affine | None = None, **more: Any)
     if transform is not None:
         profile |= {"transform": transform, "crs": profile.get("crs", CRS)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with rasterio.open(path, "w", driver="GTiff", **profile) as out:
+    with quiet(), rasterio.open(path, "w", driver="GTiff", **profile) as out:
         out.write(values)
     return path
 
@@ -79,5 +80,5 @@ def pair(
 
 def read(path: Path) -> Any:
     """Read all bands as floats."""
-    with rasterio.open(path) as source:
+    with quiet(), rasterio.open(path) as source:
         return source.read().astype(np.float64)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import rasterio
 import scipy.io
 from rasterio.transform import Affine
+from rasterio.warp import Resampling, calculate_default_transform, reproject
 from rio_cogeo.cogeo import cog_validate
 
 import geoloupe
@@ -80,10 +82,12 @@ def test_it_beats_interpolation_by_far_on_any_two_grids(
 
 
 def test_the_sensor_sees_in_the_result_what_it_saw(tmp_path: Path) -> None:
-    ms, guide, _ = pair(tmp_path, ratio=4)
+    bright = ground() + 1000.0  # no type then cuts it off at zero
+    ms = write(tmp_path / "ms.tif", observed(bright, (48, 48), Axis(ratio=4)), coarse_place(4))
+    guide = write(tmp_path / "pan.tif", pan(bright), PLACE)
     result = geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, bound=False, **KNOWN)
     again = observed(read(result.path), (48, 48), Axis(ratio=4))
-    assert np.abs(again - read(ms)).max() <= 1.0  # of thousands; both are rounded
+    assert np.abs(again - read(ms)).max() <= 0.5  # of thousands: both are rounded
 
 
 @pytest.mark.parametrize("model", ["glp", "gsa", "brovey", "bdsd", "bicubic"])
@@ -115,20 +119,17 @@ def test_the_shift_between_the_images_is_found_and_undone(tmp_path: Path) -> Non
     moved = write(tmp_path / "moved.tif", pan(truth), wrong)
     result = geoloupe.sharpen(ms, tmp_path / "out.tif", guide=moved, mtf=MTF)
     (found,) = result.registrations
-    assert (found.rows, found.columns) == pytest.approx((0.5, 1.0), abs=0.1)
+    assert (found.rows, found.columns) == pytest.approx((-0.5, -1.0), abs=0.1)
     assert found.corrected
     with rasterio.open(result.path) as out:
         tags = out.tags()
     assert tags["GEOLOUPE_SHIFT"] == f"{found.rows:+.2f}, {found.columns:+.2f}"
     kept = geoloupe.sharpen(ms, tmp_path / "kept.tif", guide=moved, **KNOWN)
-    errors = [
-        rmse(read(made.path), truth[:, : made.grid.height, : made.grid.width])
-        for made in (result, kept)
-    ]
-    assert errors[0] < 0.6 * errors[1]
+    values = read(result.path)  # as the files say, the bands begin one column into the guide
+    part = truth[:, : values.shape[1], 1 : 1 + values.shape[2]]
+    assert rmse(values, part) < 0.6 * rmse(read(kept.path), part)
     right = geoloupe.sharpen(ms, tmp_path / "right.tif", guide=guide, **KNOWN)
-    size = np.s_[:, : result.grid.height, : result.grid.width]
-    assert rmse(read(result.path), read(right.path)[size]) < 0.5 * rmse(read(right.path), truth)
+    assert rmse(values, part) < 1.2 * rmse(read(right.path), truth)
 
 
 def test_half_a_pixel_that_the_files_say_is_no_shift(tmp_path: Path) -> None:
@@ -141,13 +142,13 @@ def test_half_a_pixel_that_the_files_say_is_no_shift(tmp_path: Path) -> None:
 def test_a_guide_that_lies_elsewhere_is_refused_unless_a_person_insists(tmp_path: Path) -> None:
     ms, _, truth = pair(tmp_path, side=300)
     moved = write(tmp_path / "moved.tif", pan(truth), PLACE @ Affine.translation(4, -1))
-    with pytest.raises(InputError, match=r"lies -1\.\d+ rows|lies \+1\.\d+ rows") as refused:
+    with pytest.raises(InputError, match=r"lies -\d.\d\d rows and \+\d.\d\d col") as refused:
         geoloupe.sharpen(ms, tmp_path / "out.tif", guide=moved, mtf=MTF)
     assert "--set shift=" in str(refused.value)
     assert not (tmp_path / "out.tif").exists()
     believed = geoloupe.sharpen(ms, tmp_path / "a.tif", guide=moved, mtf=MTF, anyway=True)
     assert not believed.registrations[0].corrected
-    said = geoloupe.sharpen(ms, tmp_path / "b.tif", guide=moved, mtf=MTF, shift=(1, -4))
+    said = geoloupe.sharpen(ms, tmp_path / "b.tif", guide=moved, mtf=MTF, shift=(-1, 4))
     assert said.registrations[0].how == "as given"
 
 
@@ -201,9 +202,8 @@ def test_extents_that_differ_are_cropped_to_whole_pixels_of_the_guide(tmp_path: 
 
 def test_other_coordinate_systems_warp_the_bands_and_never_the_guide(tmp_path: Path) -> None:
     ms, guide, truth = pair(tmp_path, side=240)
-    from rasterio.warp import Resampling, calculate_default_transform, reproject
-
-    with rasterio.open(ms) as source:
+    with rasterio.open(ms) as source, warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)  # rasterio's own
         place, width, height = calculate_default_transform(
             source.crs, "EPSG:4326", source.width, source.height, *source.bounds
         )
@@ -220,7 +220,7 @@ def test_other_coordinate_systems_warp_the_bands_and_never_the_guide(tmp_path: P
     result = geoloupe.sharpen(other, tmp_path / "out.tif", guide=guide, mtf=MTF)
     with rasterio.open(result.path) as made, rasterio.open(guide) as fine:
         assert made.crs == fine.crs
-        column, row = ~fine.transform * (made.transform.c, made.transform.f)
+        column, row = ~fine.transform @ (made.transform.c, made.transform.f)
     assert abs(column - round(column)) + abs(row - round(row)) < 1e-6
     values = read(result.path)
     part = truth[:, round(row) : round(row) + values.shape[1], round(column) :][
@@ -311,8 +311,8 @@ def test_a_forecast_writes_nothing_and_a_preview_is_a_part(tmp_path: Path) -> No
     [
         ({"guide": None}, r"ms\.tif: nothing says which finer image guides it"),
         ({"guide": "ms.tif"}, r"ms\.tif: .*so it is no finer"),
-        ({"guide": "flat.tif"}, r"ms\.tif: .* flat\.tif does not say where it lies"),
-        ({"model": "glpp"}, "no sharpener 'glpp'.*glp|unknown sharpener.*glp"),
+        ({"guide": "flat.tif"}, r"ms\.tif: .*flat\.tif does not say where it lies"),
+        ({"model": "glpp"}, "no sharpener is called 'glpp'; did you mean 'glp'"),
         ({"bands": "ultraviolet"}, "ultraviolet"),
         ({"model": "gsa", "guide": "two.tif"}, r"two\.tif: gsa looks at a guide of 1 band"),
         ({"shift": (1.0, float("nan"))}, "shift is two numbers"),
