@@ -31,6 +31,7 @@ _BANDS = 4  # of the coarse image that are looked at
 _SOUGHT = 4  # coarse pixels of shift that are sought
 _SURE = 0.5  # confidence from which a window counts
 _FAINT = 0.1  # guide pixels below which nothing is gained by a correction
+_DOUBT = 0.05  # coarse pixels that a measurement may be wrong by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,8 @@ def registered(
     else:
         found = measured(reading, group, size)
         _judge(reading, group, found, anyway=anyway)
-        found = replace(found, corrected=_FAINT <= found.length <= LIMIT)
+        least = max(_FAINT, _DOUBT * group.meeting.greatest)
+        found = replace(found, corrected=least <= found.length <= LIMIT)
     _log.info("%s: %s", group.source.name, found)
     if not found.corrected:
         return group, found

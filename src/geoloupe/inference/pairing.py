@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from geoloupe.errors import InputError, naming
 from geoloupe.files.facts import BandFacts, Facts
+from geoloupe.files.landsat import landsat_folder, open_landsat
 from geoloupe.files.meeting import met
+from geoloupe.files.opening import Opening
 from geoloupe.files.planes import Layout
+from geoloupe.files.sentinel2 import open_product, product_name
 from geoloupe.files.source import Source, open_source
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.radiometry import Radiometry
@@ -55,18 +58,38 @@ class Pair:
 
 
 def open_pair(stack: ExitStack, path: str | Path, chosen: "SharpenSettings") -> Opened:
-    """Open a scene and its guide."""
+    """Open a scene and its guide, or a product that holds both."""
+    opening = Opening(alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust)
     if chosen.guide is None:
+        found = _open_product(stack, path, opening)
+        if found is not None:
+            return found
         raise InputError(
             f"{path}: nothing says which finer image guides it; name one of the same place as the "
             "guide, or a product that holds both: a Sentinel-2 .SAFE, a Landsat Level-1 folder"
         )
-    coarse = stack.enter_context(
-        open_source(path, alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust)
-    )
-    return Opened(
-        guide=stack.enter_context(open_source(chosen.guide, trust=chosen.trust)), coarse=(coarse,)
-    )
+    coarse = open_source(path, alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust)
+    stack.enter_context(coarse)
+    guide = stack.enter_context(open_source(chosen.guide, trust=chosen.trust))
+    return Opened(guide=guide, coarse=(coarse,))
+
+
+def _open_product(stack: ExitStack, path: str | Path, opening: Opening) -> Opened | None:
+    """Open the coarse and the fine bands of one product; None for anything else."""
+    sentinel, landsat = product_name(str(path)), landsat_folder(str(path))
+    if sentinel is not None:
+        folder, size = sentinel
+        if not folder.exists():
+            raise InputError(f"{folder}: no such file or folder")
+        coarse = ("20m", "60m") if size == "10m" else (size,)
+        fine, *rest = (
+            stack.enter_context(open_product(folder, each, opening)) for each in ("10m", *coarse)
+        )
+        return Opened(guide=fine, coarse=tuple(rest), with_guide=size == "10m")
+    if landsat is not None:
+        ms, pan = (stack.enter_context(each) for each in open_landsat(landsat, opening))
+        return Opened(guide=pan, coarse=(ms,))
+    return None
 
 
 def laid(opened: Opened, chosen: "SharpenSettings") -> Pair:
