@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from torch import Tensor
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
@@ -140,9 +141,9 @@ def _shift(reading: Reading, group: Coarse, window: Window) -> Shift:
     size = (window.height, window.width)
     middle = sensors[int(bands[len(bands) // 2])]
     with torch.inference_mode():
-        low = middle.observe(seen.guide, unit.shape[1:])
-        through = middle.interpolate(low, size)[0]
-        enlarged = middle.interpolate(seen.lr[:, bands.tolist()], size)[0]
+        chosen = seen.lr[:, bands.tolist()]
+        like = _explained(chosen, middle.observe(seen.guide, unit.shape[1:]))
+        through, enlarged = (middle.interpolate(part, size)[0] for part in (like, chosen))
     return measure_shift(
         _array(enlarged),
         _array(through),
@@ -152,7 +153,19 @@ def _shift(reading: Reading, group: Coarse, window: Window) -> Shift:
     )
 
 
-def _array(values: torch.Tensor) -> NDArray[np.float32]:
+def _explained(bands: Tensor, low: Tensor) -> Tensor:
+    """Return what bands (1,C,h,w) are as mixtures of the guide's (1,G,h,w), by regression.
+
+    Shadows and crowns move what one colour shows against another: a band is compared with its like.
+    """
+    known = low[0].flatten(1).double()
+    known = known - known.mean(1, keepdim=True)
+    sought = bands[0].flatten(1).double()
+    weights = torch.linalg.pinv(known @ known.T, rtol=1e-6, hermitian=True) @ (known @ sought.T)
+    return (weights.T @ known).reshape(bands.shape).to(bands)
+
+
+def _array(values: Tensor) -> NDArray[np.float32]:
     return values.cpu().numpy()
 
 
