@@ -6,14 +6,17 @@ pyramid with regression in small windows (Aiazzi et al., IEEE TGRS 2002 and 2007
 offset are its answer's, the guide's do not matter, and it is as local as its window.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from geoloupe.imagery.resize import symmetric_index
+from geoloupe.imagery.banded import Banded
+from geoloupe.imagery.resize import mirrored
 from geoloupe.networks.observation import Observation
+from geoloupe.networks.resize import mapped
 
 WINDOW = 2  # coarse pixels on each side of the one that is explained
 RIDGE = 3e-3  # of a guide band's own variance; keeps bands that are alike from taking turns
@@ -37,21 +40,33 @@ def injected(lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tenso
 def _slopes(band: Tensor, low: Tensor) -> Tensor:
     """Regress a band (N,1,h,w) on a guide (N,G,h,w) around each pixel: (N,G,h,w), in float64."""
     band, low = band.double(), low.double()
-    mean = _window_mean(_size(band), WINDOW)
-    own = mean(low)
-    deviation = (mean(low * low) - own * own).clamp_min(0).sqrt()
-    known = deviation > 0
-    inverse = torch.where(known, 1 / deviation.where(known, torch.ones_like(own)), 0)
-    guides = list(zip(low.split(1, 1), own.split(1, 1), inverse.split(1, 1), strict=True))
+    guides = range(low.shape[1])
+    pairs = [(row, column) for row in guides for column in range(row + 1)]
+    products = [low[:, row] * low[:, column] for row, column in pairs]
+    # All maps at once: a hundred small calls would take longer than their sums.
+    maps = torch.cat([low, band, low * band, torch.stack(products, dim=1)], dim=1)
+    parts = [len(guides), 1, len(guides), len(pairs)]
+    own, middle, shared, squares = _window_mean(maps, WINDOW).split(parts, dim=1)
+    covariance = {
+        pair: square - own[:, pair[0]] * own[:, pair[1]]
+        for pair, square in zip(pairs, squares.unbind(1), strict=True)
+    }
+    deviation = [covariance[row, row].clamp_min(0).sqrt() for row in guides]
+    inverse = [
+        torch.where(spread > 0, 1 / spread.where(spread > 0, torch.ones_like(spread)), 0)
+        for spread in deviation
+    ]
     table = [
-        [(mean(one * two) - m1 * m2) * d1 * d2 for two, m2, d2 in guides[: row + 1]]
-        for row, (one, m1, d1) in enumerate(guides)
+        [covariance[row, column] * inverse[row] * inverse[column] for column in range(row + 1)]
+        for row in guides
     ]
     for row, line in enumerate(table):
         line[row] = line[row].clamp_min(0) + RIDGE
-    middle = mean(band)
-    right = [(mean(one * band) - m1 * middle) * d1 for one, m1, d1 in guides]
-    return torch.cat(_solved(table, right), dim=1) * inverse
+    right = [
+        (one - mean * middle[:, 0]) * scale
+        for one, mean, scale in zip(shared.unbind(1), own.unbind(1), inverse, strict=True)
+    ]
+    return torch.stack(_solved(table, right), dim=1) * torch.stack(inverse, dim=1)
 
 
 def _solved(table: list[list[Tensor]], right: list[Tensor]) -> list[Tensor]:
@@ -83,15 +98,17 @@ def _solved(table: list[list[Tensor]], right: list[Tensor]) -> list[Tensor]:
     return found[::-1]
 
 
-def _window_mean(size: tuple[int, int], reach: int) -> Callable[[Tensor], Tensor]:
-    """Make the mean over windows of 2 * reach + 1 pixels a side, borders mirrored."""
-    rows, columns = (torch.from_numpy(symmetric_index(side, reach, reach)) for side in size)
+def _window_mean(x: Tensor, reach: int) -> Tensor:
+    """Average (N,C,h,w) over windows of 2 * reach + 1 pixels a side, borders mirrored."""
+    along = [_means(int(side), reach) for side in x.shape[-2:]]
+    return mapped(x, along[0], along[1])
 
-    def mean(x: Tensor) -> Tensor:
-        padded = x.index_select(2, rows.to(x.device)).index_select(3, columns.to(x.device))
-        return F.avg_pool2d(padded, 2 * reach + 1, stride=1)
 
-    return mean
+@lru_cache(maxsize=64)
+def _means(length: int, reach: int) -> Banded:
+    position = np.arange(length)[:, None] + np.arange(-reach, reach + 1)
+    weights = np.full(position.shape, 1 / position.shape[1])
+    return Banded(weights=weights, index=mirrored(position, length))
 
 
 def _size(x: Tensor) -> tuple[int, int]:
