@@ -347,3 +347,24 @@ def test_nothing_is_written_over_and_a_shell_is_told(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--overwrite" in done.stderr
+
+
+def test_tiles_are_the_whole_beside_holes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = ground(288)
+    ms = np.rint(observed(truth, (96, 96), Axis(ratio=3))).astype(np.uint16)
+    ms[:, :40, :50] = 0
+    ms[1, 60:64, 60:64] = 0
+    fine = np.rint(pan(truth)).astype(np.uint16)
+    fine[:, 200:, 150:] = 0
+    coarse = write(tmp_path / "holed.tif", ms, coarse_place(3), nodata=0)
+    guide = write(tmp_path / "fine.tif", fine, PLACE, nodata=0)
+    whole = geoloupe.sharpen(coarse, tmp_path / "one.tif", guide=guide, **KNOWN)
+    cut = geoloupe.sharpen(coarse, tmp_path / "cut.tif", guide=guide, tile=120, **KNOWN)
+    assert cut.plan.count > 8
+    one, other = read(whole.path), read(cut.path)
+    assert ((one == 0) == (other == 0)).all()
+    assert (one[1, 180:192, 180:192] == 0).all()
+    assert (one[0, 180:192, 180:192] > 0).all()
+    assert np.abs(one - other).max() <= 1

@@ -31,6 +31,7 @@ from geoloupe.networks.sharpening import Sharpener
 
 STEPS = 2  # of consistency: about a ten-thousandth of what was missed is left
 _HOLE = 5  # coarse pixels into a hole that values around it go on, farther than any regression sees
+_FAR = 0.25  # unit value from there on: the same for every tile, and near most ground
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,11 +93,11 @@ class Reading:
             coarse = group.source.read(place)
         unit = coarse.in_unit().values
         rings = int(np.ceil(_HOLE * max(meeting.down.axis.ratio, meeting.across.axis.ratio)))
-        fine = fill_missing(guide.values[list(self.looked)], rings=rings)
+        fine = fill_missing(guide.values[list(self.looked)], rings=rings, beyond=_FAR)
         return Seen(
             coarse=coarse,
             meeting=meeting,
-            lr=self._tensor(fill_missing(unit, rings=_HOLE)),
+            lr=self._tensor(fill_missing(unit, rings=_HOLE, beyond=_FAR)),
             guide=self._tensor(fine),
         )
 
