@@ -19,7 +19,6 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.alignment import Axis
 from geoloupe.inference import plan as planning
 from geoloupe.inference.preview import forecast, preview
-from geoloupe.inference.running import finish
 from tests.inference.pairs import (
     MTF,
     PLACE,
@@ -248,52 +247,6 @@ def test_a_cube_of_a_mat_file_goes_by_its_size(tmp_path: Path) -> None:
     )
     assert result.ratios == (3.0,)
     assert rmse(read(result.path), truth) < 200
-
-
-def test_shards_workers_and_one_run_make_the_same_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(planning, "_BLOCK", 2**15)
-    ms, guide, _ = pair(tmp_path)
-    options = {"guide": guide, "tile": 96, "model": "gsa"} | KNOWN
-    whole = geoloupe.sharpen(ms, tmp_path / "whole.tif", **options)
-    assert whole.plan.block_count > 3
-    for part in ("1/2", "2/2"):
-        shard = geoloupe.sharpen(ms, tmp_path / "shared.tif", shard=part, **options)
-        assert not shard.complete
-    made = finish(tmp_path / "shared.tif")
-    assert made.path.read_bytes() == whole.path.read_bytes()
-
-
-def test_stopped_it_goes_on_and_other_choices_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from geoloupe.inference.fusion import Fusion
-
-    monkeypatch.setattr(planning, "_BLOCK", 2**15)
-    ms, guide, _ = pair(tmp_path)
-    options = {"guide": guide, "tile": 96} | KNOWN
-    whole = geoloupe.sharpen(ms, tmp_path / "whole.tif", **options)
-    compute, count = Fusion.compute, []
-
-    def stopping(self: Any, block: Any, done: Any) -> Any:
-        count.append(block)
-        if len(count) == 3:
-            raise KeyboardInterrupt
-        return compute(self, block, done)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Fusion, "compute", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            geoloupe.sharpen(ms, tmp_path / "out.tif", **options)
-    with pytest.raises(InputError, match="unfinished"):
-        geoloupe.sharpen(ms, tmp_path / "out.tif", **options | {"model": "gsa"})
-    again: list[int] = []
-    made = geoloupe.sharpen(
-        ms, tmp_path / "out.tif", progress=lambda done, _: again.append(done), **options
-    )
-    assert again[0] > 1  # not from the beginning
-    assert made.path.read_bytes() == whole.path.read_bytes()
 
 
 def test_a_forecast_writes_nothing_and_a_preview_is_a_part(tmp_path: Path) -> None:
