@@ -12,6 +12,7 @@ from rasterio.transform import Affine
 
 import geoloupe
 from geoloupe.errors import InputError
+from geoloupe.evaluation.inspection import inspect
 from geoloupe.imagery.alignment import Axis
 from geoloupe.imagery.sensors.table import load_sensor
 from geoloupe.networks.observation import Observation
@@ -193,3 +194,12 @@ def test_a_landsat_product_that_cannot_be_sharpened_says_why(tmp_path: Path) -> 
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="nothing says which finer image guides it"):
         geoloupe.sharpen(tmp_path / "empty", tmp_path / "no.tif")
+
+
+def test_a_product_is_inspected_beside_the_bands_of_one_size(product: Path, tmp_path: Path) -> None:
+    result = geoloupe.sharpen(product, tmp_path / "out.tif")
+    found = inspect(result.path, f"{product}:20m")
+    assert found.scale == 2
+    values = {finding.name: finding.value for finding in found.findings}
+    assert values["reflectance"] < 0.01
+    assert values["spatial"] < 0.1
