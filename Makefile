@@ -1,5 +1,6 @@
 # make demo   the main job, end to end, on a generated scene
 # make test   format and lint, types, tests
+# make check  what can be known within a minute, while one works
 # make bench  the speed of every network against its textbook form
 # make fuzz   10,000 damaged files of every kind
 # make mutants a hundred small bugs, and those that no test notices (hours)
@@ -10,16 +11,25 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 PIP    := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test bench fuzz mutants format clean
+# What is quick and notices most: layers, numbers, networks against their goldens.
+QUICK  := tests/test_catalog.py tests/test_errors.py tests/test_layers.py tests/test_settings.py tests/imagery tests/degradations tests/metrics \
+          tests/networks/test_golden.py
+
+.PHONY: demo test check style bench fuzz mutants format clean
 
 demo: $(VENV)/core
 	$(RUN) -m geoloupe demo demo
 
-test: $(VENV)/dev
+test: style
+	$(RUN) -m pytest -n 2 -m "not slow"
+
+check: style
+	$(RUN) -m pytest -n 2 -m "not slow" $(QUICK)
+
+style: $(VENV)/dev
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
-	$(RUN) -m pytest -n 2 -m "not slow"
 
 bench: $(VENV)/dev
 	$(RUN) -m benchmarks.networks

@@ -4,9 +4,10 @@ python -m tools.model_page
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from geoloupe.evaluation.cards import gain_table
 from geoloupe.files.publish import publish_texts
 from geoloupe.files.weights import CARD_FILE, WEIGHTS_FILE, Card
 from geoloupe.imagery.kinds import PHRASES
@@ -22,7 +23,7 @@ _HEAD = """\
 Written by `python -m tools.model_page` from the cards beside the weights; the tests see that it is
 current. `geoloupe models NAME` shows a card, `geoloupe doctor` tries each model on an image whose
 answer is known, and `python -m pytest -m slow tests/evaluation/test_shipped_scores.py` measures
-every number here again.
+every score here again (`python -m tools.sensor_table` the gains by sensor).
 
 Scores are means over the test split named, beside bicubic interpolation of the same images. They
 compare with each other; published tables have other splits and far longer training
@@ -78,6 +79,15 @@ def _section(name: str) -> Iterator[str]:
             where = f"{score.data}, x{score.scale}"
             yield f"| {where} | {score.protocol} | {metric} | {value:.4f} | {told} |"
     yield ""
+    if card.gains:
+        head, rows = gain_table(card.gains)
+        yield from ("PSNR over bicubic by sensor, in dB, with its 95 % interval:", "")
+        yield from (_line(head), _line(["---", *["---:"] * (len(head) - 1)]))
+        yield from (*map(_line, rows), "")
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:

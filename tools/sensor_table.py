@@ -1,14 +1,16 @@
 """Measure models against interpolation by sensor: every blur with every noise, on any data sets.
 
     python -m tools.sensor_table runs/mine/model loupe-x4 --data data/ucmerced:val data/pan:test
+    python -m tools.sensor_table src/geoloupe/models/loupe-x4 --data data/pan:test --cards
 
 Each cell is the mean gain in dB over bicubic interpolation of the same LR images (PSNR as the
 protocol hsenet has it) with the 95 % interval of a paired bootstrap over images. A model that can
-be told the MTF is told the true one of each degradation, unless --tell says another for all.
+be told the MTF is told the true one of each degradation, unless --tell says another for all; its
+answers agree with their images, as in products of known sensors, unless --free lets them be.
+--cards writes the gains into the cards of folders of weights.
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +24,8 @@ from geoloupe.degradations.blur import Box, Matlab, SensorMTF
 from geoloupe.degradations.noise import GaussianNoise
 from geoloupe.degradations.recipe import Recipe
 from geoloupe.evaluation.bootstrap import interval
+from geoloupe.evaluation.cards import record_gains
+from geoloupe.files.weights import Gain
 from geoloupe.inference.model import Model, load
 from geoloupe.inference.predictor import Predictor
 from geoloupe.inference.telling import Telling
@@ -36,37 +40,39 @@ BLURS: dict[str, Any] = {
 }
 NOISES = (0, 1, 2)  # of 255
 PROTOCOL = replace(HSENET, metrics={"psnr": HSENET.metrics["psnr"]})
-Table = dict[str, dict[str, list[float]]]
+Table = dict[tuple[str, int], list[float]]  # the gain of each image, by blur and noise
 
 
-def degradations() -> Iterator[tuple[str, Recipe]]:
-    """List the degradations that every model is tried on."""
+def degradations() -> Iterator[tuple[tuple[str, int], Recipe]]:
+    """List the degradations that every model is tried on, by blur and noise."""
     for name, blur in BLURS.items():
         for noise in NOISES:
             noises = (GaussianNoise(std=(noise, noise)),) if noise else ()
             yield (
-                f"{name}, noise {noise}",
+                (name, noise),
                 Recipe(name=name, about="", blurs=(blur,), samplings=("strided",), noises=noises),
             )
 
 
-def measure(model: Model, data: str, *, limit: int | None, tell: float | None) -> Table:
+def measure(
+    model: Model, data: str, *, every: int = 1, tell: float | None = None, consistent: bool = True
+) -> Table:
     """Return for each degradation the gain over interpolation of every image of `data`."""
     name, _, split = data.partition(":")
     prepared, scale = find(name), model.network.signature.scale
     interpolation = Predictor.of(load("bicubic", scale=scale))
     table: Table = {}
     for degradation, recipe in degradations():
-        entries = prepared.split(split or "test")[:limit]
+        entries = prepared.split(split or "test")[::every]
         examples = Examples(prepared=prepared, entries=entries, scale=scale, recipe=recipe)
-        telling = Telling(model)
+        telling = Telling(model, consistent=consistent)
         gains = []
         for whole in examples:
             example = whole if tell is None else replace(whole, mtf=(tell,))
             sr = telling.predictor(example.lr, example.mtf).predict(example.lr)
             plain = interpolation.super_resolve(example.lr)
             gains.append(_score(sr, example, scale) - _score(plain, example, scale))
-        table[degradation] = {"gains": gains}
+        table[degradation] = [gain for gain in gains if np.isfinite(gain)]
     return table
 
 
@@ -74,14 +80,34 @@ def _score(sr: Any, example: Example, scale: int) -> float:
     return PROTOCOL.score(sr, example.hr, scale)["psnr"]
 
 
-def row(label: str, values: dict[str, list[float]]) -> str:
-    """Write one line of the table."""
-    gains = np.array(values["gains"])
-    gains = gains[np.isfinite(gains)]  # images without any contrast have no finite PSNR
-    low, high = interval(gains.tolist(), seed=0)
+def gains_of(table: Table, data: str) -> list[Gain]:
+    """Sum up a table as a card holds it; images without any contrast have no finite PSNR."""
+    found = []
+    for (blur, noise), gains in table.items():
+        low, high = interval(gains, seed=0)
+        found.append(
+            Gain(
+                data=data,
+                degradation=blur,
+                noise=noise,
+                mean=_rounded(np.mean(gains)),
+                low=_rounded(low),
+                high=_rounded(high),
+                worst=_rounded(min(gains)),
+                images=len(gains),
+            )
+        )
+    return found
+
+
+def _rounded(value: Any) -> float:
+    return round(float(value), 3)
+
+
+def _row(gain: Gain) -> str:
     return (
-        f"| {label} | {gains.mean():+.3f} | {low:+.3f} to {high:+.3f} | {gains.min():+.2f} | "
-        f"{len(gains)} |"
+        f"| {gain.degradation}, noise {gain.noise:g} | {gain.mean:+.3f} | {gain.low:+.3f} to "
+        f"{gain.high:+.3f} | {gain.worst:+.2f} | {gain.images} |"
     )
 
 
@@ -90,24 +116,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", nargs="+")
     parser.add_argument("--data", nargs="+", required=True, help="prepared sets, as data/mine:test")
-    parser.add_argument("--limit", type=int, help="only the first so many images of each set")
+    parser.add_argument("--every", type=int, default=1, help="only every so manieth image")
     parser.add_argument("--tell", type=float, help="an MTF that is told whatever the true one is")
-    parser.add_argument("--json", type=Path, help="write every image's gain")
+    parser.add_argument("--free", action="store_true", help="answers as the networks give them")
+    parser.add_argument("--cards", action="store_true", help="write the gains into the cards")
     words = parser.parse_args()
-    found: dict[str, dict[str, Table]] = {}
+    if words.cards and (words.tell is not None or words.free):
+        parser.error("cards hold what products gain; leave --tell and --free out")
     for name in words.models:
         model = load(name)
         for data in words.data:
-            table = measure(model, data, limit=words.limit, tell=words.tell)
-            found.setdefault(name, {})[data] = table
-            print(f"\n{name} on {data}\n")
-            print(
-                "| degradation | gain, dB | 95 % | worst image | images |\n|---|---:|---|---:|---:|"
+            table = measure(
+                model, data, every=words.every, tell=words.tell, consistent=not words.free
             )
-            for degradation, values in table.items():
-                print(row(degradation, values), flush=True)
-    if words.json is not None:
-        words.json.write_text(json.dumps(found))
+            gains = gains_of(table, _named(data))
+            print(f"\n{name} on {data}\n")
+            print("| degradation | gain, dB | 95 % | worst image | images |")
+            print("|---|---:|---|---:|---:|")
+            print("\n".join(map(_row, gains)), flush=True)
+            if words.cards:
+                record_gains(gains, Path(name))
+
+
+def _named(data: str) -> str:
+    """Name a data set without the folder in which somebody keeps it."""
+    folder, _, split = data.partition(":")
+    return f"{Path(folder).name}:{split or 'test'}"
 
 
 if __name__ == "__main__":

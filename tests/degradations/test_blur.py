@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from tests.networks.golden import FOLDER
 
-from geoloupe.degradations.blur import AnySensor, SensorMTF, correlate, gaussian, response
+from geoloupe.degradations.blur import (
+    Anisotropic,
+    AnySensor,
+    SensorMTF,
+    correlate,
+    gaussian,
+    response,
+)
 from geoloupe.degradations.recipes import BD, MULSR_TEST
 from geoloupe.degradations.sampling import centre_offset, sample
 from geoloupe.errors import InputError
@@ -30,6 +37,16 @@ def test_mulsr_test_degradation_is_the_published_one(scale: int) -> None:
     (sampling,) = MULSR_TEST.samplings
     lr = sample(blurred, scale, sampling)
     assert np.abs(lr - GOLDEN[f"x{scale}.lr_noise_free"]).max() <= 1e-6
+
+
+@pytest.mark.parametrize("size", [9, 11, 13, 15])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_mulsr_centres_its_kernel_on_the_low_resolution_pixel(size: int, scale: int) -> None:
+    blur = Anisotropic(variances=((0.5, 0.5), (0.5, 0.5)), sizes=(size,), shifted=True)
+    (kernel,) = blur.drawn(scale, RNG, offset=0)
+    for profile in (kernel.sum(axis=0), kernel.sum(axis=1)):
+        beyond = profile @ np.arange(size) - (size - 1) / 2
+        assert beyond == pytest.approx((scale - 1) / 2, abs=1e-3)
 
 
 def test_a_centre_outside_the_window_is_kept() -> None:

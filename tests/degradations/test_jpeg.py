@@ -1,5 +1,6 @@
 """What JPEG loses, held to an encoder that writes real files."""
 
+from functools import cache
 from io import BytesIO
 
 import numpy as np
@@ -19,10 +20,16 @@ def real(levels: np.ndarray, quality: int) -> np.ndarray:
     return np.atleast_3d(back).transpose(2, 0, 1)
 
 
+@cache
+def drawn() -> np.ndarray:
+    """Draw a part of a scene, once."""
+    return sample_scene().in_unit().values[:, 100:193, 50:171]
+
+
 @pytest.mark.parametrize("quality", [20, 60, 90])
 @pytest.mark.parametrize("bands", [1, 3])
 def test_the_loss_is_that_of_a_real_encoder(bands: int, quality: int) -> None:
-    unit = sample_scene().in_unit().values[:bands, 100:193, 50:171]
+    unit = drawn()[:bands]
     levels = np.rint(255 * (unit / unit.max()).clip(0, 1)).astype(np.uint8)
     ours = np.rint(255 * compress(levels / 255, quality))
     theirs = real(levels, quality).astype(float)

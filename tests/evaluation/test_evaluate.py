@@ -46,9 +46,8 @@ def model(name: str, network: str = "srcnn", **settings: Any) -> Model:
     return Model(built, Card(name=name, network=network, settings=settings, bands=None))
 
 
-@pytest.mark.parametrize(
-    "scale", [pytest.param(s, marks=() if s == 4 else pytest.mark.slow) for s in MEASURED]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", MEASURED)
 @pytest.mark.skipif(not (DATA / "ucmerced").is_dir(), reason="the real UC Merced is not here")
 def test_bicubic_rows_equal_the_measured_ones(
     scale: int, tmp_path_factory: pytest.TempPathFactory

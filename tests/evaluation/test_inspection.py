@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import fft
 
 import geoloupe
 from geoloupe.datasets.sample import sample_pair
@@ -23,6 +25,9 @@ from geoloupe.files.product import write_image
 from geoloupe.files.source import open_source
 from geoloupe.imagery.image import Image
 from geoloupe.inference.plan import spans
+from geoloupe.inference.predictor import Predictor
+from geoloupe.inference.telling import Telling
+from geoloupe.networks.signature import UNKNOWN_MTF
 
 SCALE = 4
 
@@ -43,7 +48,8 @@ def test_interpolation_agrees_with_its_input(folder: Path) -> None:
     assert "agrees with its input" in found.verdict
     values = {row.name: row.value for row in found.findings}
     assert values["synthesis"] < 0.01
-    assert values["seams"] <= 0.02
+    assert values["seams"] <= 0.001
+    assert values["texture"] == 0
     assert {"NDVI drift", "NDWI drift"} <= set(values)
     assert "hallucination" not in values
 
@@ -90,6 +96,33 @@ def test_each_fault_is_named(
     found = inspect(tmp_path / "bad.tif", folder / "scene.tif")
     assert names <= {row.name for row in found.findings if not row.good}
     assert "Look before you use it" in found.verdict
+
+
+def test_strokes_that_the_input_does_not_bear_out_are_found(folder: Path, tmp_path: Path) -> None:
+    with rasterio.open(folder / "out.tif") as out:
+        values, profile, tags = out.read(), out.profile, out.tags()
+    sides = values.shape[1:]
+    noise = fft.dctn(np.random.default_rng(0).normal(0, 1, sides))
+    frequency = np.hypot(*np.ix_(*(np.arange(side) * SCALE / (2 * side) for side in sides)))
+    strokes = fft.idctn(noise * ((frequency > 0.5) & (frequency < 1)))
+    drawn = np.where(values > 0, values + 200 * strokes / strokes.std(), 0).clip(0, 65535)
+    drawn = np.where(values > 0, drawn.clip(1), 0)
+    profile = {k: v for k, v in profile.items() if k not in ("driver", "compress", "interleave")}
+    with rasterio.open(tmp_path / "bad.tif", "w", driver="GTiff", **profile) as bad:
+        bad.write(drawn.astype(values.dtype))
+        bad.update_tags(**tags)
+    found = inspect(tmp_path / "bad.tif", folder / "scene.tif")
+    bad = {row.name for row in found.findings if not row.good}
+    assert "texture" in bad
+    assert not bad & {"reflectance", "spatial", "seams", "clipped"}
+    assert "texture is " in found.verdict
+
+
+def test_a_factor_of_two_leaves_no_room_to_tell_strokes(folder: Path, tmp_path: Path) -> None:
+    geoloupe.upscale(folder / "scene.tif", tmp_path / "out.tif", model="bicubic", scale=2)
+    found = inspect(tmp_path / "out.tif", folder / "scene.tif")
+    assert "texture" not in {row.name for row in found.findings}
+    assert "invented texture" not in found.verdict
 
 
 def test_a_visible_seam_is_found(folder: Path, tmp_path: Path) -> None:
@@ -162,7 +195,7 @@ def test_seams_are_found_without_listing_all_tiles(
     if tile <= 2 * margin:
         return
     found = list(seams._seams(length, tile, margin, fit=fit))
-    listed = spans(length, tile=tile, margin=margin, fit=fit)[1:]
+    listed = list(pairwise(spans(length, tile=tile, margin=margin, fit=fit)))
     assert len(found) == min(len(listed), len(found)) <= 8
     assert set(found) <= set(listed)
     assert bool(found) == bool(listed)
@@ -173,5 +206,29 @@ def test_seams_are_found_without_listing_all_tiles(
 def test_a_product_whose_tags_are_nonsense_shows_no_seams(folder: Path) -> None:
     for tile, margin in ((0, 0), (8, 4), (-9, -9), (10, -1)):
         tags = {"GEOLOUPE_TILE": str(tile), "GEOLOUPE_MARGIN": str(margin)}
-        with open_source(folder / "out.tif") as product:
-            assert seams.seam_energy(product, tags, SCALE) == {}
+        with open_source(folder / "out.tif") as product, open_source(folder / "scene.tif") as lr:
+            assert seams.seam_steps(product, lr, tags, SCALE) is None
+
+
+def test_views_are_compared_as_the_product_was_made(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    predictor = Telling.predictor
+
+    def watch(self: Telling, image: Image, mtf: tuple[float, ...] | None) -> Predictor:
+        seen.append((self.consistent, mtf))
+        return predictor(self, image, mtf)
+
+    monkeypatch.setattr(Telling, "predictor", watch)
+    for name, options in (("as told", {"mtf": 0.3}), ("as guessed", {})):
+        seen.clear()
+        out = tmp_path / f"{name}.tif"
+        geoloupe.upscale(folder / "scene.tif", out, model="loupe-x4", bands="red,nir", **options)
+        inspect(out, folder / "scene.tif")
+        assert set(seen) == {(name == "as told", (options.get("mtf", UNKNOWN_MTF),) * 2)}
+    with rasterio.open(out, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as product:
+        product.update_tags(GEOLOUPE_MTF="nan, 0.3, all")
+    seen.clear()
+    inspect(out, folder / "scene.tif")
+    assert set(seen) == {(False, None)}

@@ -106,3 +106,16 @@ def test_the_type_of_floats_is_kept_and_whole_numbers_become_floats() -> None:
 def test_bands_must_be_as_many(match: type) -> None:
     with pytest.raises(InputError, match="2 bands cannot be matched to one of 3"):
         match(np.zeros((2, 4, 4)), np.zeros((3, 4, 4)))
+
+
+def test_a_histogram_is_matched_where_pixels_count_and_nowhere_else() -> None:
+    values = np.array([[[1.0, 2.0, np.nan, 4.0]]])
+    reference = np.array([[[10.0, 20.0, 30.0, np.nan]]])
+    matched = match_histogram(values, reference)
+    assert matched[0, 0, [0, 1, 3]].tolist() == [10, 20, 30]
+    assert np.isnan(matched[0, 0, 2])
+    counts = np.array([[True, True, False, False]])
+    matched = match_histogram(values, reference, valid=counts, reference_valid=counts)
+    assert matched[0, 0, [0, 1, 3]].tolist() == [10, 20, 4]
+    nothing = match_histogram(values, reference, valid=np.zeros_like(counts))
+    assert np.array_equal(nothing, values, equal_nan=True)

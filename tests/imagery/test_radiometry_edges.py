@@ -40,3 +40,14 @@ def test_what_lies_far_below_zero_is_no_reflectance() -> None:
     assert _high("int32", -9_000, 9_000) == 10_000
     low = infer("int32", None, sample=np.array([[[-15_000, 9_000]]], np.int32)).low[0]
     assert low == pytest.approx(-15_000, rel=0.01)
+
+
+def test_a_float_beside_nodata_is_the_nearest_that_programs_tell_from_it() -> None:
+    unit = np.array([[[0.0, np.nan]]], np.float32)
+    beside, missing = Radiometry(dtype="float32", nodata=0).from_unit(unit).ravel()
+    assert missing == 0
+    assert 0 < abs(beside) == np.finfo("float32").tiny  # not denormal: many take that for zero
+    radiometry = Radiometry(dtype="float32", low=(-9999.0,), high=(-9998.0,), nodata=-9999)
+    beside, missing = radiometry.from_unit(unit).ravel()
+    assert missing == -9999
+    assert beside == np.nextafter(np.float32(-9999), np.float32(0))

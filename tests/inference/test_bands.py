@@ -35,3 +35,10 @@ def test_so_is_one_between_two_bands(asked: str, nearest: int) -> None:
     with pytest.raises(InputError, match=f"no band sees {asked}; the nearest is at {nearest} nm"):
         choose_bands(BANDS, [asked], wanted=None, count=None)
     assert choose_bands(BANDS, ["685nm", "0.472um"], wanted=None, count=None) == [2, 0]
+
+
+def test_a_word_that_is_no_band_is_answered_with_their_names() -> None:
+    with pytest.raises(InputError, match=r"B8a.*B2.*B3 green.*B4.*B8"):
+        choose_bands(BANDS, ["B8a"], wanted=None, count=None)
+    with pytest.raises(InputError, match=r"swir.*1.*2"):
+        choose_bands((Band(), Band()), ["swir"], wanted=None, count=None)

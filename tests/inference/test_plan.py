@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from geoloupe.errors import InputError
 from geoloupe.inference.blend import Blender
-from geoloupe.inference.plan import make_plan, spans
+from geoloupe.inference.plan import block_side, make_plan, spans
 
 lengths, tiles, margins = st.integers(1, 300), st.integers(1, 64), st.integers(0, 20)
 
@@ -77,3 +77,25 @@ def test_equal_plans_have_equal_names_and_others_do_not() -> None:
 def test_a_tile_that_is_all_margin_is_refused() -> None:
     with pytest.raises(InputError, match="leaves nothing"):
         make_plan(100, 100, tile=16, margin=8)
+
+
+def test_a_tile_that_leaves_nothing_will_do_where_nothing_is_cut() -> None:
+    assert make_plan(16, 12, tile=16, margin=8).count == 1
+    for height, width in ((17, 12), (12, 17)):
+        with pytest.raises(InputError, match="leaves nothing when 8 are thrown away"):
+            make_plan(height, width, tile=16, margin=8)
+
+
+@pytest.mark.parametrize(("margin", "ramp"), [(0, 0), (1, 1), (8, 4), (15, 8)])
+def test_half_of_the_margin_fades_where_there_is_room(margin: int, ramp: int) -> None:
+    found = spans(1000, tile=200, margin=margin)
+    assert {after.full - after.enter for after in found[1:]} == {ramp}
+    narrow = spans(1000, tile=2 * margin + 6, margin=margin)
+    assert {after.full - after.enter for after in narrow[1:]} == {min(ramp, 2)}
+
+
+def test_a_block_holds_as_many_tiles_as_make_some_64_megabytes() -> None:
+    side = block_side(tile=100, margin=15, pixel=64)
+    assert side == 1024 // (100 - 30 - 8)
+    assert 2**24 < (side * (100 - 30 - 8)) ** 2 * 64 <= 2**26
+    assert block_side(tile=4000, margin=15, pixel=2**20) == 1

@@ -92,12 +92,12 @@ def test_seams_do_not_show(tmp_path: Path) -> None:
     parts = []
     for path in sorted((DATA / "ucmerced" / "test").rglob("*.webp"))[:400:100]:
         with open_source(path) as source:
-            parts.append(source.read().values[:, :160, :160])
+            parts.append(source.read().values[:, :100, :100])
     values = np.concatenate([np.concatenate(parts[i : i + 2], axis=2) for i in (0, 2)], axis=1)
     scene = picture(tmp_path / "scene.tif", values)
     model = random_model("hsenet", scale=2, modules=1, features=8)
-    tiled = geoloupe.upscale(scene, tmp_path / "tiled.tif", model=model, tile=96)
-    whole = geoloupe.upscale(scene, tmp_path / "whole.tif", model=model, tile=320)
+    tiled = geoloupe.upscale(scene, tmp_path / "tiled.tif", model=model, tile=72)
+    whole = geoloupe.upscale(scene, tmp_path / "whole.tif", model=model, tile=200)
     assert whole.plan.count == 1
     changes = [np.abs(np.diff(_read(result.path), axis=2)) for result in (tiled, whole)]
     seam = np.zeros(changes[0].shape[2], bool)

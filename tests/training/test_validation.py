@@ -1,17 +1,19 @@
 """Validation shows a network what it will be shown in use, and tells it the sensor."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tools.sensor_table import degradations, measure
+from tools.sensor_table import degradations, gains_of, measure
 
 import geoloupe
 from geoloupe.datasets.examples import Examples
 from geoloupe.datasets.prepared import Prepared, find
 from geoloupe.degradations.recipes import SENSORS
-from geoloupe.files.weights import Card
+from geoloupe.evaluation.cards import record_gains
+from geoloupe.files.weights import Card, read_weights, write_weights
 from geoloupe.inference.model import Model, plain_settings
 from geoloupe.inference.predictor import Predictor
 from geoloupe.inference.telling import Telling
@@ -74,13 +76,35 @@ def test_evaluation_tells_each_image_too(data: Prepared, model: Model) -> None:
 
 def test_the_table_by_sensor_is_of_gains_over_interpolation(data: Prepared, model: Model) -> None:
     place = f"{data.folder}:train"
-    table = measure(model, place, limit=1, tell=None)
+    table = measure(model, place, every=99)
     assert list(table) == [name for name, _ in degradations()]
-    assert {len(values["gains"]) for values in table.values()} == {1}
-    wrong = measure(model, place, limit=1, tell=0.7)
-    assert wrong["mtf .2, noise 0"] != table["mtf .2, noise 0"]
+    assert {len(gains) for gains in table.values()} == {1}
+    wrong = measure(model, place, every=99, tell=0.7)
+    assert wrong["mtf .2", 0] != table["mtf .2", 0]
     zero: Any = build("loupe", scale=2, features=4, blocks=1)
     for weight in zero.parameters():
         weight.data.zero_()
-    nothing = measure(replace(model, network=zero.eval()), place, limit=1, tell=None)
-    assert all(abs(values["gains"][0]) < 0.1 for values in nothing.values())
+    interpolation = replace(model, network=zero.eval())
+    nothing = measure(interpolation, place, every=99, consistent=False)
+    assert all(abs(gain) < 0.1 for (gain,) in nothing.values())
+    agreeing = measure(interpolation, place, every=99)
+    assert agreeing["mtf .2", 0][0] > 0.5  # what the blur took away comes back
+
+
+def test_a_card_holds_the_gains_of_each_data_set_once(tmp_path: Path) -> None:
+    network: Any = build("bicubic", scale=2)
+    table = {("mtf .2", 0): [0.5, 1.5], ("mtf .2", 1): [0.25, 0.25]}
+    card = Card(name="m", network="bicubic", settings=plain_settings(network))
+    write_weights(tmp_path, card, {})
+    record_gains(gains_of({("box", 0): [9.0]}, "mine:test"), tmp_path)
+    record_gains(gains_of({("box", 0): [1.0]}, "other:test"), tmp_path)
+    card = record_gains(gains_of(table, "mine:test"), tmp_path)
+    assert card == read_weights(tmp_path)[0]
+    assert [(gain.data, gain.degradation, gain.noise, gain.mean) for gain in card.gains] == [
+        ("other:test", "box", 0, 1.0),
+        ("mine:test", "mtf .2", 0, 1.0),
+        ("mine:test", "mtf .2", 1, 0.25),
+    ]
+    assert card.gains[1].worst == 0.5
+    assert card.gains[1].images == 2
+    assert card.gains[1].low <= 1.0 <= card.gains[1].high

@@ -69,6 +69,7 @@ def _bands(card: "Card") -> str:
 
 
 def _print_card(card: "Card", digest: str) -> None:
+    from geoloupe.evaluation.cards import gain_table
     from geoloupe.imagery.kinds import PHRASES
 
     facts: list[tuple[str, object]] = [
@@ -97,3 +98,7 @@ def _print_card(card: "Card", digest: str) -> None:
             for metric, value in score.values.items()
         ]
         print_table(["", card.name, "bicubic"], rows, numbers={card.name, "bicubic"})
+    if card.gains:
+        say("\nPSNR over bicubic by sensor, dB, with its 95 % interval; noise is of 255")
+        head, lines = gain_table(card.gains)
+        print_table(head, lines, numbers=set(head[1:]))

@@ -66,7 +66,7 @@ def interval(gains: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
     """Give the 2.5th and 97.5th percentile of the mean of samples drawn with replacement."""
     values = np.asarray(gains, np.float64)
     rng = np.random.default_rng(seed)
-    means = np.empty(_DRAWS)
+    means = np.full(_DRAWS, np.nan)  # so that none can be left out unseen
     for start in range(0, _DRAWS, 500):  # not all at once: images may be many
         drawn = rng.integers(0, len(values), (min(500, _DRAWS - start), len(values)))
         means[start : start + len(drawn)] = values[drawn].mean(axis=1)

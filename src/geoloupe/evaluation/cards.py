@@ -1,11 +1,11 @@
 """What was measured, written into the cards of the models that it was measured on."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from geoloupe.evaluation.rows import Result
-from geoloupe.files.weights import Card, Score, read_weights, write_weights
+from geoloupe.files.weights import Card, Gain, Score, read_weights, write_weights
 
 _YARDSTICK = "bicubic"
 
@@ -30,6 +30,33 @@ def record(result: Result, folder: Path) -> Card | None:
     card = card.model_copy(update={"scores": (*others, score)})
     write_weights(folder, card, tensors, overwrite=True)
     return card
+
+
+def record_gains(gains: Sequence[Gain], folder: Path) -> Card:
+    """Put gains into the card in `folder`, in place of what it said of the same data."""
+    card, tensors = read_weights(folder)
+    again = {gain.data for gain in gains}
+    others = [gain for gain in card.gains if gain.data not in again]
+    card = card.model_copy(update={"gains": (*others, *gains)})
+    write_weights(folder, card, tensors, overwrite=True)
+    return card
+
+
+def gain_table(gains: Sequence[Gain]) -> tuple[list[str], list[list[str]]]:
+    """Lay gains out for people: a line for each data set and noise, a column for each blur."""
+    blurs = list(dict.fromkeys(gain.degradation for gain in gains))
+    lines = dict.fromkeys((gain.data, gain.noise, gain.images) for gain in gains)
+    said = {
+        (gain.data, gain.noise, gain.degradation): (
+            f"{gain.mean:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"
+        )
+        for gain in gains
+    }
+    rows = [
+        [data, str(images), f"{noise:g}", *(said.get((data, noise, blur), "") for blur in blurs)]
+        for data, noise, images in lines
+    ]
+    return ["data", "images", "noise", *blurs], rows
 
 
 def _rounded(means: Mapping[str, float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe.errors import InputError
-from geoloupe.evaluation.seams import seam_energy
+from geoloupe.evaluation.seams import seam_steps
 from geoloupe.files.source import Source, open_source
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
@@ -18,13 +18,15 @@ from geoloupe.imagery.radiometry import UNIT
 from geoloupe.imagery.resize import imresize
 from geoloupe.inference.bands import choose_bands
 from geoloupe.inference.model import Model, load
-from geoloupe.inference.predictor import Predictor
 from geoloupe.inference.shipped import shipped
+from geoloupe.inference.telling import Telling
 from geoloupe.metrics.indices import INDICES, index_error
+from geoloupe.metrics.texture import LEAST_SCALE, Strokes, find_strokes, texture
 from geoloupe.metrics.trust import detail_maps, trust
 
 _SIDE = 128  # LR pixels of a window that is measured
 _ALONG = 3  # windows along each axis
+_FAULTS = {"seams": "seams", "texture": "invented texture"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,10 @@ class Inspection:
         """Say it in a sentence or two."""
         bad = [finding for finding in self.findings if not finding.good]
         if not bad:
-            return "It agrees with its input in brightness, colour and place, and shows no seams."
+            measured = {finding.name for finding in self.findings}
+            faults = [text for name, text in _FAULTS.items() if name in measured]
+            shown = f", and shows no {' and no '.join(faults)}" if faults else ""
+            return f"It agrees with its input in brightness, colour and place{shown}."
         worst = "; ".join(f"{f.name} is {f.value:.3g}{f.unit}, above {f.limit:g}" for f in bad)
         return f"Look before you use it: {worst}."
 
@@ -94,8 +99,10 @@ def _inspected(
     model: Model | None,
     tags: Mapping[str, str],
 ) -> Inspection:
-    predictor = None if model is None or truth is not None else Predictor.of(model)
+    telling = None if model is None or truth is not None else _telling(model, tags)
+    mtf = _mtf(tags, len(coarse.bands))
     rows: list[dict[str, float]] = []
+    strokes: list[Strokes] = []
     shown: tuple[dict[str, Image], NDArray[np.float64] | None] | None = None
     failure = InputError(f"{coarse.name}: no window of it holds data")
     for window in _windows(coarse.grid):
@@ -103,7 +110,9 @@ def _inspected(
         if not low.valid.any():
             continue
         real = None if truth is None else truth.read(window.finer(scale))
-        spread = None if predictor is None else predictor.disagreement(low).astype(np.float64)
+        spread = None
+        if telling is not None:
+            spread = telling.predictor(low, mtf).disagreement(low).astype(np.float64)
         try:
             row = _measured(low, high, real, scale)
         except InputError as error:  # too few pixels, which is one window's misfortune
@@ -112,6 +121,7 @@ def _inspected(
         if spread is not None:
             row["disagreement"] = float(spread.mean())
         rows.append(row)
+        strokes.append(find_strokes(low, high, scale))
         if shown is None:  # the middle, if it holds data
             images = {"input": low.repeated(scale), "product": high}
             images |= {} if real is None else {"truth": real}
@@ -120,10 +130,14 @@ def _inspected(
         raise failure
     names = dict.fromkeys(name for row in rows for name in row)
     means = {name: fmean(row[name] for row in rows if name in row) for name in names}
+    whole = {
+        "texture": texture(strokes) if scale >= LEAST_SCALE else None,
+        "seams": seam_steps(fine, coarse, tags, scale),
+    }
     return Inspection(
         product=fine.name,
         scale=scale,
-        findings=tuple(_findings(means | seam_energy(fine, tags, scale))),
+        findings=tuple(_findings(means | {k: v for k, v in whole.items() if v is not None})),
         windows=len(rows),
         shown=shown[0],
         doubt=shown[1],
@@ -154,10 +168,18 @@ _MEANINGS: dict[str, tuple[str, float | None, str]] = {
     "omission": ("", None, "share of the detail that is missing"),
     "hallucination": ("", 0.34, "share of the detail that is neither input nor truth"),
     "disagreement": ("", 0.02, "deviation among eight turned and mirrored answers"),
-    "seams": ("", 0.05, "how much stronger edges are across seams than beside, beyond chance"),
+    "texture": ("", 0.1, "share of it with fine strokes that nothing in the input bears out"),
+    "seams": (
+        "",
+        0.005,
+        "step of brightness along seams that is not beside them; 1 is the contrast",
+    ),
     "nodata": ("", 1e-6, "difference of the shares without data"),
     "clipped": ("", 0.001, "share of values at the type's limits, beyond the input's"),
 }
+
+
+LIMITS = {name: limit for name, (_, limit, _) in _MEANINGS.items() if limit is not None}
 
 
 def _findings(means: Mapping[str, float]) -> Iterator[Finding]:
@@ -240,6 +262,20 @@ def _maker(name: str | None, tag: str | None, scale: int) -> Model | None:
     model = load(place)
     fits = model.network.signature.scale == scale and not model.network.signature.guide_bands
     return model if fits else None
+
+
+def _telling(model: Model, tags: Mapping[str, str]) -> Telling:
+    """Make a model give the answers that the product was made of."""
+    return Telling(model, consistent=tags.get("GEOLOUPE_CONSISTENT") == "yes")
+
+
+def _mtf(tags: Mapping[str, str], count: int) -> tuple[float, ...] | None:
+    """Read what the product's model was told of `count` bands; None if its tags do not say."""
+    try:
+        gains = tuple(float(gain) for gain in tags["GEOLOUPE_MTF"].split(","))
+    except (KeyError, ValueError):
+        return None
+    return gains if len(gains) == count and all(0 < gain < 1 for gain in gains) else None
 
 
 def _clipped(image: Image) -> float:

@@ -24,6 +24,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterioWindow
 
 from geoloupe.errors import InputError
+from geoloupe.files.blocks import refuse_large_blocks
 from geoloupe.files.complaints import complaint
 from geoloupe.files.drivers import TRUST, drivers_for
 from geoloupe.files.facts import Facts, read_facts, refuse_many_bands
@@ -170,6 +171,7 @@ def _source(name: str, dataset: Any, opening: Opening) -> RasterSource:
     )
     if dataset.count:
         opening.admit(grid, dataset.dtypes[0])
+        refuse_large_blocks(name, dataset)
     clear = _transparency(name, dataset, opening.alpha)
     indexes = [index for index in dataset.indexes if index not in clear]
     _refuse_unusable(name, dataset, indexes)

@@ -51,6 +51,19 @@ class Score(Part):
     bicubic: dict[str, float] = {}
 
 
+class Gain(Part):
+    """The mean gain in PSNR over bicubic interpolation where sensor and noise are known."""
+
+    data: str
+    degradation: str
+    noise: float  # its deviation, of 255
+    mean: float
+    low: float  # of the 95 % interval of the mean
+    high: float
+    worst: float  # image
+    images: int
+
+
 class Training(Part):
     """How weights were made."""
 
@@ -82,6 +95,7 @@ class Card(Part):
     trained_on: str | None = None
     training: Training | None = None
     scores: tuple[Score, ...] = ()
+    gains: tuple[Gain, ...] = ()  # by data and degradation
     notes: str | None = None
     not_for: str | None = None
     unsuited: tuple[Kind, ...] = ()  # scenes that it was not made for, as a program can tell them
