@@ -4,7 +4,7 @@
 
 The guide is seen by its own sensor on the bands' pixels, the bands by theirs on pixels as much
 coarser again; what comes back is compared with the bands. Shown is each method's RMSE as a share of
-interpolation's, over all bands. The shift between the images is measured first, and undone.
+interpolation's, over all bands; `guided` learns from each scene first. The shift between the images is measured first, and undone.
 """
 
 import argparse
@@ -135,6 +135,7 @@ def error(pair: Reduced, model: str, folder: Path) -> float:
         folder / "made.tif",
         guide=guide,
         model=model,
+        learn=model == "guided",
         mtf=pair.mtf,
         shift=(0, 0),
         overwrite=True,
@@ -152,6 +153,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--models", default="glp,gsa,brovey,bdsd")
     parser.add_argument("--kinds", default="Sentinel-2,Landsat-8,GaoFen-2,Landsat-7")
+    parser.add_argument("--scenes", default="", help="Only those whose name holds one of these.")
     words = parser.parse_args()
     models = words.models.split(",")
     print("kind,scene,interpolation," + ",".join(models))
@@ -159,7 +161,8 @@ def main() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         for kind, coarse, guide in pairs(words.data):
-            if kind not in words.kinds.split(","):
+            named = any(part in coarse.stem for part in words.scenes.split(","))
+            if kind not in words.kinds.split(",") or not named:
                 continue
             sensor = {"Landsat-8": "landsat-8", "Landsat-7": "landsat-7"}.get(kind)
             ours = opened(coarse, folder), opened(guide, folder)

@@ -1,5 +1,6 @@
 """The detail of a finer image in coarser bands: a product on the finer image's own grid."""
 
+import hashlib
 import logging
 import math
 import time
@@ -8,6 +9,8 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
+
+import torch
 
 from geoloupe import __version__, catalog, settings
 from geoloupe.errors import InputError, naming
@@ -22,6 +25,7 @@ from geoloupe.inference.bound import GUIDED_MARGIN
 from geoloupe.inference.coregistration import Registration, registered
 from geoloupe.inference.fusion import Fusion, Reading
 from geoloupe.inference.job import absolute, identities
+from geoloupe.inference.learning import learn
 from geoloupe.inference.optics import UNKNOWN, Optics
 from geoloupe.inference.pairing import Pair, laid, open_pair
 from geoloupe.inference.plan import Plan, block_side, make_plan, tile_side
@@ -37,12 +41,14 @@ from geoloupe.inference.running import (
 )
 from geoloupe.inference.statistics import fitted
 from geoloupe.inference.work_folder import sweep, work_folder
+from geoloupe.networks.guided import Guided, GuidedSettings
 from geoloupe.networks.sharpening import Method
 from geoloupe.progress import Progress, silent
 
 _log = logging.getLogger(__name__)
 
 DEFAULT = "glp"
+LEARNS = "guided"  # which has no weights of its own yet
 _TILE = 512  # pixels of a side of a tile at least, unless a person says otherwise
 _MARGINS = 6  # that a side has room for: a third of it is then thrown away on either side
 
@@ -58,6 +64,7 @@ class SharpenSettings(Resources):
     mtf: float | tuple[float, ...] | None = None  # of all coarse bands, or each
     shift: tuple[float, float] | None = None  # rows, columns of the guide; None: measured
     anyway: bool = False  # believe the georeference whatever is measured
+    learn: bool = False  # teach a small network by the scene itself first, which takes a minute
     consistent: bool | None = None  # whether the bands' sensor would see them in the result
     bound: bool | float = True  # how far answers go beyond the pixels around, in parts of a range
     tile: int | None = None
@@ -74,6 +81,8 @@ class SharpenSettings(Resources):
             raise ValueError("shift is two numbers, rows and columns of the guide")
         if not 0 <= self.bound < math.inf:
             raise ValueError(f"bound must be true, false or 0 and more, not {self.bound:g}")
+        if self.learn and not self.alone:
+            raise ValueError("what is learned is not shared yet: learn without shards and workers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,8 +175,7 @@ def prepare(
     overwrite: bool,
 ) -> PreparedSharpening:
     """Open everything and refuse what cannot work, before any pixel is computed."""
-    name = model or DEFAULT
-    method: Method = catalog.resolve("sharpener", name)()  # type: ignore[operator]
+    name, method = _method(model, chosen)
     target = Path(output) if output is not None else _beside(str(path))
     pair = laid(open_pair(stack, path, chosen), chosen)
     _refuse_guide_bands(method, name, pair)
@@ -189,6 +197,10 @@ def prepare(
         for group in pair.groups
     ]
     groups, registrations = (tuple(part) for part in zip(*found, strict=True))
+    learned = None
+    if isinstance(method, Guided):
+        method.to(reading.device)
+        learned = learn(method, reading, groups, size)
     scene = Fusion(
         plan=plan,
         layout=layout,
@@ -201,6 +213,8 @@ def prepare(
         label=str(path),
     )
     tags = _tags(scene, pair, name, registrations)
+    if learned is not None:
+        tags |= {"GEOLOUPE_LEARNED": str(learned), "GEOLOUPE_WEIGHTS": _digest(scene)}
     scene = replace(scene, layout=replace(layout, facts=layout.facts.tagged(tags)))
     _tell(scene, pair, name)
     return PreparedSharpening(
@@ -212,6 +226,19 @@ def prepare(
         job=_job_facts(path, name, chosen, scene, pair),
         inputs=pair.files,
     )
+
+
+def _method(model: str | None, chosen: SharpenSettings) -> tuple[str, Method]:
+    """Make the method that is named, or the one that is to learn."""
+    if not chosen.learn:
+        name = model or DEFAULT
+        method: Method = catalog.resolve("sharpener", name)()  # type: ignore[operator]
+        return name, method
+    if model not in (None, LEARNS):
+        raise InputError(f"{model} does not learn; leave learn out, or take the model {LEARNS}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return LEARNS, Guided(GuidedSettings())
 
 
 def _refuse_guide_bands(method: Method, name: str, pair: Pair) -> None:
@@ -245,6 +272,16 @@ def _bound(chosen: SharpenSettings) -> float | None:
     if chosen.bound is True:
         return GUIDED_MARGIN
     return None if chosen.bound is False else float(chosen.bound)
+
+
+def _digest(scene: Fusion) -> str:
+    """Name exactly the weights that were learned: a run that goes on must have the same."""
+    found = hashlib.sha256()
+    for sharpener in scene.sharpeners:
+        if isinstance(sharpener, Guided):
+            for tensor in sharpener.state_dict().values():
+                found.update(tensor.cpu().numpy().tobytes())
+    return found.hexdigest()[:16]
 
 
 def _tags(

@@ -44,6 +44,10 @@ class Guided(nn.Module):
     """Bands (N,C,h,w), a guide (N,G,H,W) and a sensor for each band -> (N,C,H,W)."""
 
     Settings: ClassVar[type] = GuidedSettings
+    TITLE: ClassVar[str] = "GLP and what a small network learned that it leaves"
+    PAPER: ClassVar[str] = "ours"
+    guide_bands: ClassVar[int | None] = None
+    consistent: ClassVar[bool] = True
 
     def __init__(self, settings: GuidedSettings) -> None:
         super().__init__()
@@ -64,10 +68,21 @@ class Guided(nn.Module):
         """Coarse pixels around a pixel that it looks at, the sensor's blur aside."""
         return SPREAD + 4 + 3 + self.settings.depth
 
+    def features(self, lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tensor | None:
+        """Return None: all that it looks at is near."""
+        return None
+
+    def fitted(self, moments: Tensor | None) -> Self:
+        """Return itself, which maps tiles."""
+        return self
+
     def forward(self, lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tensor:
         """Return the sharpened bands."""
-        parts = zip(lr.split(1, dim=1), sensors, explained(lr, guide, sensors), strict=True)
-        return torch.cat([self._sharpened(band, guide, *rest) for band, *rest in parts], dim=1)
+        known = explained(lr, guide, sensors)
+        bands = zip(lr.split(1, dim=1), sensors, known, strict=True)
+        return torch.cat(
+            [self._sharpened(band, guide, sensor, lines) for band, sensor, lines in bands], dim=1
+        )
 
     def _sharpened(
         self, band: Tensor, guide: Tensor, sensor: Observation, known: Explained

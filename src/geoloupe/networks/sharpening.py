@@ -25,9 +25,21 @@ class Method(Protocol):
 
     TITLE: ClassVar[str]
     PAPER: ClassVar[str]
-    guide_bands: ClassVar[int | None]  # how many it takes; None: any number
-    consistent: ClassVar[bool]  # whether its answers are made to agree with the bands
-    reach: ClassVar[int]  # coarse pixels around a pixel that it looks at, the sensor's blur aside
+
+    @property
+    def guide_bands(self) -> int | None:
+        """How many bands of a guide it takes; None for any number."""
+        ...
+
+    @property
+    def consistent(self) -> bool:
+        """Whether its answers are made to agree with the bands."""
+        ...
+
+    @property
+    def reach(self) -> int:
+        """Coarse pixels around a pixel that it looks at, the sensor's blur aside."""
+        ...
 
     def features(self, lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tensor | None:
         """Return (N,K,h,w) whose moments over the scene it needs; None for a method that is local.
