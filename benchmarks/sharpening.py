@@ -4,7 +4,8 @@
 
 The guide is seen by its own sensor on the bands' pixels, the bands by theirs on pixels as much
 coarser again; what comes back is compared with the bands. Shown is each method's RMSE as a share of
-interpolation's, over all bands; `guided` learns from each scene first. The shift between the images is measured first, and undone.
+interpolation's, over all bands; `guided` learns from each scene first. The shift between the images
+is measured first, and undone.
 """
 
 import argparse
