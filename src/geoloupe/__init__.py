@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from geoloupe.evaluation.evaluate import evaluate
     from geoloupe.inference.arrays import upscale_array
     from geoloupe.inference.model import load
+    from geoloupe.inference.sharpen import sharpen
     from geoloupe.inference.upscale import upscale
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __all__ = [
     "evaluate",
     "load",
     "networks",
+    "sharpen",
     "upscale",
     "upscale_array",
 ]
@@ -31,6 +33,7 @@ __all__ = [
 _LAZY = {
     "evaluate": "geoloupe.evaluation.evaluate",
     "load": "geoloupe.inference.model",
+    "sharpen": "geoloupe.inference.sharpen",
     "upscale": "geoloupe.inference.upscale",
     "upscale_array": "geoloupe.inference.arrays",
 }

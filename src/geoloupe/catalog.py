@@ -91,6 +91,13 @@ CATALOG: dict[str, dict[str, str]] = {
         "wald": "geoloupe.metrics.protocols:WALD",
         "y-channel": "geoloupe.metrics.protocols:Y_CHANNEL",
     },
+    "sharpener": {
+        "bdsd": "geoloupe.networks.pansharpening:BDSD",
+        "bicubic": "geoloupe.networks.sharpening:Interpolation",
+        "brovey": "geoloupe.networks.pansharpening:Brovey",
+        "glp": "geoloupe.networks.sharpening:GLP",
+        "gsa": "geoloupe.networks.pansharpening:GSA",
+    },
 }
 
 

@@ -15,7 +15,7 @@ import pytest
 import geoloupe
 from geoloupe.errors import GeoloupeError
 from geoloupe.inference import plan as planning
-from geoloupe.inference.upscale import finish
+from geoloupe.inference.running import finish
 from geoloupe.inference.work_folder import work_folder
 from tests.inference.work import BLOCK, OPTIONS, blocks, made, sharded, stopped, two_scenes
 

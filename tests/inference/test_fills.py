@@ -10,7 +10,7 @@ import rasterio
 import geoloupe
 from geoloupe.errors import InputError
 from geoloupe.files.source import open_source
-from geoloupe.inference.upscale import finish
+from geoloupe.inference.running import finish
 from tests.inference.test_upscale import write
 from tests.relief import relief, slanted
 

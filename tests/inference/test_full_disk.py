@@ -18,7 +18,7 @@ from geoloupe.errors import RunError
 from geoloupe.files import planes, product, publish
 from geoloupe.inference import assemble, job, work_folder
 from geoloupe.inference import plan as planning
-from geoloupe.inference.upscale import finish
+from geoloupe.inference.running import finish
 from tests.inference.work import BLOCK, OPTIONS, made, two_scenes
 
 # What begins each phase, and whether the phase writes anything.

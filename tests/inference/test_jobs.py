@@ -20,7 +20,7 @@ from geoloupe.inference import local
 from geoloupe.inference import plan as planning
 from geoloupe.inference.job import identities
 from geoloupe.inference.preview import forecast, preview
-from geoloupe.inference.upscale import finish
+from geoloupe.inference.running import finish
 from geoloupe.inference.work_folder import work_folder
 
 OPTIONS: dict[str, Any] = {"model": "bicubic", "scale": 3, "tile": 32}

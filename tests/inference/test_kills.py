@@ -16,7 +16,7 @@ import pytest
 import geoloupe
 from geoloupe.errors import InputError
 from geoloupe.inference import plan as planning
-from geoloupe.inference.upscale import finish
+from geoloupe.inference.running import finish
 from geoloupe.inference.work_folder import work_folder
 from tests.datasets.small import picture
 

@@ -18,7 +18,7 @@ from geoloupe.errors import InputError, RunError
 from geoloupe.files import product
 from geoloupe.files.source import open_source, stem_of
 from geoloupe.inference import plan as planning
-from geoloupe.inference.upscale import finish
+from geoloupe.inference.running import finish
 from geoloupe.inference.work_folder import work_folder
 from tests.datasets.small import PLACE, picture
 

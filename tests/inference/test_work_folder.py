@@ -15,7 +15,8 @@ from geoloupe.errors import InputError, RunError
 from geoloupe.inference import assemble, cluster
 from geoloupe.inference import plan as planning
 from geoloupe.inference.job import Job
-from geoloupe.inference.upscale import UpscaleSettings, finish, prepare
+from geoloupe.inference.running import finish
+from geoloupe.inference.upscale import UpscaleSettings, prepare
 from geoloupe.inference.work_folder import work_folder
 from tests.inference.work import BLOCK, OPTIONS, blocks, made, sharded, stopped, two_scenes
 

@@ -10,6 +10,7 @@ import typer
 from geoloupe import __version__
 from geoloupe.allocator import keep_freed_memory
 from geoloupe.cli.ablate import ablate
+from geoloupe.cli.assemble import assemble
 from geoloupe.cli.compare import compare
 from geoloupe.cli.convert import convert
 from geoloupe.cli.cost import cost
@@ -25,8 +26,9 @@ from geoloupe.cli.picture import picture
 from geoloupe.cli.prepare import prepare
 from geoloupe.cli.screen import Plainly, say
 from geoloupe.cli.sensors import sensors
+from geoloupe.cli.sharpen import sharpen
 from geoloupe.cli.train import finetune, train
-from geoloupe.cli.upscale import assemble, upscale
+from geoloupe.cli.upscale import upscale
 from geoloupe.errors import GeoloupeError
 
 INTERRUPTED = 130  # what shells expect of a program that was stopped with Ctrl+C
@@ -41,7 +43,19 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    *(upscale, assemble, inspect, picture, degrade, prepare, train, finetune, evaluate, compare),
+    *(
+        upscale,
+        sharpen,
+        assemble,
+        inspect,
+        picture,
+        degrade,
+        prepare,
+        train,
+        finetune,
+        evaluate,
+        compare,
+    ),
     *(downstream, cost, ablate),
     *(models, demo, networks, sensors, convert, doctor),
 ):

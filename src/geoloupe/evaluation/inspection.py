@@ -77,6 +77,7 @@ def inspect(
     with ExitStack() as stack:
         made, source = (stack.enter_context(open_source(name)) for name in (product, lr))
         scale = _scale(made, source)
+        made = made.select(_shared_bands(made, source))
         coarse = source.select(_same_bands(source, made))
         fine = _alike(made, coarse)
         truth = None
@@ -201,6 +202,18 @@ def _scale(fine: Source, coarse: Source) -> int:
             f"{coarse.name}'s {coarse.grid.width} x {coarse.grid.height}"
         )
     return int(down)
+
+
+def _shared_bands(made: Source, source: Source) -> list[int]:
+    """Choose the bands of a product that its input has by name; all where it has no fewer.
+
+    What was sharpened holds bands of several pixel sizes, of which an input is one.
+    """
+    everything = list(range(len(made.bands)))
+    if len(made.bands) <= len(source.bands):
+        return everything
+    names = {band.name for band in source.bands if band.name}
+    return [index for index in everything if made.bands[index].name in names] or everything
 
 
 def _same_bands(source: Source, like: Source) -> list[int]:

@@ -3,7 +3,6 @@
 import logging
 import math
 import os
-import secrets
 import shlex
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,14 +17,10 @@ import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError  # GDAL's complaints that rasterio does not translate
-from rasterio.crs import CRS
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import ColorInterp
 from rasterio.env import ensure_env_with_credentials
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
-from rasterio.transform import Affine
-from rasterio.vrt import WarpedVRT
-from rasterio.warp import transform_bounds
 from rasterio.windows import Window as RasterioWindow
 
 from geoloupe.errors import InputError
@@ -145,55 +140,6 @@ def _opened(name: str, drivers: Sequence[str] | None) -> Any:
     # What rasterio.open does, which takes a single driver.
     opened = ensure_env_with_credentials(DatasetReader)
     return opened(name, driver=None if drivers is None else list(drivers))
-
-
-def warped(source: RasterSource, grid: Grid) -> RasterSource:
-    """Resample an open raster to `grid`, which it must cover; smooth where finer, else averaged.
-
-    Both must lie somewhere. Beyond its edge and where it has no data, the guide has none.
-    """
-    _check_cover(source, grid)
-    finer = min(grid.pixel_size) < 1.5 * min(_size_in(source.grid, grid))
-    told = source.facts.mask == "alpha" or source.radiometry.nodata is not None
-    with failing(source.name), _unmarked(source) as dataset:
-        vrt = WarpedVRT(
-            dataset,
-            crs=grid.crs,
-            transform=Affine(*grid.transform),
-            height=grid.height,
-            width=grid.width,
-            resampling=Resampling.cubic if finer else Resampling.average,
-            src_nodata=source.radiometry.nodata,  # which may be found, and not declared
-            add_alpha=not told,
-        )
-    if told:
-        return replace(source, dataset=vrt, grid=grid)
-    facts = replace(source.facts, mask="alpha")
-    return replace(source, dataset=vrt, grid=grid, facts=facts, alpha=vrt.count)
-
-
-@contextmanager
-def _unmarked(source: RasterSource) -> Iterator[Any]:
-    """Yield the dataset with no data marked as transparency: GDAL would go by the mark.
-
-    What was made of it stays open for as long as a warped dataset needs it.
-    """
-    colours = source.dataset.colorinterp
-    if source.alpha is not None or ColorInterp.alpha not in colours:
-        yield source.dataset
-        return
-    name = f"/vsimem/{secrets.token_hex(8)}.vrt"
-    rasterio.shutil.copy(source.dataset, name, driver="VRT")
-    try:
-        with rasterio.open(name, "r+") as copy:
-            copy.colorinterp = [
-                ColorInterp.undefined if colour is ColorInterp.alpha else colour
-                for colour in colours
-            ]
-        with rasterio.open(name) as copy:
-            yield copy
-    finally:
-        rasterio.shutil.delete(name)
 
 
 @contextmanager
@@ -369,32 +315,3 @@ def _read_valid(
     if facts.mask == "alpha":
         return np.asarray(dataset.read(alpha, **part) > 0)
     return np.asarray(dataset.read_masks(1, **part) > 0)
-
-
-def _size_in(grid: Grid, other: Grid) -> tuple[float, float]:
-    """Give the pixel size of a grid in the units of another's CRS, roughly."""
-    left, bottom, right, top = _bounds_in(grid, other)
-    return (right - left) / grid.width, (top - bottom) / grid.height
-
-
-def _bounds_in(grid: Grid, other: Grid) -> tuple[float, float, float, float]:
-    if grid.crs == other.crs or not (grid.crs and other.crs):
-        return grid.bounds
-    bounds = transform_bounds(CRS.from_wkt(grid.crs), CRS.from_wkt(other.crs), *grid.bounds)
-    left, bottom, right, top = (float(value) for value in bounds)
-    return left, bottom, right, top
-
-
-def _check_cover(source: RasterSource, grid: Grid) -> None:
-    """Refuse a guide that leaves part of the scene without one; four of its pixels are forgiven."""
-    with failing(source.name):
-        left, bottom, right, top = _bounds_in(source.grid, grid)
-    scene_left, scene_bottom, scene_right, scene_top = grid.bounds
-    if left >= scene_right or right <= scene_left or bottom >= scene_top or top <= scene_bottom:
-        raise InputError(f"{source.name}: shows another place than the scene; they do not overlap")
-    slack = 4 * max(grid.pixel_size)
-    gap = max(left - scene_left, bottom - scene_bottom, scene_right - right, scene_top - top)
-    if gap > slack:
-        raise InputError(
-            f"{source.name}: ends {gap:g} map units inside the scene; crop the scene to the guide"
-        )

@@ -9,7 +9,6 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 from rasterio.io import DatasetReader
 
@@ -18,6 +17,8 @@ from geoloupe.files.drivers import drivers_for
 from geoloupe.files.opening import PLAIN, Opening
 from geoloupe.files.raster import RasterSource, failing, open_raster
 from geoloupe.files.reach import refuse_links_out, vet_jpeg2000
+from geoloupe.files.virtual import FileBand, stacked
+from geoloupe.imagery.grid import Grid
 
 _BANDS = {  # name: number in the metadata, common name, wavelength in nm, pixel in m
     "B01": (0, "coastal", 443, 60),
@@ -191,23 +192,23 @@ def _vrt(product: Product, names: list[str], label: str) -> str:
     """Describe the bands in GDAL's own words, with names, wavelengths and reflectance."""
     first = product.files[names[0]]
     with failing(label), DatasetReader(first, driver=list(drivers_for(first))) as dataset:
-        width, height = dataset.width, dataset.height
-        transform = ", ".join(f"{number!r}" for number in dataset.transform.to_gdal())
-        crs = dataset.crs.to_wkt() if dataset.crs else ""
+        grid = Grid(
+            crs=dataset.crs.to_wkt() if dataset.crs else None,
+            transform=tuple(dataset.transform)[:6],
+            height=dataset.height,
+            width=dataset.width,
+        )
     bands = []
-    for position, name in enumerate(names, start=1):
+    for name in names:
         number, common, wavelength, _ = _BANDS[name]
         offset = product.offsets.get(number, 0.0)
         bands.append(
-            f'<VRTRasterBand dataType="UInt16" band="{position}">'
-            f'<Metadata domain="IMAGERY"><MDI key="CENTRAL_WAVELENGTH_UM">{wavelength / 1000}'
-            f"</MDI></Metadata><Description>{name} {common}</Description>"
-            f"<NoDataValue>0</NoDataValue><Offset>{offset / product.quantification!r}</Offset>"
-            f"<Scale>{1 / product.quantification!r}</Scale><SimpleSource>"
-            f'<SourceFilename relativeToVRT="0">{escape(product.files[name])}</SourceFilename>'
-            "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+            FileBand(
+                file=product.files[name],
+                name=f"{name} {common}",
+                nm=wavelength,
+                scale=1 / product.quantification,
+                offset=offset / product.quantification,
+            )
         )
-    return (
-        f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}"><SRS>{escape(crs)}</SRS>'
-        f"<GeoTransform>{transform}</GeoTransform>{''.join(bands)}</VRTDataset>"
-    )
+    return stacked(bands, grid, "UInt16")

@@ -14,10 +14,11 @@ from geoloupe.files.drivers import SUFFIXES
 from geoloupe.files.facts import Facts
 from geoloupe.files.mat_source import mat_name, open_mat_source
 from geoloupe.files.opening import Opening
-from geoloupe.files.raster import RasterSource, open_raster, warped
+from geoloupe.files.raster import RasterSource, open_raster
 from geoloupe.files.sentinel2 import open_product, product_name
 from geoloupe.files.sizes import Admit, any_size
 from geoloupe.files.tree import open_tree
+from geoloupe.files.warping import warped
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.nodata import Nodata

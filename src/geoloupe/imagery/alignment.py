@@ -51,6 +51,14 @@ def inverse(axis: Axis, gain: float, *, coarse: int) -> Banded:
     return Banded(weights=np.broadcast_to(taps, position.shape), index=mirrored(position, coarse))
 
 
+@lru_cache(maxsize=64)
+def blur(axis: Axis, gain: float, *, length: int) -> Banded:
+    """Map `length` coarse pixels as a sensor sees them whose pixels are `ratio` times as large."""
+    centres = np.arange(length, dtype=np.float64)
+    position, weights = sensor_weights(centres, gain, axis.ratio)
+    return Banded(weights=weights, index=mirrored(position, length))
+
+
 def reach(axis: Axis, gain: float) -> int:
     """Return how many coarse pixels around a pixel matter to being observed and corrected."""
     blur = sensor_weights(np.zeros(1), gain, axis.ratio)[0].shape[1]

@@ -4,24 +4,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def fill_missing(values: NDArray[np.float32], *, rings: int) -> NDArray[np.float32]:
+def fill_missing(
+    values: NDArray[np.float32], *, rings: int, beyond: float | None = None
+) -> NDArray[np.float32]:
     """Replace the NaN of (B,H,W) by means of present neighbours, growing inwards ring by ring.
 
     A ring at distance d from the data depends on pixels within d of it only, so that a tile and
-    the whole scene agree near the data; beyond `rings` a band takes its mean. Bands without data
-    become 0.
+    the whole scene agree near the data; `beyond` is the value from `rings` on, None for the mean of
+    the band, which is another for every tile. Bands without data become that, or 0.
     """
     filled = values.copy()
     for index in np.flatnonzero(np.isnan(values).any(axis=(1, 2))):
-        filled[index] = _fill_band(values[index], rings)
+        filled[index] = _fill_band(values[index], rings, beyond)
     return filled
 
 
-def _fill_band(band: NDArray[np.float32], rings: int) -> NDArray[np.float32]:
+def _fill_band(band: NDArray[np.float32], rings: int, beyond: float | None) -> NDArray[np.float32]:
     present = ~np.isnan(band)
     if not present.any():
-        return np.zeros_like(band)
-    mean = band[present].mean(dtype=np.float64)
+        return np.full_like(band, beyond or 0)
+    far = band[present].mean(dtype=np.float64) if beyond is None else beyond
     band = np.where(present, band, np.float32(0))
     for _ in range(rings):
         if present.all():
@@ -31,7 +33,7 @@ def _fill_band(band: NDArray[np.float32], rings: int) -> NDArray[np.float32]:
         ring = ~present & (count > 0)
         band[ring] = total[ring] / count[ring]
         present |= ring
-    band[~present] = mean
+    band[~present] = far
     return band
 
 

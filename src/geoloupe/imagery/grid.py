@@ -68,6 +68,12 @@ class Grid:
         a, b, c, d, e, f = self.transform
         return a * column + b * row + c, d * column + e * row + f
 
+    def position(self, x: float, y: float) -> tuple[float, float]:
+        """Give the row and the column of a place in pixels, where whole numbers are corners."""
+        a, b, c, d, e, f = self.transform
+        area = a * e - b * d
+        return (a * (y - f) - d * (x - c)) / area, (e * (x - c) - b * (y - f)) / area
+
     def finer(self, scale: int) -> Self:
         """Cut every pixel into scale x scale: the same outline, `scale` times the size."""
         a, b, c, d, e, f = self.transform

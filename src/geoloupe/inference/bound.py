@@ -6,7 +6,8 @@ It looks at `RADIUS` pixels around each and no farther, so tiles agree, and it f
 offset, but for zero: where nothing around is negative, the answer is not.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Self
 
@@ -69,6 +70,15 @@ class Bound:
             low=torch.where(empty, -infinite, least),
             high=torch.where(empty, infinite, high + slack),
         )
+
+    def under(self, rows: Sequence[int], columns: Sequence[int]) -> Self:
+        """Return it for fine pixels that lie in these rows and columns of LR pixels."""
+        place = [torch.tensor(side, device=self.low.device) for side in (rows, columns)]
+        low, high = (
+            side.index_select(-2, place[0]).index_select(-1, place[1])
+            for side in (self.low, self.high)
+        )
+        return replace(self, low=low, high=high)
 
     def clamp(self, answer: Tensor, scale: int) -> Tensor:
         """Hold an answer (..., B, H*scale, W*scale) within it."""

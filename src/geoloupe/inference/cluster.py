@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -17,21 +17,19 @@ from geoloupe import settings
 from geoloupe.errors import InputError, RunError
 from geoloupe.inference.job import Job
 from geoloupe.inference.plan import Block
+from geoloupe.inference.running import Prepared, Resources, prepared_again
 from geoloupe.inference.work_folder import work_folder
 from geoloupe.progress import Progress
-
-if TYPE_CHECKING:
-    from geoloupe.inference.upscale import Prepared, UpscaleSettings
 
 _PARTING = 10  # seconds that a scheduler or workers may take to say goodbye
 _AHEAD = 4  # blocks that are handed out for each thread of the cluster, so that none waits
 
 
 def compute_on_cluster(
-    ready: "Prepared",
+    ready: Prepared,
     job: Job,
     blocks: Sequence[Block],
-    chosen: "UpscaleSettings",
+    chosen: Resources,
     *,
     progress: Progress,
     before: int = 0,
@@ -56,11 +54,12 @@ def compute_on_cluster(
         )
 
 
-def _call(ready: "Prepared", job: Job, chosen: "UpscaleSettings") -> dict[str, Any]:
+def _call(ready: Prepared, job: Job, chosen: Resources) -> dict[str, Any]:
     """Return what a worker needs to do the same, as plain values."""
     plain = settings.dump(chosen) | {"cluster": None, "workers": None, "shard": None}
     call = ready.job["call"]
     return {
+        "verb": call["verb"],
         "path": call["path"],
         "model": call["model"],
         "target": str(ready.target.absolute()),
@@ -116,20 +115,15 @@ def compute_block(call: Mapping[str, Any], place: tuple[int, int]) -> None:
     block = ready.scene.plan.blocks[place[0]][place[1]]
     if not job.done(block):
         piece = ready.scene.compute(block, lambda: None)
-        job.save(block, piece, ready.scene.predictor.signature.scale)
+        job.save(block, piece, ready.scene.scale)
 
 
 @lru_cache(maxsize=1)
-def _opened(call: str) -> "tuple[Prepared, Job]":
+def _opened(call: str) -> tuple[Prepared, Job]:
     """Open a scene and a model once in each worker process."""
-    from geoloupe.inference.upscale import UpscaleSettings, prepare
-
     told = json.loads(call)
     torch.set_num_threads(1)
-    chosen = settings.build(UpscaleSettings, told["settings"], "upscale")
-    ready = prepare(
-        ExitStack(), told["path"], told["target"], told["model"], chosen, overwrite=True
-    )
+    ready = prepared_again(ExitStack(), told)
     for key in ("model", "tiles", "settings"):
         if told["job"][key] != ready.job[key]:
             raise InputError(
@@ -140,7 +134,7 @@ def _opened(call: str) -> "tuple[Prepared, Job]":
 
 
 @contextmanager
-def _client(chosen: "UpscaleSettings") -> Iterator[Any]:
+def _client(chosen: Resources) -> Iterator[Any]:
     """Connect to a scheduler, or start worker processes here."""
     try:
         from distributed import Client, LocalCluster

@@ -23,7 +23,7 @@ from geoloupe.files.sizes import size_text
 from geoloupe.imagery.grid import Window
 from geoloupe.inference.job import Job
 from geoloupe.inference.plan import Block
-from geoloupe.inference.scene import Scene
+from geoloupe.inference.scene import Work
 from geoloupe.progress import Progress
 from geoloupe.system.memory import PeakMemory, available, resident
 
@@ -40,7 +40,7 @@ _LOSS = 1.3  # times what is held at once: between its pieces, freed ones fit no
 
 
 def compute_blocks(
-    scene: Scene,
+    scene: Work,
     job: Job,
     blocks: Sequence[Block],
     *,
@@ -55,7 +55,7 @@ def compute_blocks(
     counter = _Counter(before, before + sum(block.count for block in blocks), progress)
 
     def work(block: Block) -> None:
-        job.save(block, scene.compute(block, counter.add), scene.predictor.signature.scale)
+        job.save(block, scene.compute(block, counter.add), scene.scale)
 
     threads, need = thread_count(scene, blocks, memory)
     if len(blocks) == 1:
@@ -82,7 +82,7 @@ class _Counter:
             self._progress(min(self._done, self._all), self._all)
 
 
-def thread_count(scene: Scene, blocks: Sequence[Block], memory: int | None) -> tuple[int, int]:
+def thread_count(scene: Work, blocks: Sequence[Block], memory: int | None) -> tuple[int, int]:
     """Choose how many blocks are computed at once, and return the bytes that each needs, measured.
 
     One block that needs more than may be used is refused.
@@ -92,7 +92,7 @@ def thread_count(scene: Scene, blocks: Sequence[Block], memory: int | None) -> t
     most, places = min(os.cpu_count() or 1, len(blocks)), _spread(blocks)
     need = _need(scene, places[0], 0)
     room.refuse_less(scene, places[0], need)
-    if scene.predictor.device.type != "cpu":
+    if scene.device.type != "cpu":
         return min(2, most), need  # one computes while the other reads and writes
     with _one_thread():
         need = _need(scene, places[0], _foreseen(scene, places[0]))
@@ -105,14 +105,14 @@ def thread_count(scene: Scene, blocks: Sequence[Block], memory: int | None) -> t
     return max(min(most, room.free // need), 1), need
 
 
-def refuse_crowd(scene: Scene, blocks: Sequence[Block], workers: int, memory: int | None) -> None:
+def refuse_crowd(scene: Work, blocks: Sequence[Block], workers: int, memory: int | None) -> None:
     """Refuse more processes on this machine than memory has room for."""
     _, need = thread_count(scene, blocks, memory)
     each = resident() + need
     room = int(_SHARE * available()) if memory is None else memory
     if workers * each > room:
         raise OutOfMemoryError(
-            f"{scene.source.name}: each of {workers} workers takes some {size_text(each)} of "
+            f"{scene.name}: each of {workers} workers takes some {size_text(each)} of "
             f"memory, and {size_text(room)} may be used; choose fewer --workers, or allow more "
             "with --memory"
         )
@@ -135,25 +135,25 @@ class _Room:
         told = f"{size_text(memory)} less the {size_text(held)} that the program takes itself"
         return cls(free=min(memory - held, free), why=told)
 
-    def refuse_less(self, scene: Scene, block: Block, need: int) -> None:
+    def refuse_less(self, scene: Work, block: Block, need: int) -> None:
         """Refuse a scene of which not even one block has room, here or in the file."""
         need = max(need, packing_memory(scene.layout) - _READING)  # nothing is read then
         if need <= self.free:
             return
         tile = _middle(block)
         raise OutOfMemoryError(
-            f"{scene.source.name}: a block of it, with tiles of {tile.width} x {tile.height} "
-            f"pixels and {len(scene.source.bands)} bands, takes some {size_text(need)} of memory, "
+            f"{scene.name}: a block of it, with tiles of {tile.width} x {tile.height} "
+            f"pixels and {scene.band_count} bands, takes some {size_text(need)} of memory, "
             f"and {size_text(max(self.free, 0))} may be used ({self.why}); allow more with "
             "--memory, or choose a smaller --set tile= or fewer --bands"
         )
 
 
-def _need(scene: Scene, block: Block, tile: int) -> int:
+def _need(scene: Work, block: Block, tile: int) -> int:
     """Estimate what a block takes while it is computed and kept, from what a tile of it takes."""
     down, across, layout = block.down, block.across, scene.layout
     pixels = (down.end - down.enter) * (across.end - across.enter)
-    values = pixels * scene.predictor.signature.scale**2 * len(scene.source.bands) * 4
+    values = pixels * scene.scale**2 * scene.band_count * 4
     strip = values // len(block.rows) if len(block.rows) > 1 else 0
     stored = values // 4 * np.dtype(layout.radiometry.dtype).itemsize
     return int(_LOSS * (values + strip + max(tile, stored))) + _THREAD
@@ -171,11 +171,11 @@ def _middle(block: Block) -> Window:
     return tiles[len(tiles) // 2].window
 
 
-def _foreseen(scene: Scene, block: Block) -> int:
+def _foreseen(scene: Work, block: Block) -> int:
     """Foresee what a tile takes from what a small part of it does: a whole one may be too much."""
-    tile, signature = _middle(block), scene.predictor.signature
-    least = max(signature.minimum, _PILOT)
-    few = int((_TRIED / (4 * len(scene.source.bands))) ** 0.5) // signature.scale
+    tile = _middle(block)
+    least = max(scene.minimum, _PILOT)
+    few = int((_TRIED / (4 * scene.band_count)) ** 0.5) // scene.scale
     height, width = (
         min(side, max(min(side // 4, few), least)) for side in (tile.height, tile.width)
     )
@@ -189,8 +189,8 @@ def _foreseen(scene: Scene, block: Block) -> int:
     return _taken(scene, part) * (tile.height * tile.width) // (height * width)
 
 
-def _taken(scene: Scene, window: Window) -> int:
-    """Measure what enlarging a window takes."""
+def _taken(scene: Work, window: Window) -> int:
+    """Measure what making a window takes."""
     give_back_freed_memory()  # else it would be taken again, and seem to cost nothing
     with PeakMemory(None) as memory:
         scene.predict(window)

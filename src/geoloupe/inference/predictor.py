@@ -141,7 +141,7 @@ class Predictor:
             with torch.inference_mode():
                 answer: Tensor = self.network(lr, guide)[0].float()
         except (RuntimeError, MemoryError) as error:
-            if not _is_lack_of_memory(error):
+            if not is_lack_of_memory(error):
                 raise
             size = f"{lr.shape[-1]} x {lr.shape[-2]}"
             raise OutOfMemoryError(
@@ -176,7 +176,7 @@ def _viewed(image: Tensor, turns: int, mirrored: bool) -> Tensor:
     return (image.flip(-1) if mirrored else image).rot90(-turns, (-2, -1))
 
 
-def _is_lack_of_memory(error: Exception) -> bool:
+def is_lack_of_memory(error: Exception) -> bool:
     """Recognise it; on the processor, PyTorch says it in words alone."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True

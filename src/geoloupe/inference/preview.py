@@ -6,14 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from geoloupe import settings
+from geoloupe.files.facts import Facts
 from geoloupe.files.product import write_image
 from geoloupe.files.publish import refuse_inputs
 from geoloupe.imagery.grid import Window
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import UNIT
 from geoloupe.inference.local import thread_count
 from geoloupe.inference.model import Model
 from geoloupe.inference.plan import Block, Plan
-from geoloupe.inference.upscale import Prepared, UpscaleSettings, prepare
+from geoloupe.inference.running import Prepared, command
 from geoloupe.system.memory import resident
 
 
@@ -41,12 +46,14 @@ def forecast(
     *,
     model: str | Path | Model | None = None,
     overwrite: bool = False,
+    verb: str = "upscale",
     **options: Any,
 ) -> Forecast:
     """Plan a run and measure one tile of it; nothing is written."""
-    chosen = settings.build(UpscaleSettings, options, "upscale")
+    asked = command(verb)
+    chosen = settings.build(asked.settings, options, verb)
     with ExitStack() as stack:
-        ready = prepare(stack, path, output, model, chosen, overwrite=overwrite)
+        ready = asked.prepare(stack, path, output, model, chosen, overwrite=overwrite)
         scene, plan, layout = ready.scene, ready.scene.plan, ready.scene.layout
         blocks = [block for row in plan.blocks for block in row]
         threads, need = thread_count(scene, blocks, chosen.memory_bytes)
@@ -79,28 +86,33 @@ def preview(
     *,
     model: str | Path | Model | None = None,
     overwrite: bool = False,
+    verb: str = "upscale",
     **options: Any,
 ) -> Path:
     """Write one tile from the middle of the scene as a file of its own; give its name."""
-    chosen = settings.build(UpscaleSettings, options, "upscale")
+    asked = command(verb)
+    chosen = settings.build(asked.settings, options, verb)
     with ExitStack() as stack:
-        ready = prepare(stack, path, output, model, chosen, overwrite=True)
+        ready = asked.prepare(stack, path, output, model, chosen, overwrite=True)
         block = _middle(ready.scene.plan)
         thread_count(ready.scene, [block], chosen.memory_bytes)  # refuses a tile without room
         (tile,) = block.strip(0)
         target = ready.target.with_name(f"{ready.target.stem}_preview{ready.target.suffix}")
-        refuse_inputs(target, path, *ready.scene.source.files)
-        image, facts = _enlarged(ready, tile.window)
+        refuse_inputs(target, path, *ready.inputs)
+        image, facts = _tile(ready, tile.window)
         write_image(target, image, facts=facts, overwrite=overwrite)
     return target
 
 
-def _enlarged(ready: Prepared, window: Window) -> tuple[Any, Any]:
+def _tile(ready: Prepared, window: Window) -> tuple[Image, Facts]:
     scene = ready.scene
     answer = scene.predict(window)
-    fine = window.finer(scene.predictor.signature.scale)
+    fine = window.finer(scene.scale)
     if answer is None:  # nothing to see: it is all nodata
-        answer = scene.source.read(window).in_unit().repeated(fine.height // window.height)
+        empty = np.full((scene.band_count, fine.height, fine.width), np.nan, np.float32)
+        bands = tuple(facts.band for facts in scene.layout.facts.bands)
+        grid = scene.layout.grid.window(fine)
+        answer = Image.of(empty, radiometry=UNIT, bands=bands, grid=grid)
     facts = scene.layout.facts
     moved = tuple(
         (row - fine.top, column - fine.left, x, y, z) for row, column, x, y, z in facts.gcps

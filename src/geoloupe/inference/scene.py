@@ -1,11 +1,16 @@
-"""A block of a scene through a network: source -> tiles -> predictor -> blend -> piece."""
+"""A block of a scene: source -> tiles -> predictor -> blend -> piece.
 
+`Work` is what is done to any scene, tile by tile; `Scene` enlarges one by a network.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from geoloupe.errors import RunError
@@ -37,23 +42,44 @@ class Piece:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
-    """What goes in: a source, its guide on the grid of the result, and what is done to them."""
+class Work(ABC):
+    """What is computed tile by tile: a plan, what the result will be, and how a tile is made."""
 
-    source: Source
-    guide: Source | None
-    predictor: Predictor
     plan: Plan
     layout: Layout
-    _reading: Any = field(default_factory=Lock, repr=False)  # sources are not for several threads
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What is worked on, as the person named it."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where tiles are computed."""
+
+    @property
+    @abstractmethod
+    def minimum(self) -> int:
+        """The least side of a tile in the plan's pixels."""
+
+    @abstractmethod
+    def predict(self, window: Window) -> Image | None:
+        """Make one tile of the plan in unit values; None where it holds no data."""
+
+    @property
+    def scale(self) -> int:
+        """Pixels of the result along a side of one of the plan's."""
+        return self.layout.grid.height // self.plan.height
+
+    @property
+    def band_count(self) -> int:
+        """The number of bands of the result."""
+        return len(self.layout.facts.bands)
 
     def compute(self, block: Block, done: Callable[[], None]) -> Piece:
-        """Enlarge a block; `done` is called after each tile."""
-        blender = Blender(
-            block=block,
-            scale=self.predictor.signature.scale,
-            band_count=len(self.source.bands),
-        )
+        """Make a block; `done` is called after each tile."""
+        blender = Blender(block=block, scale=self.scale, band_count=self.band_count)
         empty = 0
         for row in range(len(block.rows)):
             blender.begin(row)
@@ -65,26 +91,12 @@ class Scene:
             values = blender.finish(row)
         return self._piece(block, values, empty)
 
-    def predict(self, window: Window) -> Image | None:
-        """Enlarge one tile; None where it holds no data."""
-        scale = self.predictor.signature.scale
-        with self._reading:
-            image = self.source.read(window)
-            if not image.valid.any():
-                return None
-            guide = None if self.guide is None else self.guide.read(window.finer(scale))
-        try:
-            return self.predictor.predict(image, guide)
-        except RunError as error:
-            corner = f"the tile at row {window.top}, column {window.left}"
-            raise type(error)(f"{self.source.name}: in {corner}: {error}") from None
-
     def stored(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Give unit values (B,h,w) as the layout stores them (count,h,w), and what is valid."""
         return stored(values, self.layout)
 
     def _piece(self, block: Block, values: Array, empty: int) -> Piece:
-        scale, down, across = self.predictor.signature.scale, block.down, block.across
+        scale, down, across = self.scale, block.down, block.across
         top, bottom = ((x - down.enter) * scale for x in (down.full, down.leave))
         left, right = ((x - across.enter) * scale for x in (across.full, across.leave))
         whole, valid = self.stored(values[:, top:bottom, left:right])
@@ -99,11 +111,49 @@ class Scene:
         )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene(Work):
+    """A source, its guide on the grid of the result, and the network that enlarges it."""
+
+    source: Source
+    guide: Source | None
+    predictor: Predictor
+    _reading: Any = field(default_factory=Lock, repr=False)  # sources are not for several threads
+
+    @property
+    def name(self) -> str:
+        """The scene as the person named it."""
+        return self.source.name
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return self.predictor.device
+
+    @property
+    def minimum(self) -> int:
+        """The least side that the network takes."""
+        return self.predictor.signature.minimum
+
+    def predict(self, window: Window) -> Image | None:
+        """Enlarge one tile; None where it holds no data."""
+        with self._reading:
+            image = self.source.read(window)
+            if not image.valid.any():
+                return None
+            guide = None if self.guide is None else self.guide.read(window.finer(self.scale))
+        try:
+            return self.predictor.predict(image, guide)
+        except RunError as error:
+            corner = f"the tile at row {window.top}, column {window.left}"
+            raise type(error)(f"{self.source.name}: in {corner}: {error}") from None
+
+
 def stored(values: NDArray[Any], layout: Layout) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Give unit values (B,h,w) as a layout stores them (count,h,w), and what is valid (h,w)."""
     unit = Image(
         values=values,
-        valid=_any_data(values),
+        valid=any_data(values),
         bands=tuple(facts.band for facts in layout.facts.bands),
         grid=Grid(crs=None, height=values.shape[1], width=values.shape[2]),
         radiometry=UNIT,
@@ -111,7 +161,7 @@ def stored(values: NDArray[Any], layout: Layout) -> tuple[NDArray[Any], NDArray[
     return layout.stored(unit.in_radiometry(layout.radiometry)), unit.valid
 
 
-def _any_data(values: NDArray[Any]) -> NDArray[np.bool_]:
+def any_data(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell where any band is not NaN."""
     valid = ~np.isnan(values[0])
     for band in values[1:]:

@@ -3,21 +3,17 @@
 import logging
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from geoloupe import __version__, settings
-from geoloupe.errors import InputError
 from geoloupe.files.planes import PIXELS, Layout
 from geoloupe.files.product import admit_product, check_output, fitting
-from geoloupe.files.publish import check_target, refuse_inputs
-from geoloupe.files.sizes import parse_size
+from geoloupe.files.publish import refuse_inputs
 from geoloupe.files.source import Source, aligned, is_address, open_source, stem_of
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
-from geoloupe.inference.assemble import assemble
 from geoloupe.inference.choices import (
     Choices,
     chosen_optics,
@@ -27,62 +23,50 @@ from geoloupe.inference.choices import (
     plan_of,
     predictor_for,
 )
-from geoloupe.inference.job import Job, absolute, identities
-from geoloupe.inference.local import compute_blocks, refuse_crowd
+from geoloupe.inference.job import absolute, identities
 from geoloupe.inference.model import Model
 from geoloupe.inference.optics import Optics
 from geoloupe.inference.plan import Plan
 from geoloupe.inference.predictor import check_guide
+from geoloupe.inference.running import (
+    ONLY_HOW,
+    Command,
+    Done,
+    Prepared,
+    Resources,
+    group_before,
+    run,
+)
 from geoloupe.inference.scene import Scene
-from geoloupe.inference.work_folder import read_facts, sweep, work_folder
+from geoloupe.inference.work_folder import sweep, work_folder
 from geoloupe.progress import Progress, silent
 
 
 @dataclass(frozen=True, kw_only=True)
-class UpscaleSettings(Choices):
+class UpscaleSettings(Choices, Resources):
     """What can be chosen besides the scene, the model and the result."""
 
     guide: str | Path | None = None
-    memory: str | None = None  # such as 2GB; None: a part of what is free
-    shard: str | None = None  # such as 2/8: only this part of the blocks
-    cluster: str | None = None  # the address of a Dask scheduler
-    workers: int | None = None  # processes of a Dask cluster on this machine
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.memory is not None:
-            parse_size(self.memory)
-        if self.shard is not None:
-            parse_shard(self.shard)
-        if self.workers is not None and self.workers < 1:
-            raise ValueError(f"workers must be 1 or more, not {self.workers}")
-
-    @property
-    def memory_bytes(self) -> int | None:
-        """The memory that may be used."""
-        return None if self.memory is None else parse_size(self.memory)
+        Choices.__post_init__(self)
+        Resources.__post_init__(self)
 
 
 _log = logging.getLogger(__name__)
 
-# What decides how a result is computed, but not what it is.
-_ONLY_HOW = ("memory", "shard", "cluster", "workers", "device")
-
 
 @dataclass(frozen=True, kw_only=True)
-class Upscaled:
+class Upscaled(Done):
     """What was made, for people and programs."""
 
+    verb: ClassVar[str] = "upscale"
     path: Path
     model: str
     scale: int
     optics: Optics
     layout: Layout
     plan: Plan
-    complete: bool  # False: a shard is done, and the result is to be assembled
-    pending: int  # blocks that are missing
-    skipped: int  # tiles without data
-    seconds: float
 
     @property
     def grid(self) -> Grid:
@@ -96,14 +80,12 @@ class Upscaled:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """A scene and a model made ready to be computed, and the place of the result."""
+class PreparedUpscale(Prepared):
+    """A scene and a model made ready."""
 
     scene: Scene
     model: Model
     optics: Optics
-    target: Path
-    job: dict[str, Any]  # what is being made, to tell a run that goes on from another
 
 
 def upscale(
@@ -123,54 +105,16 @@ def upscale(
     chosen = settings.build(UpscaleSettings, options, "upscale")
     with ExitStack() as stack:
         ready = prepare(stack, path, output, model, chosen, overwrite=overwrite)
-        plan, layout = ready.scene.plan, ready.scene.layout
-        assembled = partial(assemble, overwrite=overwrite, memory=chosen.memory_bytes)
-        alone = not any((chosen.shard, chosen.cluster, chosen.workers))
-        skipped = pending = 0
-        with Job.open(ready.target, ready.job, alone=alone) as opened:
-            # Before the work was ours, another run may have made the result.
-            check_target(ready.target, overwrite=overwrite)
-            job = opened.in_place(layout) if alone else opened
-            job.doubt(plan, ready.scene.predictor.signature.scale, layout)
-            _compute(ready, job, chosen, progress or silent)
-            if alone:
-                skipped = assembled(job, plan, layout, ready.target)
-            else:
-                pending = len(job.pending(plan))
-        whole = not pending and chosen.shard is None
-        if whole and not alone:
-            with job.held(alone=True):
-                skipped = assembled(job, plan, layout, ready.target)
+        done = run(ready, chosen, overwrite=overwrite, progress=progress or silent, started=started)
     return Upscaled(
+        **asdict(done),
         path=ready.target,
         model=ready.model.card.name,
         optics=ready.optics,
-        scale=ready.scene.predictor.signature.scale,
-        layout=layout,
-        plan=plan,
-        complete=whole,
-        pending=pending,
-        skipped=skipped,
-        seconds=time.monotonic() - started,
+        scale=ready.scene.scale,
+        layout=ready.scene.layout,
+        plan=ready.scene.plan,
     )
-
-
-def finish(target: Path, *, overwrite: bool = False) -> Upscaled:
-    """Put together a result whose blocks were computed as shards."""
-    sweep(target)
-    facts = read_facts(target)
-    call, chosen = facts["call"], dict(facts["settings"])
-    chosen["guide"] = call["guide"]
-    if call["model"] is None:
-        raise InputError(f"{target}: was begun with a model of a program; finish it there")
-    blocks = facts["blocks"]
-    missing = blocks - Job(folder=work_folder(target), facts=facts).finished()
-    if missing > 0:
-        raise InputError(
-            f"{target}: {missing} of {blocks} blocks are missing; run the shards that did not "
-            "finish, or the same geoloupe upscale without --shard for all that is missing"
-        )
-    return upscale(call["path"], target, model=call["model"], overwrite=overwrite, **chosen)
 
 
 def prepare(
@@ -181,7 +125,7 @@ def prepare(
     chosen: UpscaleSettings,
     *,
     overwrite: bool,
-) -> Prepared:
+) -> PreparedUpscale:
     """Open everything and refuse what cannot work, before any pixel is computed."""
     loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
@@ -203,7 +147,7 @@ def prepare(
     )
     source = chosen_part(source, loaded, chosen)
     optics = chosen_optics(source, chosen)
-    target, group = place(source.grid), _group_before(place(source.grid))
+    target, group = place(source.grid), group_before(place(source.grid))
     plan = plan_of(source, loaded, chosen, optics=optics, group=group, memory=chosen.memory_bytes)
     layout = layout_of(source, loaded, plan, chosen, optics=optics)
     refuse_inputs(target, path, *source.files, chosen.guide)
@@ -221,16 +165,14 @@ def prepare(
     _tell(scene, loaded)
     _log.info("  %s", optics)
     facts = _job_facts(path, model, loaded, chosen, scene)
-    return Prepared(scene=scene, model=loaded, optics=optics, target=target, job=facts)
-
-
-def _group_before(target: Path) -> int | None:
-    """Return how an unfinished run groups its tiles, which may have had more memory, or less."""
-    try:
-        group = read_facts(target).get("group")
-    except InputError:
-        return None
-    return group if isinstance(group, int) and group > 0 else None
+    return PreparedUpscale(
+        scene=scene,
+        model=loaded,
+        optics=optics,
+        target=target,
+        job=facts,
+        inputs=source.files,
+    )
 
 
 def _tell(scene: Scene, model: Model) -> None:
@@ -251,37 +193,6 @@ def _tell(scene: Scene, model: Model) -> None:
     )
 
 
-def parse_shard(text: str) -> tuple[int, int]:
-    """Read a part such as 2/8: the second of eight."""
-    first, slash, last = text.partition("/")
-    if not (slash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last)):
-        raise ValueError(f"shard is a part such as 2/8, not {text!r}")
-    return int(first), int(last)
-
-
-def _compute(ready: Prepared, job: Job, chosen: UpscaleSettings, progress: Progress) -> None:
-    """Compute the blocks that are missing, or those of a shard, here or on a cluster."""
-    blocks = [block for row in ready.scene.plan.blocks for block in row]
-    if chosen.shard is not None:
-        part, parts = parse_shard(chosen.shard)
-        blocks = blocks[part - 1 :: parts]
-    ours = sum(block.count for block in blocks)
-    blocks = [block for block in blocks if not job.done(block)]
-    if not blocks:
-        return
-    before = ours - sum(block.count for block in blocks)
-    if chosen.cluster is not None or chosen.workers is not None:
-        from geoloupe.inference.cluster import compute_on_cluster
-
-        if chosen.cluster is None and chosen.workers is not None:
-            refuse_crowd(ready.scene, blocks, chosen.workers, chosen.memory_bytes)
-        compute_on_cluster(ready, job, blocks, chosen, progress=progress, before=before)
-        return
-    compute_blocks(
-        ready.scene, job, blocks, progress=progress, before=before, memory=chosen.memory_bytes
-    )
-
-
 def _job_facts(
     path: str | Path,
     model: str | Path | Model | None,
@@ -290,7 +201,7 @@ def _job_facts(
     scene: Scene,
 ) -> dict[str, Any]:
     """Say all that the result depends on, so that an unfinished one is only ever continued."""
-    plain = {key: value for key, value in settings.dump(chosen).items() if key not in _ONLY_HOW}
+    plain = {key: value for key, value in settings.dump(chosen).items() if key not in ONLY_HOW}
     guide = scene.guide
     return {
         "version": __version__,
@@ -304,6 +215,7 @@ def _job_facts(
         "tags": dict(scene.layout.facts.tags),
         "blocks": scene.plan.block_count,
         "call": {
+            "verb": "upscale",
             "path": absolute(path),
             "model": _named(model, loaded),
             "guide": absolute(chosen.guide),
@@ -337,3 +249,6 @@ def _open_guide(
     found = stack.enter_context(open_source(chosen.guide, trust=chosen.trust))
     check_guide(signature, len(found.bands), name)
     return stack.enter_context(aligned(found, grid))
+
+
+COMMAND = Command(settings=UpscaleSettings, prepare=prepare, make=upscale)

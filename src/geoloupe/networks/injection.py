@@ -6,7 +6,8 @@ pyramid with regression in small windows (Aiazzi et al., IEEE TGRS 2002 and 2007
 offset are its answer's, the guide's do not matter, and it is as local as its window.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,39 +19,74 @@ WINDOW = 2  # coarse pixels on each side of the one that is explained
 RIDGE = 3e-3  # of a guide band's own variance; keeps bands that are alike from taking turns
 
 
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """A band by its guide, around each pixel."""
+
+    plain: Tensor  # (N,1,H,W): the band interpolated
+    detail: Tensor  # (N,G,H,W): what each band of the guide adds to it, in the band's own units
+    low: Tensor  # (N,G,h,w): the guide as the band's sensor sees it
+    slopes: Tensor  # (N,G,h,w)
+
+    @property
+    def estimate(self) -> Tensor:
+        """Return the band with the guide's detail (N,1,H,W)."""
+        return self.plain + self.detail.sum(1, keepdim=True)
+
+
 def injected(lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tensor:
     """Return lr (N,C,h,w) with the detail of guide (N,G,H,W), (N,C,H,W); a sensor for each band."""
+    return torch.cat([band.estimate for band in explained(lr, guide, sensors)], dim=1)
+
+
+def explained(lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Iterator[Explained]:
+    """Explain each band of lr (N,C,h,w) by a guide (N,G,H,W); a sensor for each band."""
     fine, coarse = _size(guide), _size(lr)
     seen: dict[Observation, tuple[Tensor, Tensor]] = {}
-    made = []
     for band, sensor in zip(lr.split(1, dim=1), sensors, strict=True):
         if sensor not in seen:
             low = sensor.observe(guide, coarse)
             seen[sensor] = low, guide - sensor.interpolate(low, fine)
-        low, detail = seen[sensor]
-        slopes = sensor.interpolate(_slopes(band, low).to(band), fine)
-        made.append(sensor.interpolate(band, fine) + (slopes * detail).sum(1, keepdim=True))
-    return torch.cat(made, dim=1)
+        low, lost = seen[sensor]
+        slopes = _slopes(band, low).to(band)
+        yield Explained(
+            plain=sensor.interpolate(band, fine),
+            detail=sensor.interpolate(slopes, fine) * lost,
+            low=low,
+            slopes=slopes,
+        )
 
 
 def _slopes(band: Tensor, low: Tensor) -> Tensor:
     """Regress a band (N,1,h,w) on a guide (N,G,h,w) around each pixel: (N,G,h,w), in float64."""
     band, low = band.double(), low.double()
-    mean = window_mean(_size(band), WINDOW)
-    own = mean(low)
-    deviation = (mean(low * low) - own * own).clamp_min(0).sqrt()
-    known = deviation > 0
-    inverse = torch.where(known, 1 / deviation.where(known, torch.ones_like(own)), 0)
-    guides = list(zip(low.split(1, 1), own.split(1, 1), inverse.split(1, 1), strict=True))
+    guides = range(low.shape[1])
+    pairs = [(row, column) for row in guides for column in range(row + 1)]
+    products = [low[:, row] * low[:, column] for row, column in pairs]
+    # All maps at once: a hundred small calls would take longer than their sums.
+    maps = torch.cat([low, band, low * band, torch.stack(products, dim=1)], dim=1)
+    parts = [len(guides), 1, len(guides), len(pairs)]
+    own, middle, shared, squares = window_mean(maps, WINDOW).split(parts, dim=1)
+    covariance = {
+        pair: square - own[:, pair[0]] * own[:, pair[1]]
+        for pair, square in zip(pairs, squares.unbind(1), strict=True)
+    }
+    deviation = [covariance[row, row].clamp_min(0).sqrt() for row in guides]
+    inverse = [
+        torch.where(spread > 0, 1 / spread.where(spread > 0, torch.ones_like(spread)), 0)
+        for spread in deviation
+    ]
     table = [
-        [(mean(one * two) - m1 * m2) * d1 * d2 for two, m2, d2 in guides[: row + 1]]
-        for row, (one, m1, d1) in enumerate(guides)
+        [covariance[row, column] * inverse[row] * inverse[column] for column in range(row + 1)]
+        for row in guides
     ]
     for row, line in enumerate(table):
         line[row] = line[row].clamp_min(0) + RIDGE
-    middle = mean(band)
-    right = [(mean(one * band) - m1 * middle) * d1 for one, m1, d1 in guides]
-    return torch.cat(_solved(table, right), dim=1) * inverse
+    right = [
+        (one - mean * middle[:, 0]) * scale
+        for one, mean, scale in zip(shared.unbind(1), own.unbind(1), inverse, strict=True)
+    ]
+    return torch.stack(_solved(table, right), dim=1) * torch.stack(inverse, dim=1)
 
 
 def _solved(table: list[list[Tensor]], right: list[Tensor]) -> list[Tensor]:

@@ -78,9 +78,9 @@ class Observation:
         """
         if not self.noise:
             return missed
-        mean = window_mean(_size(missed), _SMOOTH)(missed)
+        mean = window_mean(missed, _SMOOTH)
         apart = missed - mean
-        energy = window_mean(_size(missed), _AROUND - _SMOOTH)(apart * apart)
+        energy = window_mean(apart * apart, _AROUND - _SMOOTH)
         level = torch.tensor(self.noise).to(missed)[:, None, None]
         share = _CAREFUL * level**2 / energy.clamp_min(torch.finfo(energy.dtype).tiny)
         return mean + (1 - share).clamp_min(0) * apart

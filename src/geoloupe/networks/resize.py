@@ -1,6 +1,5 @@
 """MATLAB-compatible resampling of tensors, differentiable, batched, on any device."""
 
-from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 
@@ -10,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from geoloupe.imagery.banded import Banded
-from geoloupe.imagery.resize import banded, ratio, symmetric_index, up_taps
+from geoloupe.imagery.resize import banded, mirrored, ratio, up_taps
 
 _MANY = 8  # bands, beyond which memory matters more than calls
 
@@ -61,15 +60,17 @@ def _band_by_band(x: Tensor, scale: int) -> Tensor:
     return answer
 
 
-def window_mean(size: tuple[int, int], reach: int) -> Callable[[Tensor], Tensor]:
-    """Make the mean over windows of 2 * reach + 1 pixels a side, borders mirrored."""
-    rows, columns = (torch.from_numpy(symmetric_index(side, reach, reach)) for side in size)
+def window_mean(x: Tensor, reach: int) -> Tensor:
+    """Average (N,C,h,w) over windows of 2 * reach + 1 pixels a side, borders mirrored."""
+    along = [_means(int(side), reach) for side in x.shape[-2:]]
+    return mapped(x, along[0], along[1])
 
-    def mean(x: Tensor) -> Tensor:
-        padded = x.index_select(2, rows.to(x.device)).index_select(3, columns.to(x.device))
-        return F.avg_pool2d(padded, 2 * reach + 1, stride=1)
 
-    return mean
+@lru_cache(maxsize=64)
+def _means(length: int, reach: int) -> Banded:
+    position = np.arange(length)[:, None] + np.arange(-reach, reach + 1)
+    weights = np.full(position.shape, 1 / position.shape[1])
+    return Banded(weights=weights, index=mirrored(position, length))
 
 
 def _enlarged(x: Tensor, scale: int) -> Tensor:

@@ -1,0 +1,230 @@
+"""Commands that make scenes into files: their options, names of results, and failures."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from geoloupe.cli.progress import progress_bar
+from geoloupe.cli.screen import collected_warnings, say
+from geoloupe.errors import GeoloupeError, InputError
+
+Output = Annotated[
+    str | None,
+    typer.Option("-o", "--output", help="The new file, .tif or .png; or a folder, which is made."),
+]
+Bands = Annotated[
+    str | None, typer.Option(help="By number, name or wavelength: 3,2,1 or red,green,865nm.")
+]
+SensorName = Annotated[
+    str | None, typer.Option(help="One of geoloupe sensors, or unknown; else as the scene tells.")
+]
+Memory = Annotated[
+    str | None, typer.Option(help="What may be used, such as 2GB; else a part of what is free.")
+]
+Shard = Annotated[
+    str | None, typer.Option(help="Only this part, such as 2/8; then geoloupe assemble.")
+]
+Cluster = Annotated[
+    str | None, typer.Option(help="A Dask scheduler to send the work to: tcp://host:8786.")
+]
+Workers = Annotated[
+    int | None, typer.Option(help="Work in so many processes of a Dask cluster made here.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, how large and how long.")
+]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Only one tile from the middle, as a small file.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say what is decided and done.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """How a command makes scenes, and says what it made."""
+
+    verb: str
+    report: Callable[[Any], None]  # a few lines for people
+    facts: Callable[[Any], dict[str, Any]]  # the same for programs
+    dry_run: bool
+    preview: bool
+    as_json: bool
+    quiet: bool
+
+    def each(self, scenes: Sequence[str], output: str | None, options: dict[str, Any]) -> None:
+        """Make every scene; of several, one that fails is named and the others are made."""
+        from geoloupe.files.source import stem_of
+
+        several = len(scenes) > 1
+        into = _folder(output, several=several)
+        if into is None:
+            targets = [None if output is None else Path(output)] * len(scenes)
+        else:
+            targets = [into / f"{stem_of(name)}.tif" for name in scenes]
+        _refuse_doubles(scenes, targets)
+        make = self._forecast if self.dry_run else self._preview if self.preview else self._make
+        failed: list[tuple[str, GeoloupeError]] = []
+        with _existing(into):
+            for name, target in zip(scenes, targets, strict=True):
+                try:
+                    make(name, target, options)
+                except GeoloupeError as error:
+                    if not several:
+                        raise
+                    failed.append((name, error))
+                    say(f"geoloupe: {error}", to_errors=True)
+        if failed:
+            names = ", ".join(name for name, _ in failed)
+            raise type(failed[0][1])(f"{len(failed)} of {len(scenes)} scenes failed: {names}")
+
+    def _forecast(self, name: str, target: Path | None, options: dict[str, Any]) -> None:
+        from geoloupe.inference.preview import forecast
+
+        with collected_warnings() as warnings:
+            found = asdict(forecast(name, target, verb=self.verb, **options))
+        if self.as_json:
+            say(json.dumps(found | {"warnings": warnings}, default=str))
+        elif not self.quiet:
+            say(_told(name, found))
+
+    def _preview(self, name: str, target: Path | None, options: dict[str, Any]) -> None:
+        from geoloupe.inference.preview import preview
+
+        with collected_warnings() as warnings:
+            path = str(preview(name, target, verb=self.verb, **options))
+        if self.as_json:
+            say(json.dumps({"path": path, "warnings": warnings}))
+        elif not self.quiet:
+            say(path)
+
+    def _make(self, name: str, target: Path | None, options: dict[str, Any]) -> None:
+        from geoloupe.inference.running import command
+
+        with (
+            collected_warnings() as warnings,
+            progress_bar("tiles", hidden=self.quiet or self.as_json) as progress,
+        ):
+            result = command(self.verb).make(name, target, progress=progress, **options)
+        if self.as_json:
+            say(json.dumps(self.facts(result) | {"warnings": warnings}))
+        elif not self.quiet:
+            self.report(result)
+
+
+def speak(verbose: bool) -> None:
+    """Say what is decided, if that is asked for."""
+    if verbose:
+        logging.getLogger("geoloupe").setLevel(logging.INFO)
+
+
+def said(**options: Any) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def lines(result: Any) -> list[str]:
+    """Say where a result is and what it is, or that a shard of it is done."""
+    grid, layout = result.grid, result.layout
+    width, height = grid.pixel_size
+    size = f"{grid.width} x {grid.height} pixels"
+    if grid.georeferenced:
+        size += f" of {width:g} x {height:g} map units"
+    dtype, bands = layout.radiometry.dtype, len(layout.facts.bands)
+    if not result.complete:
+        others = f"{result.pending} blocks of others are missing; when all are done"
+        rest = others if result.pending else "and so are all others"
+        return [
+            str(result.path),
+            f"  the shard is done, {rest}: geoloupe assemble {result.path}",
+        ]
+    return [str(result.path), f"  {size}, {bands} band{'s' * (bands != 1)} of {dtype}"]
+
+
+def end(result: Any) -> str:
+    """Say how many tiles a result took, and how long."""
+    empty = f", {result.skipped} of them without data" if result.skipped else ""
+    tiles = f"{result.plan.count} tiles of {result.plan.tile}" if result.plan.count > 1 else "whole"
+    return f"  {tiles}{empty}, in {result.seconds:.1f} s"
+
+
+def common_facts(result: Any) -> dict[str, Any]:
+    """Return what every result is, for programs."""
+    return {
+        "width": result.grid.width,
+        "height": result.grid.height,
+        "bands": len(result.layout.facts.bands),
+        "dtype": result.radiometry.dtype,
+        "tiles": result.plan.count,
+        "tiles_without_data": result.skipped,
+        "complete": result.complete,
+        "blocks_missing": result.pending,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def _folder(output: str | None, *, several: bool) -> Path | None:
+    """Return the folder that `output` names: it exists, ends in a slash, or is for several."""
+    from geoloupe.files.product import FORMATS
+
+    if output is None:
+        return None
+    path = Path(output)
+    if path.is_dir() or output.endswith(("/", os.sep)):
+        return path
+    if several and (path.exists() or path.suffix.lower() in FORMATS):
+        raise InputError(f"{output}: is no folder; several scenes need one for their results")
+    return path if several else None
+
+
+@contextmanager
+def _existing(folder: Path | None) -> Iterator[None]:
+    """Make a folder for results, and take it away again if nothing came to lie in it."""
+    if folder is None:
+        yield
+        return
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot make this folder ({error.strerror})") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # it holds something
+            for place in made:
+                place.rmdir()
+
+
+def _refuse_doubles(scenes: Sequence[str], targets: Sequence[Path | None]) -> None:
+    seen: dict[Path, str] = {}
+    for name, target in zip(scenes, targets, strict=True):
+        if target in seen:
+            raise InputError(
+                f"{target}: would be made of both {seen[target]} and {name}; run them apart"
+            )
+        if target is not None:
+            seen[target] = name
+
+
+def _told(name: str, found: dict[str, Any]) -> str:
+    minutes = found["seconds"] / 60
+    time = f"{found['seconds']:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
+    return (
+        f"{name} -> {found['target']}\n"
+        f"  {found['width']} x {found['height']} pixels, {found['bands']} bands of "
+        f"{found['dtype']}, {found['bytes'] / 1e9:.2f} GB before compression\n"
+        f"  {found['tiles']} tiles in {found['blocks']} blocks, {found['threads']} at once: about "
+        f"{time}\n"
+        f"  {found['memory'] / 1e9:.2f} GB of memory and up to {found['disk'] / 1e9:.2f} GB of "
+        "disk while it works"
+    )

@@ -1,0 +1,125 @@
+"""`geoloupe sharpen`: coarser bands get the detail of a finer image."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from geoloupe.cli.scenes import (
+    AsJson,
+    Bands,
+    Cluster,
+    DryRun,
+    Making,
+    Memory,
+    Output,
+    Overwrite,
+    Preview,
+    Quiet,
+    SensorName,
+    Shard,
+    Verbose,
+    Workers,
+    common_facts,
+    end,
+    lines,
+    said,
+    speak,
+)
+from geoloupe.cli.screen import say
+from geoloupe.settings import parse_assignments
+
+if TYPE_CHECKING:
+    from geoloupe.inference.sharpen import Sharpened
+
+Scenes = Annotated[
+    list[str],
+    typer.Argument(help="Sentinel-2 products, Landsat Level-1 folders, or bands with a --guide."),
+]
+ModelName = Annotated[
+    str | None, typer.Option(help="glp unless it is said; brovey, gsa, bdsd or bicubic to compare.")
+]
+Guide = Annotated[
+    str | None, typer.Option(help="The finer image, such as the panchromatic; its grid is kept.")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="More: shift=0.5,-1, anyway=true, guide_bands=red, mtf=0.3, tile=512."
+    ),
+]
+
+_ALREADY = (
+    *("path", "output", "model", "bands", "sensor", "guide", "memory", "shard", "cluster"),
+    *("workers", "overwrite", "progress"),
+)
+
+
+def sharpen(
+    scenes: Scenes,
+    *,
+    output: Output = None,
+    guide: Guide = None,
+    model: ModelName = None,
+    bands: Bands = None,
+    sensor: SensorName = None,
+    memory: Memory = None,
+    shard: Shard = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    dry_run: DryRun = False,
+    preview: Preview = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    overwrite: Overwrite = False,
+    assignments: Assignments = None,
+) -> None:
+    """Put a finer image's detail into coarser bands. Stopped, it can be run again."""
+    speak(verbose)
+    options = parse_assignments(assignments or (), taken=_ALREADY)
+    options |= said(bands=bands, sensor=sensor, guide=guide)
+    options |= said(memory=memory, shard=shard, cluster=cluster, workers=workers)
+    options |= {"model": model, "overwrite": overwrite}
+    making = Making(
+        verb="sharpen",
+        report=report,
+        facts=_facts,
+        dry_run=dry_run,
+        preview=preview,
+        as_json=as_json,
+        quiet=quiet,
+    )
+    making.each(scenes, output, options)
+
+
+def report(result: "Sharpened") -> None:
+    """Print where a result is and what it is, a few lines."""
+    told = lines(result)
+    if result.complete:
+        for ratio, optics, found in zip(
+            result.ratios, result.optics, result.registrations, strict=True
+        ):
+            told += [f"  {result.model} x{ratio:.6g}; {optics}", f"  {found}"]
+        told.append(end(result))
+    say("\n".join(told))
+
+
+def _facts(result: "Sharpened") -> dict[str, Any]:
+    groups = zip(result.ratios, result.optics, result.registrations, strict=True)
+    return {
+        "path": str(result.path),
+        "model": result.model,
+        "guide": result.guide,
+        "groups": [
+            {
+                "ratio": ratio,
+                "sensor": optics.sensor,
+                "mtf": optics.mtf,
+                "shift": [found.rows, found.columns],
+                "shift_how": found.how,
+                "shift_corrected": found.corrected,
+            }
+            for ratio, optics, found in groups
+        ],
+        **common_facts(result),
+    }

@@ -1,0 +1,64 @@
+"""A scene that teaches a network: what is learned helps, or is not used."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+
+import geoloupe
+from geoloupe.errors import InputError
+from geoloupe.inference import learning
+from tests.inference.pairs import MTF, pair, read
+
+OPTIONS: dict[str, Any] = {"mtf": MTF, "shift": (0.0, 0.0), "learn": True}
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learn on small windows and not for long."""
+    monkeypatch.setattr(learning, "_SIDE", 32)
+    monkeypatch.setattr(learning, "_STEPS", 12)
+
+
+def test_what_is_learned_is_told_and_the_same_again(tmp_path: Path) -> None:
+    ms, guide, _ = pair(tmp_path, side=220)
+    one, two = (
+        geoloupe.sharpen(ms, tmp_path / f"{name}.tif", guide=guide, **OPTIONS) for name in "ab"
+    )
+    assert one.model == "guided"
+    with rasterio.open(one.path) as out:
+        assert "less error on others" in out.tags()["GEOLOUPE_LEARNED"]
+        assert len(out.tags()["GEOLOUPE_WEIGHTS"]) == 16
+    assert one.path.read_bytes() == two.path.read_bytes()
+
+
+def test_tiles_are_the_whole(tmp_path: Path) -> None:
+    ms, guide, _ = pair(tmp_path, side=220)
+    whole, cut = (
+        geoloupe.sharpen(ms, tmp_path / f"{tile}.tif", guide=guide, tile=tile, **OPTIONS)
+        for tile in (512, 130)
+    )
+    assert cut.plan.count > 3
+    assert np.abs(read(whole.path) - read(cut.path)).max() <= 1
+
+
+def test_what_does_not_help_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "_RATE", 10.0)  # with which nothing is learned
+    ms, guide, _ = pair(tmp_path, side=220)
+    made = geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, **OPTIONS)
+    plain = geoloupe.sharpen(ms, tmp_path / "plain.tif", guide=guide, **OPTIONS | {"learn": False})
+    with rasterio.open(made.path) as out:
+        assert "so the regression is used as it is" in out.tags()["GEOLOUPE_LEARNED"]
+    assert np.abs(read(made.path) - read(plain.path)).max() <= 1
+
+
+def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
+    ms, guide, _ = pair(tmp_path, side=96)
+    with pytest.raises(InputError, match="too few to learn from"):
+        geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, **OPTIONS)
+    with pytest.raises(InputError, match="gsa does not learn"):
+        geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, model="gsa", **OPTIONS)
+    with pytest.raises(InputError, match="learn without shards"):
+        geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, shard="1/2", **OPTIONS)
