@@ -181,40 +181,14 @@ def prepare(
     _refuse_guide_bands(method, name, pair)
     refuse_inputs(target, path, *pair.files, chosen.guide)
     sweep(target)
-    reading = Reading(
-        guide=pair.guide,
-        looked=pair.looked,
-        corner=(pair.crop.top, pair.crop.left),
-        device=device_of(chosen.device),
-    )
     plan = _plan(pair, method, chosen, group=group_before(target))
     there = work_folder(target) / PIXELS
     layout = fitting(pair.layout, target)
     check_output(target, layout, overwrite=overwrite, there=layout.size if there.exists() else 0)
-    size = pair.crop.height, pair.crop.width
-    found = [
-        registered(reading, group, size, shift=chosen.shift, anyway=chosen.anyway)
-        for group in pair.groups
-    ]
-    groups, registrations = (tuple(part) for part in zip(*found, strict=True))
-    learned = None
-    if isinstance(method, Guided):
-        method.to(reading.device)
-        learned = learn(method, reading, groups, size)
-    scene = Fusion(
-        plan=plan,
-        layout=layout,
-        reading=reading,
-        groups=groups,
-        sharpeners=tuple(fitted(method, reading, group, size) for group in groups),
-        through=pair.through,
-        consistent=method.consistent if chosen.consistent is None else chosen.consistent,
-        bound=_bound(chosen),
-        label=str(path),
+    scene, registrations, learned = _scene(
+        pair, method, chosen, plan=plan, layout=layout, label=str(path)
     )
-    tags = _tags(scene, pair, name, registrations)
-    if learned is not None:
-        tags |= {"GEOLOUPE_LEARNED": str(learned), "GEOLOUPE_WEIGHTS": _digest(scene)}
+    tags = _tags(scene, pair, name, registrations) | learned
     scene = replace(scene, layout=replace(layout, facts=layout.facts.tagged(tags)))
     _tell(scene, pair, name)
     return PreparedSharpening(
@@ -226,6 +200,44 @@ def prepare(
         job=_job_facts(path, name, chosen, scene, pair),
         inputs=pair.files,
     )
+
+
+def _scene(
+    pair: Pair, method: Method, chosen: SharpenSettings, *, plan: Plan, layout: Layout, label: str
+) -> tuple[Fusion, tuple[Registration, ...], dict[str, str]]:
+    """Look at the pixels of a whole scene: where the images lie, and what a method must know.
+
+    The tags that are returned say what was learned.
+    """
+    reading = Reading(
+        guide=pair.guide,
+        looked=pair.looked,
+        corner=(pair.crop.top, pair.crop.left),
+        device=device_of(chosen.device),
+    )
+    size = pair.crop.height, pair.crop.width
+    found = [
+        registered(reading, group, size, shift=chosen.shift, anyway=chosen.anyway)
+        for group in pair.groups
+    ]
+    groups, registrations = (tuple(part) for part in zip(*found, strict=True))
+    tags = {}
+    if isinstance(method, Guided):
+        method.to(reading.device)
+        learned = learn(method, reading, groups, size)
+        tags = {"GEOLOUPE_LEARNED": str(learned), "GEOLOUPE_WEIGHTS": _digest(method)}
+    scene = Fusion(
+        plan=plan,
+        layout=layout,
+        reading=reading,
+        groups=groups,
+        sharpeners=tuple(fitted(method, reading, group, size) for group in groups),
+        through=pair.through,
+        consistent=method.consistent if chosen.consistent is None else chosen.consistent,
+        bound=_bound(chosen),
+        label=label,
+    )
+    return scene, registrations, tags
 
 
 def _method(model: str | None, chosen: SharpenSettings) -> tuple[str, Method]:
@@ -274,13 +286,11 @@ def _bound(chosen: SharpenSettings) -> float | None:
     return None if chosen.bound is False else float(chosen.bound)
 
 
-def _digest(scene: Fusion) -> str:
+def _digest(network: Guided) -> str:
     """Name exactly the weights that were learned: a run that goes on must have the same."""
     found = hashlib.sha256()
-    for sharpener in scene.sharpeners:
-        if isinstance(sharpener, Guided):
-            for tensor in sharpener.state_dict().values():
-                found.update(tensor.cpu().numpy().tobytes())
+    for tensor in network.state_dict().values():
+        found.update(tensor.cpu().numpy().tobytes())
     return found.hexdigest()[:16]
 
 
