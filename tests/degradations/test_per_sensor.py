@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from geoloupe import catalog
-from geoloupe.datasets.degrade import degrade, load_recipe
+from geoloupe.datasets.degrade import degrade
+from geoloupe.degradations.loading import load_recipe
 from geoloupe.degradations.blur import SensorMTF
 from geoloupe.degradations.per_sensor import LANDSAT_8, QUICKBIRD, SENTINEL_2
 from geoloupe.degradations.recipe import Recipe

@@ -11,6 +11,7 @@ import torch
 from geoloupe.errors import InputError
 
 ACCELERATORS = ("auto", "cpu", "cuda")
+PLACES = ("auto", "loaded", "device")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +22,15 @@ class Hardware:
     devices: int | str = "auto"
     nodes: int = 1
     workers: int | None = None  # processes that load; None: none on a processor, 4 for each GPU
+    # Where samples are made: loaded by the processor, or on the device, which then keeps all
+    # images. Auto: on a GPU, if it knows how to make them.
+    samples: str = "auto"
 
     def __post_init__(self) -> None:
         if self.accelerator not in ACCELERATORS:
             raise InputError.unknown("accelerator", self.accelerator, ACCELERATORS)
+        if self.samples not in PLACES:
+            raise InputError.unknown("place of samples", self.samples, PLACES)
         if isinstance(self.devices, int) and self.devices < 1:
             raise InputError(f"--devices must be 1 or more, or auto, not {self.devices}")
         if self.workers is not None and self.workers < 0:
