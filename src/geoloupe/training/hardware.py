@@ -25,6 +25,7 @@ class Hardware:
     # Where samples are made: loaded by the processor, or on the device, which then keeps all
     # images. Auto: on a GPU, if it knows how to make them.
     samples: str = "auto"
+    compiled: bool = True  # a GPU's steps are compiled, which takes a minute or two at the start
 
     def __post_init__(self) -> None:
         if self.accelerator not in ACCELERATORS:
@@ -59,6 +60,8 @@ def open_fabric(hardware: Hardware, *, half: bool) -> Any:
         precision="bf16-mixed" if half else "32-true",
     )
     fabric.launch()
+    # What mixed precision leaves in float32 is meant to be exact; cuDNN rounds it to 10 bits.
+    torch.backends.cudnn.allow_tf32 = not half
     return fabric
 
 

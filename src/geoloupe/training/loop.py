@@ -50,7 +50,7 @@ class Loop:
             where = (state.step, epoch, state.seconds)
             rate = recipe.optimiser.rate * schedule.share(*where)
             late = recipe.last_loss is not None and schedule.falling(*where)
-            state.meter.add(self._learn(next(batches), rate, late=late))
+            state.meter.add(self.learn(next(batches), rate, late=late))
             state.step += 1
             state.follow(recipe.optimiser.ema)
             samples += recipe.batch
@@ -71,7 +71,7 @@ class Loop:
                 events.kept(state)
                 kept = time.monotonic()
 
-    def _learn(self, batch: dict[str, Tensor], rate: float, *, late: bool) -> float:
+    def learn(self, batch: dict[str, Tensor], rate: float, *, late: bool = False) -> float:
         """Learn from one batch; give its loss over all processes."""
         optimiser, chosen = self.state.optimiser, self.recipe.optimiser
         # What is random at a step is the same on all processes, and after a restart.

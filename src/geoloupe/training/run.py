@@ -85,8 +85,7 @@ def _run(
     epoch = max(len(patches) // recipe.batch, 1)
     if not state.load(folder / CHECKPOINTS):
         _start(recipe, state)
-    state.move(fabric.device)
-    wrapped, state.optimiser = fabric.setup(_compiled(objective, fabric), state.optimiser)
+    wrapped = _set_up(objective, state, hardware, fabric)
     share = Share(
         first=state.step,
         last=recipe.schedule.length(epoch),
@@ -107,6 +106,27 @@ def _run(
         scores=events.scores,
         first=fabric.is_global_zero,
     )
+
+
+def samples_of(recipe: Recipe) -> Patches | Mix:
+    """Give the training samples of a recipe, for those who measure them."""
+    state, _ = _state(recipe)
+    return _patches([find(name) for name in recipe.data.sets], recipe, state)
+
+
+def ready_to_learn(recipe: Recipe, hardware: Hardware, fabric: Any) -> tuple[State, Any]:
+    """Give a fresh state and its objective on a device, for those who measure training steps."""
+    state, objective = _state(recipe)
+    return state, _set_up(objective, state, hardware, fabric)
+
+
+def _set_up(objective: Objective, state: State, hardware: Hardware, fabric: Any) -> Any:
+    """Bring all that learns to the device; give the objective as the fabric wraps it."""
+    state.move(fabric.device)
+    if hardware.compiled and fabric.device.type == "cuda":
+        objective.answer = torch.compile(objective.stages)
+    wrapped, state.optimiser = fabric.setup(objective, state.optimiser)
+    return wrapped
 
 
 class _Events:
@@ -301,12 +321,6 @@ def lay_out(module: nn.Module) -> None:
     for weight in module.parameters():
         if weight.dim() == 4:  # MulSR has convolutions in three dimensions, which stay as they are
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-
-
-def _compiled(objective: Objective, fabric: Any) -> Objective:
-    if fabric.device.type == "cuda":
-        objective.answer = torch.compile(objective.stages)
-    return objective
 
 
 def _patches(sets: Sequence[Prepared], recipe: Recipe, state: State) -> Patches | Mix:
