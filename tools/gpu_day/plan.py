@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 START = 2.0  # minutes until the first command runs: machine, transfer of files
 LONGEST = 10.0  # minutes of one command
+_WITH = "PYTHONPATH=/tmp/site:src PYTHONUNBUFFERED=1"
 SPARE = 1.5  # minutes of a training command beside its schedule: start, last validation, copying
 
 
@@ -58,7 +59,7 @@ def text(names: list[str], minutes: float, pydantic: str) -> str:
     for number, step in enumerate(found, 1):
         lines += [
             f"{number}. at most {step.minutes:.1f} min: {step.why}",
-            f'  PYTHONPATH=/tmp/site:src PYTHONUNBUFFERED=1 python3 -m tools.gpu_day {step.words} --out "$OUT"',
+            f'  {_WITH} python3 -m tools.gpu_day {step.words} --out "$OUT"',
         ]
     total = START + sum(step.minutes for step in found)
     lines += [

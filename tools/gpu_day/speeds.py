@@ -82,7 +82,7 @@ def learning(recipe: Recipe, hardware: Hardware, *, steps: int = _STEPS) -> Iter
 
     The compiled step is the one that training will run, so what is compiled here is found there.
     """
-    fabric = open_fabric(hardware, half=recipe.precision == "bf16")
+    fabric = open_fabric(hardware)
     device, size = fabric.device, recipe.batch
 
     def source() -> Iterator[dict[str, Tensor]]:

@@ -103,7 +103,6 @@ def train_for(recipe: Recipe, *, run: Path, target: Path, copies: Path, hardware
     watch = Watch(run, target)
     done = train(recipe, run, resume=resumed, hardware=hardware, progress=watch)
     watch.look()
-    copy_run(run, target)
     print(f"{done.steps} steps in {done.seconds / 60:.1f} min; {done.scores}", flush=True)
 
 

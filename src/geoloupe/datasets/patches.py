@@ -169,9 +169,7 @@ class Patches(Dataset[dict[str, Tensor]]):
             values["guide"] = change(_filled(example.guide))
         return {name: torch.from_numpy(array.copy()) for name, array in values.items()}
 
-    def told(
-        self, mtf: tuple[float, ...] | None, bands: int, rng: np.random.Generator
-    ) -> Values:
+    def told(self, mtf: tuple[float, ...] | None, bands: int, rng: np.random.Generator) -> Values:
         """Return the MTF of each band (B,) as a person may know it; nobody knows a real pair's."""
         if mtf is None:
             return np.full(bands, UNKNOWN_MTF, np.float32)

@@ -184,9 +184,8 @@ class DeviceBatches:
             dice = {k: tensor.to(self.device, non_blocking=True) for k, tensor in thrown.items()}
             generator.manual_seed(self.seed + _SEED * (step + 1))
             shape = (*dice["bands"].shape, self.size, self.size)
-            with torch.no_grad():
-                field = torch.randn(shape, generator=generator, device=self.device)
-                yield self.make(dice, field)
+            field = torch.randn(shape, generator=generator, device=self.device)
+            yield self.make(dice, field)
 
 
 def roomy(dice: Dice, device: torch.device) -> bool:

@@ -132,7 +132,8 @@ def _simple(recipe: Recipe) -> bool:
         and all(isinstance(blur, _SHARP) for blur in recipe.blurs)
         and len(recipe.noises) <= 1
         and all(isinstance(noise, GaussianNoise) for noise in recipe.noises)
-        and (recipe.sensor, recipe.jpeg, recipe.border, recipe.clip) == (None, None, "mirror", False)
+        and (recipe.sensor, recipe.jpeg) == (None, None)
+        and (recipe.border, recipe.clip) == ("mirror", False)
     )
 
 

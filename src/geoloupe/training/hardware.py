@@ -38,8 +38,8 @@ class Hardware:
             raise InputError(f"--workers must be 0 or more, not {self.workers}")
 
 
-def open_fabric(hardware: Hardware, *, half: bool) -> Any:
-    """Start what carries tensors to devices and between processes; `half` computes in bf16."""
+def open_fabric(hardware: Hardware) -> Any:
+    """Start what carries tensors to devices and between processes."""
     try:
         from lightning_fabric import Fabric
     except ImportError:
@@ -57,11 +57,10 @@ def open_fabric(hardware: Hardware, *, half: bool) -> Any:
         devices=devices,
         num_nodes=nodes,
         strategy="auto" if (devices, nodes) == (1, 1) else "ddp",
-        precision="bf16-mixed" if half else "32-true",
+        precision="32-true",  # its mixed precision rounds what it is given, the truth as well
     )
     fabric.launch()
-    # What mixed precision leaves in float32 is meant to be exact; cuDNN rounds it to 10 bits.
-    torch.backends.cudnn.allow_tf32 = not half
+    torch.backends.cudnn.allow_tf32 = False  # float32 is meant where it is said, not its 10 bits
     return fabric
 
 

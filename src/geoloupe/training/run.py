@@ -64,7 +64,7 @@ def train(
     torch.set_flush_denormal(True)
     hardware = hardware or Hardware()
     _protocol(recipe)  # a mistake in it is told at once
-    fabric = open_fabric(hardware, half=recipe.precision == "bf16")
+    fabric = open_fabric(hardware)
     if fabric.is_global_zero:
         _begin(recipe, folder, resume=resume)
     with _alone(folder) if fabric.is_global_zero else nullcontext():
@@ -289,6 +289,7 @@ def _state(recipe: Recipe) -> tuple[State, Objective]:
     try:
         objective = Objective.of(network, recipe.loss, recipe.data.bands_at_once)
         objective.last_settings = recipe.last_loss or recipe.loss
+        objective.half = recipe.precision == "bf16"
     except ValueError as error:
         raise InputError(f"{recipe.name}: {error}") from None
     return state, objective
