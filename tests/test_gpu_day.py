@@ -138,6 +138,9 @@ def test_a_device_is_compared_with_the_processor(data: Prepared) -> None:
     found = list(checking._samples(recipe, torch.device("cpu")))
     assert [finding.sound for finding in found] == [True] * 4
     assert checking._tiled(torch.device("cpu")).sound
+    assert all(finding.sound for finding in checking._predicted(torch.device("cpu")))
+    broken = checking._finding("broken", lambda: torch.ones(2, 3) @ torch.ones(2), torch.ones(2), 1)
+    assert not broken.sound
 
 
 def test_speeds_are_rows_of_a_table(data: Prepared) -> None:

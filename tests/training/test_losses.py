@@ -150,7 +150,7 @@ def test_half_precision_is_inside_the_network_alone() -> None:
     objective = Objective.of(network, LossSettings(), None)
     lr = torch.full((1, 3, 8, 8), 0.7)
     hr = torch.full((1, 3, 16, 16), 0.7)
-    objective.half = True
+    objective.mixed = True
     assert objective(lr, hr).item() < 1e-6  # 0.7 is 0.699 in bf16
     noise = 1e-4 * torch.rand(lr.shape, generator=torch.Generator().manual_seed(0))
     with torch.autocast("cpu", torch.bfloat16):

@@ -123,8 +123,13 @@ def _bench(words: argparse.Namespace) -> None:
         _keep(words, "bench.md", lines)
 
     # Training first: if minutes run out, that is what the day is for.
-    for line in speeds.learning(_recipe(words), _hardware(words), steps=2 if words.tiny else 20):
-        told(line)
+    try:
+        for line in speeds.learning(
+            _recipe(words), _hardware(words), steps=2 if words.tiny else 20
+        ):
+            told(line)
+    except RuntimeError as error:  # a compiler's, perhaps: the rest is worth knowing all the same
+        told(f"training fails: {error}"[:2000])
     told(f"\ntiles of {side} x {side} LR pixels\n\n{speeds.HEADING}")
     compiled = ["loupe-x4"] if device.type == "cuda" else []
     for line in speeds.forwards(names, device, side=side, sizes=sizes, compiled=compiled):

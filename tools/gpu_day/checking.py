@@ -7,13 +7,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from geoloupe import catalog
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import UNIT
 from geoloupe.inference.model import load
 from geoloupe.inference.shipped import shipped
+from geoloupe.inference.telling import Telling
 from geoloupe.networks import network_class
 from geoloupe.networks.inference import Precision, prepare_for_inference
 from geoloupe.training.device_samples import DeviceImages, Maker
@@ -47,6 +51,7 @@ def findings(device: torch.device, recipe: Recipe | None) -> Iterator[Finding]:
     for name, network in _networks():
         yield from _compared(name, network, device)
     yield _tiled(device)
+    yield from _predicted(device)
     if recipe is not None:
         yield from _samples(recipe, device)
 
@@ -108,6 +113,20 @@ def _tiled(device: torch.device) -> Finding:
     right = run(lr[..., 48 - margin :].contiguous())[..., margin * scale :]
     halves = torch.cat([left, right], dim=-1)
     return Finding("loupe-x4, tiles beside the whole", _error(halves, whole.cpu()), 1e-6)
+
+
+def _predicted(device: torch.device) -> Iterator[Finding]:
+    """Predict an image as validation does, told the MTF of each band, free and consistent."""
+    values = np.random.default_rng(3).random((3, 40, 40)).astype(np.float32)
+    image = Image.of(values, radiometry=UNIT)
+    for consistent in (False, True):
+        answers = []
+        for place in ("cpu", str(device)):
+            telling = Telling(load("loupe-x4"), consistent=consistent, device=place)
+            predictor = telling.predictor(image, (0.3, 0.25, 0.35))
+            answers.append(torch.from_numpy(predictor.predict(image).values))
+        form = "consistent" if consistent else "free"
+        yield Finding(f"loupe-x4, predicted, {form}", _error(answers[1], answers[0]), _EXACT)
 
 
 def _samples(recipe: Recipe, device: torch.device) -> Iterator[Finding]:

@@ -47,7 +47,7 @@ def forwards(
         network: Any = load(name).network.to(device)  # type: ignore[attr-defined]
         signature = network.signature
         for precision in ("fp32", "bf16"):
-            ready: Any = prepare_for_inference(network, precision=precision)  # type: ignore[arg-type]
+            ready: Any = prepare_for_inference(network, precision=precision)
             forms = [("", ready)]
             if name in compiled:
                 forms.append((", compiled", torch.compile(ready.run)))
@@ -61,19 +61,20 @@ def forwards(
 
 
 def _forward(run: Any, lr: Tensor, guide: Tensor | None, device: torch.device) -> float | None:
-    """Return the seconds of one batch; None where memory does not do."""
+    """Return the seconds of one batch; None if it fails, for want of memory or another reason."""
     lr = lr.contiguous(memory_format=torch.channels_last)
     try:
         with torch.inference_mode():
             return timed(lambda: run(lr, guide), device)
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        print(f"{error}"[:400])
         torch.cuda.empty_cache()
         return None
 
 
 def _row(what: str, size: int, seconds: float | None) -> str:
     if seconds is None:
-        return f"| {what} | {size} | no memory | |"
+        return f"| {what} | {size} | failed | |"
     return f"| {what} | {size} | {size / seconds:,.1f} | {seconds * 1e3:.2f} |"
 
 

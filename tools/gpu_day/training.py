@@ -94,7 +94,7 @@ def train_for(recipe: Recipe, *, run: Path, target: Path, copies: Path, hardware
     resumed = (run / RECIPE_FILE).is_file()
     if resumed:
         recipe = read_recipe(run / RECIPE_FILE)
-        print(f"going on in {run}", flush=True)
+        print(f"going on in {run}, by its own recipe", flush=True)
     else:
         copy = newest(copies, run.name)
         if copy is not None:

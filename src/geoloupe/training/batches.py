@@ -46,7 +46,7 @@ def batches(
     maker = Maker(images=DeviceImages.read(dice, device), size=size, scale=scale)
     return iter(
         DeviceBatches(
-            make=torch.compile(maker, dynamic=False) if device.type == "cuda" else maker,
+            make=torch.compile(maker) if hardware.compiles(device) else maker,
             dice=_loaded(dice, share, workers=workers, pinned=pinned),
             size=size,
             device=device,

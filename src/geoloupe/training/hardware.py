@@ -37,6 +37,10 @@ class Hardware:
         if self.workers is not None and self.workers < 0:
             raise InputError(f"--workers must be 0 or more, not {self.workers}")
 
+    def compiles(self, device: torch.device) -> bool:
+        """Tell whether what is repeated at every step is compiled for a device."""
+        return self.compiled and device.type == "cuda"
+
 
 def open_fabric(hardware: Hardware) -> Any:
     """Start what carries tensors to devices and between processes."""
@@ -60,6 +64,7 @@ def open_fabric(hardware: Hardware) -> Any:
         precision="32-true",  # its mixed precision rounds what it is given, the truth as well
     )
     fabric.launch()
+    torch.backends.cudnn.benchmark = fabric.device.type == "cuda"  # all batches have one size
     torch.backends.cudnn.allow_tf32 = False  # float32 is meant where it is said, not its 10 bits
     return fabric
 

@@ -60,7 +60,7 @@ class Objective(nn.Module):
         self.settings = settings
         self.last_settings = settings
         self.some = some
-        self.half = False  # whether the network computes in bf16; images and loss never are
+        self.mixed = False  # whether the network computes in bf16; images and loss never are
         # What is worth compiling: terms of the loss come and go, and spectra do not compile.
         self.answer: Callable[..., tuple[Tensor, ...]] = self.stages
 
@@ -75,7 +75,7 @@ class Objective(nn.Module):
     ) -> Tensor:
         """Return the loss of a batch; `late` in training it is the last one, if that is another."""
         settings = self.last_settings if late else self.settings
-        with torch.autocast(lr.device.type, torch.bfloat16, enabled=self.half):
+        with torch.autocast(lr.device.type, torch.bfloat16, enabled=self.mixed):
             stages = self.answer(lr, guide, mtf)
         return torch.stack([self.loss(stage.float(), hr, settings) for stage in stages]).sum()
 

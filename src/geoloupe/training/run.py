@@ -123,7 +123,7 @@ def ready_to_learn(recipe: Recipe, hardware: Hardware, fabric: Any) -> tuple[Sta
 def _set_up(objective: Objective, state: State, hardware: Hardware, fabric: Any) -> Any:
     """Bring all that learns to the device; give the objective as the fabric wraps it."""
     state.move(fabric.device)
-    if hardware.compiled and fabric.device.type == "cuda":
+    if hardware.compiles(fabric.device):
         objective.answer = torch.compile(objective.stages)
     wrapped, state.optimiser = fabric.setup(objective, state.optimiser)
     return wrapped
@@ -289,7 +289,7 @@ def _state(recipe: Recipe) -> tuple[State, Objective]:
     try:
         objective = Objective.of(network, recipe.loss, recipe.data.bands_at_once)
         objective.last_settings = recipe.last_loss or recipe.loss
-        objective.half = recipe.precision == "bf16"
+        objective.mixed = recipe.precision == "bf16"
     except ValueError as error:
         raise InputError(f"{recipe.name}: {error}") from None
     return state, objective
