@@ -32,7 +32,8 @@ def copy_run(run: Path, target: Path) -> int | None:
     if not found:
         return None
     content = torch.load(found[-1], map_location="cpu", weights_only=True)
-    step = int(content["step"])
+    # All that led here counts, or a run that went on from a copy would look older than it.
+    step = int(content["step"] + content["before"]["steps"])
     target.mkdir(parents=True, exist_ok=True)
     parts = _shared(content.pop("average") or content["network"])
     told = {key: content[key] for key in ("step", "seconds", "before", "best")}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-START = 2.0  # minutes until the first command runs: machine, transfer of files
+START = 2.5  # minutes until the first command runs: machine, transfer of files
 LONGEST = 10.0  # minutes of one command
 _WITH = "PYTHONPATH=/tmp/site:src PYTHONUNBUFFERED=1"
 SPARE = 1.5  # minutes of a training command beside its schedule: start, last validation, copying
@@ -21,7 +21,7 @@ def steps(names: list[str], minutes: float) -> list[Step]:
     """Share so many minutes among looking whether all is well and training models."""
     looked = [
         Step("check", 1.0, "networks and samples on the GPU against the processor"),
-        Step("bench fine-x4", 1.5, "speeds; its compiled steps are kept for the training"),
+        Step("bench fine-x4", 2.0, "speeds; its compiled steps are kept for the training"),
     ]
     left = minutes - START - sum(step.minutes for step in looked)
     each = min(left / len(names), LONGEST) if names else 0.0

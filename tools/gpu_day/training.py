@@ -72,7 +72,7 @@ class Watch:
         now = time.monotonic()
         if now - self.told > _TOLD:
             self.told = now
-            print(f"{done} of {count}  {self._last_row()}", flush=True)
+            print(f"{done} of {count} s  {self._last_row()}", flush=True)
         if now - self.looked > _LOOKED:
             self.looked = now
             self.look()
