@@ -1,7 +1,8 @@
 """What is random about training samples, as numbers: all that a device needs that makes them.
 
-The processor draws them as for samples that it makes itself, and in the same order. So sample n is
-the same on both, but for rounding and for its noise, which a device draws itself.
+The processor draws them as for samples that it makes itself, and in the same order, but for noise,
+which the device draws. So sample n is the same on both but for rounding; where there is noise, this
+and the dice that come after it, those of turns and of what is told, are others.
 """
 
 from collections.abc import Sequence
