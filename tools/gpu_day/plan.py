@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 START = 2.5  # minutes until the first command runs: machine, transfer of files
 LONGEST = 10.0  # minutes of one command
+_READY = (  # in every command: each may find itself on a fresh machine
+    "test -d /tmp/site || python3 -m pip install -q --no-index --no-deps --target /tmp/site "
+    "gpu-day/wheels/*.whl"
+)
 _WITH = "PYTHONPATH=/tmp/site:src PYTHONUNBUFFERED=1"
 SPARE = 1.5  # minutes of a training command beside its schedule: start, last validation, copying
 
@@ -49,17 +53,14 @@ def text(names: list[str], minutes: float, pydantic: str) -> str:
         "",
         f"On the machine with the GPU, {minutes:g} minutes, some {START:g} of them until the first "
         "command runs;",
-        "$OUT is the folder that is copied back. Where a machine is fresh, begin with",
-        "",
-        "  python3 -m pip install -q --no-index --no-deps --target /tmp/site gpu-day/wheels/*.whl",
-        "",
-        "A command that was stopped goes on when it is run again.",
+        "$OUT is the folder that is copied back. A command that was stopped goes on when it is run "
+        "again.",
         "",
     ]
     for number, step in enumerate(found, 1):
         lines += [
             f"{number}. at most {step.minutes:.1f} min: {step.why}",
-            f'  {_WITH} python3 -m tools.gpu_day {step.words} --out "$OUT"',
+            f'  {_READY}; {_WITH} python3 -m tools.gpu_day {step.words} --out "$OUT"',
         ]
     total = START + sum(step.minutes for step in found)
     lines += [
