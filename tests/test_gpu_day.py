@@ -10,7 +10,7 @@ import torch
 from tools.gpu_day import checking, copies, speeds
 from tools.gpu_day.packing import pack, unpack
 from tools.gpu_day.plan import LONGEST, START, steps, text
-from tools.gpu_day.training import CHANGES, day_recipe, train_for
+from tools.gpu_day.training import CHANGES, day_recipe, rest, train_for
 
 from geoloupe import catalog
 from geoloupe.datasets.prepared import Prepared
@@ -135,6 +135,22 @@ def test_a_run_goes_on_from_its_copy(data: Prepared, tmp_path: Path, monkeypatch
     # A copy of which a part is missing is none.
     next(out.glob("fine-x4-*.pt")).unlink()
     assert copies.newest(out, "fine-x4") is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "minutes", "decay", "rate"), [(240, 4.0, 0.4, 1.0), (432, 0.8, 1.0, 0.5)]
+)
+def test_the_rest_of_a_run_falls_as_the_whole_would(
+    tmp_path: Path, seconds: int, minutes: float, decay: float, rate: float
+) -> None:
+    recipe = day_recipe("fine-x4", 8.0, {})
+    before = {"steps": 10, "seconds": 60}
+    copy = {"step": 5, "seconds": seconds - 60, "before": before, "average": {}}
+    left = rest(copy | {"best": None}, recipe, tmp_path / "fine-x4")
+    assert left.schedule.minutes == pytest.approx(minutes)
+    assert left.schedule.decay == pytest.approx(decay)
+    assert left.optimiser.rate == pytest.approx(rate * recipe.optimiser.rate)
+    assert Path(left.start or "").name == "fine-x4-copied"
 
 
 def test_a_device_is_compared_with_the_processor(data: Prepared) -> None:

@@ -98,7 +98,7 @@ def train_for(recipe: Recipe, *, run: Path, target: Path, copies: Path, hardware
     else:
         copy = newest(copies, run.name)
         if copy is not None:
-            recipe = _rest(recipe, copy, run)
+            recipe = rest(recipe, copy, run)
             print(f"going on from the copy of step {copy['step']}", flush=True)
     watch = Watch(run, target)
     done = train(recipe, run, resume=resumed, hardware=hardware, progress=watch)
@@ -106,17 +106,19 @@ def train_for(recipe: Recipe, *, run: Path, target: Path, copies: Path, hardware
     print(f"{done.steps} steps in {done.seconds / 60:.1f} min; {done.scores}", flush=True)
 
 
-def _rest(recipe: Recipe, copy: dict[str, Any], run: Path) -> Recipe:
+def rest(recipe: Recipe, copy: dict[str, Any], run: Path) -> Recipe:
     """Return the recipe of what is left of a run, which begins with a copy."""
     whole = recipe.schedule.minutes or 0.0
     gone = float(copy["seconds"]) + float(copy["before"]["seconds"])
     left = max(whole - gone / 60, 0.1)
     trunk = run.with_name(f"{run.name}-copied")
     restore(copy, recipe_text(recipe), trunk)
+    falling = recipe.schedule.decay * whole  # minutes
     changes = {
         "start": str(trunk),
         "schedule.minutes": left,
-        "schedule.decay": min(recipe.schedule.decay * whole / left, 1.0),
+        "schedule.decay": min(falling / left, 1.0),
+        "optimiser.rate": recipe.optimiser.rate * min(left / falling, 1.0),  # as it was
     }
     run.parent.mkdir(parents=True, exist_ok=True)
     path = run.with_name(f"{run.name}-rest.toml")
