@@ -146,7 +146,7 @@ def test_the_rest_of_a_run_falls_as_the_whole_would(
     recipe = day_recipe("fine-x4", 8.0, {})
     before = {"steps": 10, "seconds": 60}
     copy = {"step": 5, "seconds": seconds - 60, "before": before, "average": {}}
-    left = rest(copy | {"best": None}, recipe, tmp_path / "fine-x4")
+    left = rest(recipe, copy | {"best": None}, tmp_path / "fine-x4")
     assert left.schedule.minutes == pytest.approx(minutes)
     assert left.schedule.decay == pytest.approx(decay)
     assert left.optimiser.rate == pytest.approx(rate * recipe.optimiser.rate)
