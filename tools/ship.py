@@ -2,18 +2,22 @@
 
     python -m tools.ship runs/mine/model mine --notes "What it is for." --not-for "What it is not."
 
-It stores weights in 16 bits, writes the card, and writes down what the model answers to one known
-image, which `geoloupe doctor` and the tests try again wherever the package is installed. Measure
-the result with `geoloupe evaluate --models src/geoloupe/models/mine,bicubic ... --cards`.
+It makes plain convolutions of grown ones, stores weights in 16 bits, writes the card, and writes
+down what the model answers to one known image, which `geoloupe doctor` and the tests try again
+wherever the package is installed. Measure the result with `geoloupe evaluate --models
+src/geoloupe/models/mine,bicubic ... --cards`.
 """
 
 import argparse
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 from geoloupe.files.publish import publish_texts
 from geoloupe.imagery.kinds import PHRASES
 from geoloupe.inference.golden import FILE, golden_text
-from geoloupe.inference.model import Model, load, save
+from geoloupe.inference.model import Model, load, plain_settings, save
+from geoloupe.networks.loupe import Loupe, collapse
 
 HOME = Path(__file__).parent.parent / "src" / "geoloupe" / "models"
 
@@ -30,7 +34,7 @@ def main() -> None:
     parser.add_argument("--licence", required=True)
     parser.add_argument("--overwrite", action="store_true")
     words = parser.parse_args()
-    model = load(words.weights)
+    model = plain(load(words.weights))
     told = {
         "name": words.name,
         "notes": words.notes,
@@ -44,6 +48,17 @@ def main() -> None:
     save(Model(model.network, card), folder, half=True, overwrite=words.overwrite)
     stored = load(folder)
     publish_texts(folder, {FILE: golden_text(stored)}, overwrite=True)
+
+
+def plain(model: Model) -> Model:
+    """Return the model without what served its learning only: its answers are the same."""
+    if not isinstance(model.network, Loupe) or not model.network.settings.growth:
+        return model
+    network = deepcopy(model.network)
+    collapse(network)
+    network.settings = replace(network.settings, growth=0)
+    card = model.card.model_copy(update={"settings": plain_settings(network)})
+    return Model(network, card)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "sam-lit": "geoloupe.metrics.metric:SAM_LIT",
         "scc": "geoloupe.metrics.metric:SCC",
         "sid": "geoloupe.metrics.metric:SID",
+        "sre": "geoloupe.metrics.metric:SRE",
         "ssim": "geoloupe.metrics.metric:SSIM",
         "ssim-uniform": "geoloupe.metrics.metric:SSIM_UNIFORM",
         "uiqi": "geoloupe.metrics.metric:UIQI",
@@ -87,6 +88,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "mulsr": "geoloupe.metrics.protocols:MULSR",
         "sspsr": "geoloupe.metrics.protocols:SSPSR",
         "tsfnet": "geoloupe.metrics.protocols:TSFNET",
+        "wald": "geoloupe.metrics.protocols:WALD",
         "y-channel": "geoloupe.metrics.protocols:Y_CHANNEL",
     },
 }

@@ -25,6 +25,9 @@ from geoloupe.files.product import write_image
 from geoloupe.files.source import open_source
 from geoloupe.imagery.image import Image
 from geoloupe.inference.plan import spans
+from geoloupe.inference.predictor import Predictor
+from geoloupe.inference.telling import Telling
+from geoloupe.networks.signature import UNKNOWN_MTF
 
 SCALE = 4
 
@@ -205,3 +208,27 @@ def test_a_product_whose_tags_are_nonsense_shows_no_seams(folder: Path) -> None:
         tags = {"GEOLOUPE_TILE": str(tile), "GEOLOUPE_MARGIN": str(margin)}
         with open_source(folder / "out.tif") as product, open_source(folder / "scene.tif") as lr:
             assert seams.seam_steps(product, lr, tags, SCALE) is None
+
+
+def test_views_are_compared_as_the_product_was_made(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    predictor = Telling.predictor
+
+    def watch(self: Telling, image: Image, mtf: tuple[float, ...] | None) -> Predictor:
+        seen.append((self.consistent, mtf))
+        return predictor(self, image, mtf)
+
+    monkeypatch.setattr(Telling, "predictor", watch)
+    for name, options in (("as told", {"mtf": 0.3}), ("as guessed", {})):
+        seen.clear()
+        out = tmp_path / f"{name}.tif"
+        geoloupe.upscale(folder / "scene.tif", out, model="loupe-x4", bands="red,nir", **options)
+        inspect(out, folder / "scene.tif")
+        assert set(seen) == {(name == "as told", (options.get("mtf", UNKNOWN_MTF),) * 2)}
+    with rasterio.open(out, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as product:
+        product.update_tags(GEOLOUPE_MTF="nan, 0.3, all")
+    seen.clear()
+    inspect(out, folder / "scene.tif")
+    assert set(seen) == {(False, None)}

@@ -1,5 +1,6 @@
 """What a scene was seen through decides what is made of it, and the result agrees with it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def missed(scene: Path, product: Path, gains: tuple[float, ...] = GAINS) -> floa
 @pytest.mark.parametrize("scale", [2, 4])
 def test_a_known_sensor_sees_its_scene_in_the_product(tmp_path: Path, scale: int) -> None:
     scene = write(tmp_path / "scene.tif")
-    made = geoloupe.upscale(scene, tmp_path / "sr.tif", scale=scale)
+    made = geoloupe.upscale(scene, tmp_path / "sr.tif", scale=scale, consistent=True)
     plain = geoloupe.upscale(scene, tmp_path / "plain.tif", scale=scale, consistent=False)
     assert (made.optics.sensor, made.optics.mtf) == ("sentinel-2", GAINS)
     assert missed(scene, made.path) < 0.1 * missed(scene, plain.path)
@@ -59,6 +60,23 @@ def test_a_known_sensor_sees_its_scene_in_the_product(tmp_path: Path, scale: int
         assert product.tags()["GEOLOUPE_MTF"] == "0.26, 0.28, 0.24, 0.26"
         assert product.tags()["GEOLOUPE_CONSISTENT"] == "yes"
         assert other.tags()["GEOLOUPE_CONSISTENT"] == "no"
+
+
+def test_noise_is_measured_and_need_not_be_seen_again(tmp_path: Path) -> None:
+    scene, deviation = write(tmp_path / "scene.tif", side=160), 60
+    with rasterio.open(scene, "r+") as dataset:
+        clean = dataset.read().astype(float)
+        noise = np.random.default_rng(0).normal(0, deviation, clean.shape)
+        dataset.write((clean + noise).clip(1, 10000).astype(np.uint16))
+    made, exact, plain = (
+        geoloupe.upscale(scene, tmp_path / f"{wanted}.tif", scale=2, consistent=wanted)
+        for wanted in (None, True, False)
+    )
+    assert made.optics.noise == pytest.approx([deviation / 10000] * 4, rel=0.15)
+    with rasterio.open(made.path) as product:
+        assert re.match(r"but for noise of 0\.00\d+, ", product.tags()["GEOLOUPE_CONSISTENT"])
+    one, two, three = (missed(scene, result.path) for result in (exact, made, plain))
+    assert one < two <= three
 
 
 def test_tiles_agree_as_the_whole_scene_does(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ SCORES = [
     reference.mae,
     reference.psnr,
     reference.mean_psnr,
+    reference.sre,
     reference.cc,
     reference.scc,
     reference.sam,
@@ -54,6 +55,17 @@ def test_errors_and_ratios_as_scikit_image_has_them(cubes: Cubes) -> None:
     ratios = [peak_signal_noise_ratio(*pair, data_range=1.0) for pair in zip(hr, sr, strict=True)]
     assert reference.mean_psnr(sr, hr) == pytest.approx(np.mean(ratios), rel=1e-12)
     assert reference.mean_psnr(sr, hr) >= reference.psnr(sr, hr)
+
+
+def test_sre_is_of_each_band_s_own_brightness(cubes: Cubes) -> None:
+    sr, hr = cubes
+    bands = [
+        10 * np.log10(truth.mean() ** 2 / np.mean((band - truth) ** 2))
+        for band, truth in zip(sr, hr, strict=True)
+    ]
+    assert reference.sre(sr, hr) == pytest.approx(np.mean(bands), rel=1e-12)
+    half = (0.5 * sr, 0.5 * hr)
+    assert reference.sre(*half) == pytest.approx(reference.sre(sr, hr), rel=1e-12)
 
 
 def test_sam_and_ergas_as_torchmetrics_has_them(cubes: Cubes) -> None:

@@ -1,5 +1,7 @@
 """A sensor as tensors is the degradation of the same transfer function, and can be agreed with."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -91,10 +93,35 @@ def test_it_follows_gain_and_offset_and_keeps_what_agrees() -> None:
     assert sensor.consistent(sr, sensor.observe(sr, (20, 16))).allclose(sr)
 
 
+@pytest.mark.parametrize("gain", [1.0, 1e-3])
+def test_noise_is_not_sharpened_into_an_answer_that_is_without(gain: float) -> None:
+    exact = Observation.aligned(*GAINS, scale=4)
+    sensor = replace(exact, noise=(0.01 * gain,) * 3 + (0.0,))
+    sr = gain * exact.interpolate(noise(1, 4, 24, 20), (96, 80))
+    clean = exact.observe(sr, (24, 20))
+    lr = clean + 0.01 * gain * noise(1, 4, 24, 20)
+    assert sensor.consistent(sr, clean).allclose(sr, atol=1e-9 * gain)
+    added, asked = (one.consistent(sr, lr) - sr for one in (sensor, exact))
+    assert added[:, :3].std() < 0.15 * asked[:, :3].std()
+    assert added[:, 3:].allclose(asked[:, 3:], atol=1e-9 * gain)  # a band without noise
+
+
+def test_what_noise_cannot_explain_is_put_right() -> None:
+    exact = Observation.aligned(0.3, scale=4)
+    sensor = replace(exact, noise=(0.01,))
+    sr, lr = noise(1, 1, 96, 80), noise(1, 1, 24, 20)
+    assert sensor.consistent(sr, lr).allclose(exact.consistent(sr, lr), atol=0.02)
+    brighter = exact.observe(sr, (24, 20)) + 0.005  # less than noise, but everywhere
+    assert (sensor.consistent(sr, brighter) - sr).mean() == pytest.approx(0.005, rel=0.05)
+
+
+@pytest.mark.parametrize("noisy", [(), (0.1,)])
 @pytest.mark.parametrize("mtf", [(0.15,), GAINS])
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_it_looks_no_farther_than_it_says(scale: int, mtf: tuple[float, ...]) -> None:
-    sensor = Observation.aligned(*mtf, scale=scale)
+def test_it_looks_no_farther_than_it_says(
+    scale: int, mtf: tuple[float, ...], noisy: tuple[float, ...]
+) -> None:
+    sensor = Observation.aligned(*mtf, scale=scale, noise=noisy)
     sr, lr, reach = noise(1, 4, 64 * scale, 64 * scale), noise(1, 4, 64, 64), sensor.reach
     whole = sensor.consistent(sr, lr)
     low, high = slice(7, 57), slice(7 * scale, 57 * scale)

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from geoloupe.errors import InputError
 from geoloupe.evaluation.seams import seam_steps
 from geoloupe.files.source import Source, open_source
-from geoloupe.imagery.grid import Grid, Window
+from geoloupe.imagery.grid import spread_windows
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.imagery.resize import imresize
 from geoloupe.inference.bands import choose_bands
 from geoloupe.inference.model import Model, load
-from geoloupe.inference.predictor import Predictor
 from geoloupe.inference.shipped import shipped
+from geoloupe.inference.telling import Telling
 from geoloupe.metrics.indices import INDICES, index_error
 from geoloupe.metrics.texture import LEAST_SCALE, Strokes, find_strokes, texture
 from geoloupe.metrics.trust import detail_maps, trust
@@ -98,17 +98,20 @@ def _inspected(
     model: Model | None,
     tags: Mapping[str, str],
 ) -> Inspection:
-    predictor = None if model is None or truth is not None else Predictor.of(model)
+    telling = None if model is None or truth is not None else _telling(model, tags)
+    mtf = _mtf(tags, len(coarse.bands))
     rows: list[dict[str, float]] = []
     strokes: list[Strokes] = []
     shown: tuple[dict[str, Image], NDArray[np.float64] | None] | None = None
     failure = InputError(f"{coarse.name}: no window of it holds data")
-    for window in _windows(coarse.grid):
+    for window in spread_windows(coarse.grid, side=_SIDE, along=_ALONG):
         low, high = coarse.read(window), fine.read(window.finer(scale))
         if not low.valid.any():
             continue
         real = None if truth is None else truth.read(window.finer(scale))
-        spread = None if predictor is None else predictor.disagreement(low).astype(np.float64)
+        spread = None
+        if telling is not None:
+            spread = telling.predictor(low, mtf).disagreement(low).astype(np.float64)
         try:
             row = _measured(low, high, real, scale)
         except InputError as error:  # too few pixels, which is one window's misfortune
@@ -184,23 +187,6 @@ def _findings(means: Mapping[str, float]) -> Iterator[Finding]:
         yield Finding(name=name, value=value, unit=unit, limit=limit, meaning=meaning)
 
 
-def _windows(grid: Grid) -> Iterator[Window]:
-    """Spread windows over a scene, the middle one first."""
-    height, width = min(_SIDE, grid.height), min(_SIDE, grid.width)
-    down = _starts(grid.height, height)
-    across = _starts(grid.width, width)
-    places = [(top, left) for top in down for left in across]
-    middle = len(places) // 2
-    for top, left in (places[middle], *places[:middle], *places[middle + 1 :]):
-        yield Window(top=top, left=left, height=height, width=width)
-
-
-def _starts(length: int, side: int) -> list[int]:
-    count = min(-(-length // side), _ALONG)
-    room = length - side
-    return [room * index // (count - 1) for index in range(count)] if count > 1 else [0]
-
-
 def _scale(fine: Source, coarse: Source) -> int:
     down, across = (
         one / other
@@ -246,6 +232,20 @@ def _maker(name: str | None, tag: str | None, scale: int) -> Model | None:
     model = load(place)
     fits = model.network.signature.scale == scale and not model.network.signature.guide_bands
     return model if fits else None
+
+
+def _telling(model: Model, tags: Mapping[str, str]) -> Telling:
+    """Make a model give the answers that the product was made of."""
+    return Telling(model, consistent=tags.get("GEOLOUPE_CONSISTENT", "no") != "no")
+
+
+def _mtf(tags: Mapping[str, str], count: int) -> tuple[float, ...] | None:
+    """Read what the product's model was told of `count` bands; None if its tags do not say."""
+    try:
+        gains = tuple(float(gain) for gain in tags["GEOLOUPE_MTF"].split(","))
+    except (KeyError, ValueError):
+        return None
+    return gains if len(gains) == count and all(0 < gain < 1 for gain in gains) else None
 
 
 def _clipped(image: Image) -> float:

@@ -1,5 +1,6 @@
 """Where pixels lie: a coordinate system, an affine transform and a size; and windows of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -91,3 +92,22 @@ class Grid:
         """Change the pixels; where they are not placed anywhere, there is nothing to move."""
         placed = transform if self.georeferenced else self.transform
         return replace(self, transform=placed, height=height, width=width)
+
+
+def spread_windows(grid: Grid, *, side: int, along: int) -> Iterator[Window]:
+    """Spread square windows over a grid, at most `along` a direction; the middle one is first."""
+    height, width = min(side, grid.height), min(side, grid.width)
+    places = [
+        (top, left)
+        for top in _starts(grid.height, height, along)
+        for left in _starts(grid.width, width, along)
+    ]
+    middle = len(places) // 2
+    for top, left in (places[middle], *places[:middle], *places[middle + 1 :]):
+        yield Window(top=top, left=left, height=height, width=width)
+
+
+def _starts(length: int, side: int, along: int) -> list[int]:
+    count = min(-(-length // side), along)
+    room = length - side
+    return [room * index // (count - 1) for index in range(count)] if count > 1 else [0]

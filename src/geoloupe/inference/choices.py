@@ -13,11 +13,12 @@ from geoloupe.imagery.nodata import Nodata
 from geoloupe.inference.bands import choose_bands
 from geoloupe.inference.bound import margin_of
 from geoloupe.inference.model import Model, default_model, load
-from geoloupe.inference.optics import UNKNOWN, Optics, observation_of, optics_of, told
+from geoloupe.inference.optics import UNKNOWN, Optics, observation_of, optics_of, told, with_noise
 from geoloupe.inference.plan import Plan, block_side, make_plan, tile_side
 from geoloupe.inference.predictor import Predictor
 from geoloupe.inference.suitability import check_suited, warn_of_collar
 from geoloupe.networks.inference import Engine, Precision
+from geoloupe.networks.observation import Observation
 
 SourceT = TypeVar("SourceT", bound=Source)
 
@@ -32,7 +33,8 @@ class Choices:
     range: tuple[float, float] | None = None  # stored values that a network sees as 0 and 1
     sensor: str | None = None  # a name of geoloupe sensors, or "unknown"; None: as the scene tells
     mtf: float | tuple[float, ...] | None = None  # of all bands, or each; None: the sensor's
-    # Whether the sensor would see the scene itself in the result; None: where it is known
+    # Whether the sensor would see the scene itself in the result, noise and all; None: where it is
+    # known, but for noise
     consistent: bool | None = None
     alpha: bool | None = None  # whether a band marked as transparency is; None: by its content
     trust: bool = False  # whether a file may lead to others outside of its folder, and to servers
@@ -73,7 +75,8 @@ def load_chosen(model: str | Path | Model | None, choices: Choices) -> Model:
 
 def chosen_optics(part: Source, choices: Choices) -> Optics:
     """Tell what the chosen bands of a scene were seen through."""
-    return optics_of(part, sensor=choices.sensor, mtf=choices.mtf)
+    optics = optics_of(part, sensor=choices.sensor, mtf=choices.mtf)
+    return with_noise(optics, part) if optics.known and choices.consistent is None else optics
 
 
 def predictor_for(model: Model, optics: Optics, choices: Choices) -> Predictor:
@@ -135,6 +138,15 @@ def plan_of(
         return make_plan(grid.height, grid.width, tile=tile, margin=margin, group=group, fit=local)
 
 
+def _agreement(observation: Observation | None) -> str:
+    """Say how far a result agrees with its scene."""
+    if observation is None:
+        return "no"
+    if not observation.noise:
+        return "yes"
+    return f"but for noise of {', '.join(f'{level:.2g}' for level in observation.noise)}"
+
+
 def layout_of(
     source: Source, model: Model, plan: Plan, choices: Choices, *, optics: Optics
 ) -> Layout:
@@ -154,7 +166,7 @@ def layout_of(
         "GEOLOUPE_RANGE": "; ".join(f"{a:.12g} to {b:.12g}" for a, b in lines),
         "GEOLOUPE_SENSOR": optics.sensor or UNKNOWN,
         "GEOLOUPE_MTF": ", ".join(f"{gain:.3g}" for gain in optics.mtf),
-        "GEOLOUPE_CONSISTENT": "no" if agreed is None else "yes",
+        "GEOLOUPE_CONSISTENT": _agreement(agreed),
         "GEOLOUPE_BOUND": "none" if bound is None else f"{bound:g}",
         "GEOLOUPE_PRECISION": choices.precision,
         "GEOLOUPE_ENGINE": choices.engine,

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from geoloupe.errors import InputError, naming
 from geoloupe.files.scene_sensor import ground_pixel, sensor_of
 from geoloupe.files.source import Source
+from geoloupe.imagery.grid import spread_windows
+from geoloupe.imagery.noise import noise_level
 from geoloupe.imagery.sensors.mtf import mtf_of
 from geoloupe.imagery.sensors.table import load_sensor
 from geoloupe.inference.model import Model
@@ -15,6 +19,8 @@ from geoloupe.networks.observation import Observation
 from geoloupe.networks.signature import UNKNOWN_MTF
 
 _log = logging.getLogger(__name__)
+
+_SIDE, _ALONG = 128, 3  # pixels of a window in which noise is measured, and windows along an axis
 
 UNKNOWN = "unknown"  # what a person says whose scene is of no sensor that is listed
 _TRIED = (0.12, 0.7)  # what networks learned with, and what can be undone
@@ -25,6 +31,7 @@ class Optics:
     """What a scene's bands were seen through; without a sensor and a word of a person, a guess."""
 
     mtf: tuple[float, ...]  # of each band
+    noise: tuple[float, ...] = ()  # of each band in unit values; without: nobody measured it
     sensor: str | None = None
     how: str  # it is known, for people
 
@@ -84,7 +91,22 @@ def observation_of(model: Model, optics: Optics, wanted: bool | None) -> Observa
     if wanted is None:
         wanted = optics.known and model.has_weights
     scale = model.network.signature.scale
-    return Observation.aligned(*optics.mtf, scale=scale) if wanted else None
+    return Observation.aligned(*optics.mtf, scale=scale, noise=optics.noise) if wanted else None
+
+
+def with_noise(optics: Optics, source: Source) -> Optics:
+    """Measure the noise of a scene's bands, on windows spread over it."""
+    found = []
+    for window in spread_windows(source.grid, side=_SIDE, along=_ALONG):
+        image = source.read(window)
+        if image.valid.any():
+            found.append(noise_level(image))
+    if not found:
+        return optics
+    levels = np.array(found)
+    known = np.isfinite(levels).any(axis=0)
+    levels[:, ~known] = 0  # too little is there to have any
+    return replace(optics, noise=tuple(float(level) for level in np.nanmedian(levels, axis=0)))
 
 
 def _each(gains: Sequence[float], count: int) -> tuple[float, ...]:

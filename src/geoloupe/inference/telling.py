@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.noise import noise_level
 from geoloupe.inference.model import Model
 from geoloupe.inference.predictor import Predictor
 from geoloupe.networks.observation import Observation
@@ -17,7 +18,8 @@ class Telling:
     def __init__(self, model: Model, *, consistent: bool = False, **options: Any) -> None:
         """Take a model, and what `Predictor.of` is to make it ready with.
 
-        With `consistent`, answers agree with their images, as in products of known sensors.
+        With `consistent`, answers agree with their images but for noise, as in products of known
+        sensors.
         """
         self.model, self.options, self.consistent = model, options, consistent
         self._last: tuple[tuple[float, ...] | None, Predictor] | None = None
@@ -27,17 +29,15 @@ class Telling:
         network: Any = self.model.network
         if not (network.signature.told or self.consistent):
             mtf = None
+        each = None if mtf is None else np.broadcast_to(mtf, len(image.bands)).tolist()
         if self._last is None or self._last[0] != mtf:
-            self._last = (mtf, self._made(image, mtf))
-        return self._last[1]
-
-    def _made(self, image: Image, mtf: tuple[float, ...] | None) -> Predictor:
-        if mtf is None:
-            return Predictor.of(self.model, **self.options)
-        network: Any = self.model.network
-        each, signature = np.broadcast_to(mtf, len(image.bands)).tolist(), network.signature
-        model = replace(self.model, network=network.told(each)) if signature.told else self.model
-        made = Predictor.of(model, **self.options)
-        if not self.consistent:
+            model = self.model
+            if each is not None and network.signature.told:
+                model = replace(model, network=network.told(each))
+            self._last = (mtf, Predictor.of(model, **self.options))
+        made = self._last[1]
+        if each is None or not self.consistent:
             return made
-        return replace(made, observation=Observation.aligned(*each, scale=signature.scale))
+        noise = tuple(np.nan_to_num(noise_level(image)).tolist())
+        seen = Observation.aligned(*each, scale=network.signature.scale, noise=noise)
+        return replace(made, observation=seen)

@@ -68,6 +68,13 @@ SSIM_UNIFORM = _better_high(
 )
 RMSE = _better_low("rmse", "root of the mean squared error", _of_arrays(reference.rmse))
 MAE = _better_low("mae", "mean absolute error", _of_arrays(reference.mae))
+SRE = _better_high(
+    "sre",
+    "mean of the bands' means over their errors",
+    _of_arrays(reference.sre),
+    inf,
+    "dB",
+)
 CC = _better_high("cc", "mean of the bands' correlations", _of_arrays(reference.cc))
 SCC = _better_high("scc", "correlation of edges in windows of 8 x 8", _of_arrays(reference.scc))
 SAM = _better_low("sam", "mean angle between spectra", _of_arrays(reference.sam), "degrees")

@@ -174,3 +174,18 @@ MULSR = Protocol(
     },
     recipe="mulsr-test",
 )
+WALD = Protocol(
+    name="wald",
+    paper="Wald et al., 1997: a scene is the truth of what its own sensor would see from farther",
+    quantise="none",
+    clip=False,
+    border="none",
+    metrics={
+        "rmse": metrics.RMSE,
+        "sam": metrics.SAM_LIT,
+        "ergas": metrics.ERGAS,
+        "q2n": metrics.Q2N,
+        "sre": metrics.SRE,
+    },
+    recipe="satellite",
+)

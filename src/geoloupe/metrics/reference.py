@@ -49,6 +49,20 @@ def mean_psnr(sr: Cube, hr: Cube, valid: Mask, *, peak: float = 1.0) -> float:
 
 
 @batched
+def sre(sr: Cube, hr: Cube, valid: Mask) -> float:
+    """Average the bands' ratios of signal to reconstruction error (Lanaras et al., 2018), in dB.
+
+    The signal is a band's mean, so dark bands are not forgiven as a common peak forgives them.
+    A band without error has inf; others whose truth has mean 0 are left out, and 0 if all are.
+    """
+    means, errors = hr[:, valid].mean(axis=1), _band_mse(sr, hr, valid)
+    told = (np.abs(means) > _TINY) | (errors == 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(errors > 0, 10 * np.log10(means**2 / errors), np.inf)
+    return float(ratios[told].mean()) if told.any() else 0.0
+
+
+@batched
 def cc(sr: Cube, hr: Cube, valid: Mask) -> float:
     """Average the bands' correlation coefficients; 1 where both are flat, 0 where one is."""
     return float(

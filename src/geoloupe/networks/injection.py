@@ -6,14 +6,13 @@ pyramid with regression in small windows (Aiazzi et al., IEEE TGRS 2002 and 2007
 offset are its answer's, the guide's do not matter, and it is as local as its window.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from geoloupe.imagery.resize import symmetric_index
 from geoloupe.networks.observation import Observation
+from geoloupe.networks.resize import window_mean
 
 WINDOW = 2  # coarse pixels on each side of the one that is explained
 RIDGE = 3e-3  # of a guide band's own variance; keeps bands that are alike from taking turns
@@ -37,7 +36,7 @@ def injected(lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tenso
 def _slopes(band: Tensor, low: Tensor) -> Tensor:
     """Regress a band (N,1,h,w) on a guide (N,G,h,w) around each pixel: (N,G,h,w), in float64."""
     band, low = band.double(), low.double()
-    mean = _window_mean(_size(band), WINDOW)
+    mean = window_mean(_size(band), WINDOW)
     own = mean(low)
     deviation = (mean(low * low) - own * own).clamp_min(0).sqrt()
     known = deviation > 0
@@ -81,17 +80,6 @@ def _solved(table: list[list[Tensor]], right: list[Tensor]) -> list[Tensor]:
             rest = rest - line[row] * known
         found.append(rest / lower[row][row])
     return found[::-1]
-
-
-def _window_mean(size: tuple[int, int], reach: int) -> Callable[[Tensor], Tensor]:
-    """Make the mean over windows of 2 * reach + 1 pixels a side, borders mirrored."""
-    rows, columns = (torch.from_numpy(symmetric_index(side, reach, reach)) for side in size)
-
-    def mean(x: Tensor) -> Tensor:
-        padded = x.index_select(2, rows.to(x.device)).index_select(3, columns.to(x.device))
-        return F.avg_pool2d(padded, 2 * reach + 1, stride=1)
-
-    return mean
 
 
 def _size(x: Tensor) -> tuple[int, int]:

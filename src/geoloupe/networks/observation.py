@@ -1,7 +1,8 @@
 """What a sensor sees of a finer image, and the finer image that it would see exactly as it did.
 
 A sensor is a Gaussian of a known transfer function, sampled at the middle of each of its pixels:
-the degradation `mtf`, as tensors. All of it is linear, local and equivariant to gain and offset.
+the degradation `mtf`, as tensors. All of it is local and equivariant to gain and offset; what holds
+noise is linear but for how much of a difference counts as noise.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from geoloupe.imagery import alignment
 from geoloupe.imagery.alignment import Axis
-from geoloupe.networks.resize import mapped
+from geoloupe.networks.resize import mapped, window_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +24,12 @@ class Observation:
     mtf: tuple[float, ...]
     down: Axis
     across: Axis
+    noise: tuple[float, ...] = ()  # its deviation, of all bands or each; without: none
 
     @classmethod
-    def aligned(cls, *mtf: float, scale: int) -> Self:
+    def aligned(cls, *mtf: float, scale: int, noise: tuple[float, ...] = ()) -> Self:
         """Make one whose pixels are blocks of `scale` x `scale` fine pixels."""
-        return cls(mtf=mtf, down=Axis(ratio=scale), across=Axis(ratio=scale))
+        return cls(mtf=mtf, down=Axis(ratio=scale), across=Axis(ratio=scale), noise=noise)
 
     def observe(self, sr: Tensor, size: tuple[int, int]) -> Tensor:
         """Return what the sensor sees (N,C,h,w) of an image (N,C,H,W); `size` is h, w."""
@@ -51,21 +53,37 @@ class Observation:
         )
 
     def consistent(self, sr: Tensor, lr: Tensor, *, steps: int = 1) -> Tensor:
-        """Return the image next to `sr` of which the sensor sees `lr`.
+        """Return the image next to `sr` of which the sensor sees `lr`, but for its noise.
 
         Each step leaves about a hundredth of the difference there was, at the worst a twentieth.
         """
         coarse, fine = _size(lr), _size(sr)
         for _ in range(steps):
-            missed = self._undone(lr - self.observe(sr, coarse))
-            sr = sr + self.interpolate(missed, fine)
+            missed = self._beyond_noise(lr - self.observe(sr, coarse))
+            sr = sr + self.interpolate(self._undone(missed), fine)
         return sr
 
     @property
     def reach(self) -> int:
         """How many LR pixels around a pixel a step of `consistent` looks at."""
         axes = (self.down, self.across)
-        return max(alignment.reach(axis, gain) for axis in axes for gain in self.mtf)
+        sharpened = max(alignment.reach(axis, gain) for axis in axes for gain in self.mtf)
+        return sharpened + (_AROUND if self.noise else 0)
+
+    def _beyond_noise(self, missed: Tensor) -> Tensor:
+        """Take from a difference (N,C,h,w) what may be noise; its mean around each pixel stays.
+
+        An answer that took the noise away must not get it back, sharpened. So each difference from
+        that mean shrinks as Wiener's filter has it: by the share of noise in what is around it.
+        """
+        if not self.noise:
+            return missed
+        mean = window_mean(_size(missed), _SMOOTH)(missed)
+        apart = missed - mean
+        energy = window_mean(_size(missed), _AROUND - _SMOOTH)(apart * apart)
+        level = torch.tensor(self.noise).to(missed)[:, None, None]
+        share = _CAREFUL * level**2 / energy.clamp_min(torch.finfo(energy.dtype).tiny)
+        return mean + (1 - share).clamp_min(0) * apart
 
     def _undone(self, lr: Tensor) -> Tensor:
         """Sharpen (N,C,h,w) by what interpolation and being observed would take away."""
@@ -86,6 +104,11 @@ class Observation:
         return torch.cat(
             [work(x[:, band : band + 1], gain) for band, gain in enumerate(self.mtf)], dim=1
         )
+
+
+_SMOOTH = 2  # LR pixels on each side, over which the mean of a difference is no noise
+_AROUND = 5  # over which noise is told from the rest, those of the mean among them
+_CAREFUL = 1.3  # as much noise as was measured, since neither it nor the energy is exact
 
 
 def _size(x: Tensor) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """MATLAB-compatible resampling of tensors, differentiable, batched, on any device."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from geoloupe.imagery.banded import Banded
-from geoloupe.imagery.resize import banded, ratio, up_taps
+from geoloupe.imagery.resize import banded, ratio, symmetric_index, up_taps
 
 _MANY = 8  # bands, beyond which memory matters more than calls
 
@@ -58,6 +59,17 @@ def _band_by_band(x: Tensor, scale: int) -> Tensor:
     for band in range(bands):
         answer[:, band : band + 1] = _enlarged(x[:, band : band + 1], scale)
     return answer
+
+
+def window_mean(size: tuple[int, int], reach: int) -> Callable[[Tensor], Tensor]:
+    """Make the mean over windows of 2 * reach + 1 pixels a side, borders mirrored."""
+    rows, columns = (torch.from_numpy(symmetric_index(side, reach, reach)) for side in size)
+
+    def mean(x: Tensor) -> Tensor:
+        padded = x.index_select(2, rows.to(x.device)).index_select(3, columns.to(x.device))
+        return F.avg_pool2d(padded, 2 * reach + 1, stride=1)
+
+    return mean
 
 
 def _enlarged(x: Tensor, scale: int) -> Tensor:
