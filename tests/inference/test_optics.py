@@ -54,7 +54,7 @@ def test_a_known_sensor_sees_its_scene_in_the_product(tmp_path: Path, scale: int
     made = geoloupe.upscale(scene, tmp_path / "sr.tif", scale=scale, consistent=True)
     plain = geoloupe.upscale(scene, tmp_path / "plain.tif", scale=scale, consistent=False)
     assert (made.optics.sensor, made.optics.mtf) == ("sentinel-2", GAINS)
-    assert missed(scene, made.path) < 0.1 * missed(scene, plain.path)
+    assert missed(scene, made.path) < 0.2 * missed(scene, plain.path)
     with rasterio.open(made.path) as product, rasterio.open(plain.path) as other:
         assert product.tags()["GEOLOUPE_SENSOR"] == "sentinel-2"
         assert product.tags()["GEOLOUPE_MTF"] == "0.26, 0.28, 0.24, 0.26"
