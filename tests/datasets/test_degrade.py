@@ -11,7 +11,8 @@ from rasterio.transform import Affine
 
 from geoloupe import settings
 from geoloupe.datasets import degrade as module
-from geoloupe.datasets.degrade import degrade, load_recipe
+from geoloupe.datasets.degrade import degrade
+from geoloupe.degradations.loading import load_recipe
 from geoloupe.degradations.recipes import BI, DN
 from geoloupe.errors import InputError, RunError
 from geoloupe.files.raster import RasterSource

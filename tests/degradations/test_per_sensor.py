@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from geoloupe import catalog
-from geoloupe.datasets.degrade import degrade, load_recipe
+from geoloupe.datasets.degrade import degrade
 from geoloupe.degradations.blur import SensorMTF
+from geoloupe.degradations.loading import load_recipe
 from geoloupe.degradations.per_sensor import LANDSAT_8, QUICKBIRD, SENTINEL_2
 from geoloupe.degradations.recipe import Recipe
 from geoloupe.degradations.recipes import MTF_QUICKBIRD, MTF_WORLDVIEW_2, MTF_WORLDVIEW_3

@@ -115,3 +115,44 @@ def test_a_balanced_loss_sees_dark_bands_as_it_sees_bright_ones() -> None:
     weights = band_weights(hr).flatten()
     assert weights.tolist() == pytest.approx([1, 100], rel=1e-4)
     assert band_weights(torch.zeros(1, 1, 4, 4)).item() == 1
+
+
+def test_a_schedule_in_minutes_ends_in_time() -> None:
+    timed = ScheduleSettings(minutes=10, shape="wsd", warmup=100, decay=0.2)
+    assert timed.length(7) is None
+    assert timed.place(5, 7, 30.0) == (30.0, 600.0)
+    assert timed.share(49, 7, 1.0) == pytest.approx(0.5)  # warming up, by steps
+    shares = [timed.share(9999, 7, seconds) for seconds in (10, 480, 540, 599)]
+    assert shares == pytest.approx([1, 1, 0.5, 1 / 120])
+    assert [timed.falling(9999, 7, seconds) for seconds in (10, 479, 481)] == [False, False, True]
+    cosine = ScheduleSettings(minutes=10, shape="cosine")
+    assert cosine.share(9999, 7, 300.0) == pytest.approx(0.5)
+    for wrong in ({"minutes": 0.0}, {"minutes": 1.0, "steps": 5}, {}):
+        with pytest.raises(ValueError, match="minutes"):
+            ScheduleSettings(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="minutes have no milestones"):
+        ScheduleSettings(minutes=1.0, milestones=(3,))
+
+
+def test_the_last_loss_is_of_late_steps_alone() -> None:
+    objective = Objective.of(build("loupe", scale=2, features=4, blocks=1), LossSettings(), None)
+    generator = torch.Generator().manual_seed(0)
+    lr, hr = (torch.rand(2, 3, side, side, generator=generator) for side in (8, 16))
+    assert objective(lr, hr, late=True) == objective(lr, hr)
+    objective.last_settings = LossSettings(l1=0, score=1.0)
+    assert objective(lr, hr, late=True) != objective(lr, hr)
+    assert objective(lr, hr, late=True) < 0 < objective(lr, hr)
+
+
+def test_half_precision_is_inside_the_network_alone() -> None:
+    """Neither what it sees first nor the truth is rounded to the eight bits of bf16."""
+    network = build("loupe", scale=2, features=4, blocks=1)
+    objective = Objective.of(network, LossSettings(), None)
+    lr = torch.full((1, 3, 8, 8), 0.7)
+    hr = torch.full((1, 3, 16, 16), 0.7)
+    objective.mixed = True
+    assert objective(lr, hr).item() < 1e-6  # 0.7 is 0.699 in bf16
+    noise = 1e-4 * torch.rand(lr.shape, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        seen = network.head(lr + noise)  # type: ignore[attr-defined]
+    assert torch.allclose(seen, network.head(lr + noise), atol=1e-7)  # type: ignore[attr-defined]

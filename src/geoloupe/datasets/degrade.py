@@ -3,11 +3,12 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from geoloupe import catalog, settings
+from geoloupe import settings
+from geoloupe.degradations.loading import load_recipe
 from geoloupe.degradations.recipe import Drawn, Recipe
 from geoloupe.errors import InputError, OutOfMemoryError, naming
 from geoloupe.files.facts import BandFacts
@@ -87,20 +88,6 @@ def _refuse_wide(source: Source, scale: int) -> None:
             f"{size_text(size)} of memory, and {size_text(free)} are free; cut it into narrower "
             "scenes"
         )
-
-
-def load_recipe(name_or_path: str) -> Recipe:
-    """Give the recipe of a name, or read one from a .json file."""
-    if not name_or_path.endswith(".json"):
-        return cast("Recipe", catalog.resolve("degradation", name_or_path))
-    try:
-        values = json.loads(Path(name_or_path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{name_or_path}: cannot be read as JSON ({error})") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{name_or_path}: a recipe is a JSON object")
-    with naming(name_or_path):
-        return settings.build(Recipe, values, name_or_path)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -23,7 +23,6 @@ _APART = 1 / 3  # of the samples have bands that are apart
 _TRIES = 50  # crops that are looked at before a data set is called too full of holes
 
 Values = NDArray[np.float32]
-Change = Callable[[Values], Values]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,23 +105,31 @@ class Patches(Dataset[dict[str, Tensor]]):
         return len(self.examples) * self.settings.per_scene
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        epoch, position = divmod(number, len(self))
-        entry = self.examples.entries[self._order(epoch)[position] % len(self.examples)]
-        rng = np.random.default_rng([self.seed, 1, number])
-        height, width = self.examples.lr_size(entry)
-        size = self.settings.size
-        picked = self._picked(rng, entry.parts["hr"].shape[2])
+        place, rng, picked = self.begun(number)
+        entry = self.examples.entries[place]
         for _ in range(_TRIES):
-            top = int(rng.integers(height - size + 1))
-            left = int(rng.integers(width - size + 1))
-            window = Window(top=top, left=left, height=size, width=size)
-            example = self.examples.crop(entry, window, rng, picked)
+            example = self.examples.crop(entry, self.window(place, rng), rng, picked)
             if self._good(example.lr):
                 return self._sample(example, rng)
         raise InputError(
-            f"{self.examples.prepared.name}: {entry.id} has no crop of {size} LR pixels with as "
-            "much data and as little cloud as asked for"
+            f"{self.examples.prepared.name}: {entry.id} has no crop of {self.settings.size} LR "
+            "pixels with as much data and as little cloud as asked for"
         )
+
+    def begun(self, number: int) -> tuple[int, np.random.Generator, Picked | None]:
+        """Give which scene a sample is of, its dice, and its bands."""
+        epoch, position = divmod(number, len(self))
+        place = int(self._order(epoch)[position] % len(self.examples))
+        rng = np.random.default_rng([self.seed, 1, number])
+        return place, rng, self._picked(rng, self.examples.entries[place].parts["hr"].shape[2])
+
+    def window(self, place: int, rng: np.random.Generator) -> Window:
+        """Draw where a scene is cut."""
+        height, width = self.examples.lr_size(self.examples.entries[place])
+        size = self.settings.size
+        top = int(rng.integers(height - size + 1))
+        left = int(rng.integers(width - size + 1))
+        return Window(top=top, left=left, height=size, width=size)
 
     def _picked(self, rng: np.random.Generator, of: int) -> Picked | None:
         settings = self.settings
@@ -150,25 +157,29 @@ class Patches(Dataset[dict[str, Tensor]]):
         )
 
     def _sample(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
-        change = _augmentation(self.settings, rng)
+        change = Turn.drawn(self.settings, rng)
         lr, hr = change(_filled(example.lr)), change(_filled(example.hr))
         values = {"lr": lr, "hr": hr}
         if self.tells:
-            values["mtf"] = self._told(example, len(lr), rng)
+            values["mtf"] = self.told(example.mtf, len(lr), rng)
         if self.settings.bands is not None or self.settings.shuffles:
-            order = np.arange(self.settings.bands or len(lr)) % len(lr)
-            order = rng.permutation(order) if self.settings.shuffles else order
+            order = self.order(len(lr), rng)
             values = {name: array[order] for name, array in values.items()}
         if example.guide is not None:
             values["guide"] = change(_filled(example.guide))
         return {name: torch.from_numpy(array.copy()) for name, array in values.items()}
 
-    def _told(self, example: Example, bands: int, rng: np.random.Generator) -> Values:
+    def told(self, mtf: tuple[float, ...] | None, bands: int, rng: np.random.Generator) -> Values:
         """Return the MTF of each band (B,) as a person may know it; nobody knows a real pair's."""
-        if example.mtf is None:
+        if mtf is None:
             return np.full(bands, UNKNOWN_MTF, np.float32)
         error = rng.normal(0, self.settings.mtf_error)
-        return (np.broadcast_to(example.mtf, bands) + error).astype(np.float32)
+        return (np.broadcast_to(mtf, bands) + error).astype(np.float32)
+
+    def order(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw which of so many bands stands where in a sample."""
+        order = np.arange(self.settings.bands or count) % count
+        return rng.permutation(order) if self.settings.shuffles else order
 
 
 @dataclass(frozen=True)
@@ -184,9 +195,13 @@ class Mix(Dataset[dict[str, Tensor]]):
         return round(len(self.parts[0]) * sum(self.shares) / self.shares[0])
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
+        return self.parts[self.chosen(number)][number]
+
+    def chosen(self, number: int) -> int:
+        """Draw which data set gives a sample."""
         rng = np.random.default_rng([self.seed, 2, number])
         shares = np.array(self.shares) / sum(self.shares)
-        return self.parts[int(rng.choice(len(self.parts), p=shares))][number]
+        return int(rng.choice(len(self.parts), p=shares))
 
 
 @lru_cache(maxsize=16)
@@ -200,20 +215,35 @@ def _filled(image: Image) -> Values:
     return unit if image.valid.all() and not np.isnan(unit).any() else np.nan_to_num(unit, nan=0.0)
 
 
-def _augmentation(settings: PatchSettings, rng: np.random.Generator) -> Change:
-    """Draw one change that is applied to all images of a sample alike."""
-    up, left, turn, roll = (bool(coin) for coin in rng.integers(0, 2, 4))
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One change that is applied to all images (B,H,W) of a sample alike."""
 
-    def change(values: Values) -> Values:
-        if settings.flips and up:
+    up: bool
+    left: bool
+    across: bool
+    rolled: int  # LR pixels by which it is rolled down; 0: not
+    size: int  # LR pixels
+
+    @classmethod
+    def drawn(cls, settings: PatchSettings, rng: np.random.Generator) -> Self:
+        """Draw one of those that the settings allow."""
+        up, left, across, roll = (bool(coin) for coin in rng.integers(0, 2, 4))
+        return cls(
+            up=settings.flips and up,
+            left=settings.flips and left,
+            across=settings.transposes and across,
+            rolled=settings.size // 2 if settings.rolls and roll else 0,
+            size=settings.size,
+        )
+
+    def __call__(self, values: Values) -> Values:
+        if self.up:
             values = values[:, ::-1]
-        if settings.flips and left:
+        if self.left:
             values = values[:, :, ::-1]
-        if settings.transposes and turn:
+        if self.across:
             values = values.transpose(0, 2, 1)
-        if settings.rolls and roll:
-            scale = values.shape[1] // settings.size
-            values = np.roll(values, settings.size // 2 * scale, axis=1)
+        if self.rolled:
+            values = np.roll(values, self.rolled * (values.shape[1] // self.size), axis=1)
         return values
-
-    return change

@@ -36,7 +36,18 @@ class GaussianNoise:
         std = rng.uniform(*self.std) / 255
         if rng.random() >= self.chance:
             return _nothing
-        return lambda values: values + std * _by_rows(values.shape, rng.standard_normal)
+        return NormalNoise(std, rng)
+
+
+@dataclass(frozen=True)
+class NormalNoise:
+    """Adds normal noise of a known deviation, in unit values."""
+
+    std: float
+    rng: np.random.Generator
+
+    def __call__(self, values: Values) -> Values:
+        return values + self.std * _by_rows(values.shape, self.rng.standard_normal)
 
 
 @dataclass(frozen=True, kw_only=True)

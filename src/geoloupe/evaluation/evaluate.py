@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from geoloupe import catalog, settings
-from geoloupe.datasets.degrade import load_recipe
 from geoloupe.datasets.examples import Example, Examples
 from geoloupe.datasets.prepared import Prepared, find
+from geoloupe.degradations.loading import load_recipe
 from geoloupe.degradations.recipe import Recipe
 from geoloupe.errors import InputError, RunError
 from geoloupe.evaluation.rows import Result, Row

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
+import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from geoloupe.datasets.patches import Mix, Patches
+from geoloupe.errors import InputError
+from geoloupe.training.device_samples import DeviceBatches, DeviceImages, Maker, roomy
+from geoloupe.training.dice import Dice, dice_of, foreign
+from geoloupe.training.hardware import Hardware, loaders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,26 +21,62 @@ class Share(Sampler[list[int]]):
     """The sample numbers of one process, step after step; all processes' together are the batch."""
 
     first: int  # step
-    last: int  # step, not included
+    last: int | None  # step, not included; None: there is no end
     batch: int  # samples of all processes
     rank: int = 0
     processes: int = 1
 
     def __iter__(self) -> Iterator[list[int]]:
         each = self.batch // self.processes
-        for step in range(self.first, self.last):
+        for step in count(self.first) if self.last is None else range(self.first, self.last):
             start = step * self.batch + self.rank * each
             yield list(range(start, start + each))
 
-    def __len__(self) -> int:
-        return self.last - self.first
-
 
 def batches(
-    patches: Patches | Mix, share: Share, *, workers: int, pinned: bool
+    patches: Patches | Mix, share: Share, *, hardware: Hardware, fabric: Any, seed: int
 ) -> Iterator[dict[str, Tensor]]:
-    """Give the batches of one process, loaded ahead by so many workers (0: by itself)."""
+    """Give the batches of one process, made where the hardware makes them best."""
+    device = fabric.device
+    workers, pinned = loaders(hardware, fabric), device.type == "cuda"
+    dice = _device_dice(patches, hardware, device)
+    if dice is None:
+        return _loaded(patches, share, workers=workers, pinned=pinned)
+    size, scale = dice.parts[0].settings.size, dice.parts[0].examples.scale
+    maker = Maker(images=DeviceImages.read(dice, device), size=size, scale=scale)
+    return iter(
+        DeviceBatches(
+            make=torch.compile(maker) if hardware.compiles(device) else maker,
+            dice=_loaded(dice, share, workers=workers, pinned=pinned),
+            size=size,
+            device=device,
+            seed=seed + share.rank,
+            first=share.first,
+        )
+    )
+
+
+def _device_dice(patches: Patches | Mix, hardware: Hardware, device: torch.device) -> Dice | None:
+    """Give the dice of samples that the device makes; None if the processor is to load them."""
+    asked = hardware.samples == "device"
+    if hardware.samples == "loaded" or not (asked or device.type == "cuda"):
+        return None
+    why = foreign(patches)
+    if why is None:
+        dice = dice_of(patches)
+        if roomy(dice, device):
+            return dice
+        why = "so many images"
+    if asked:
+        raise InputError(f"no device can make {why}; let the processor load the samples")
+    return None
+
+
+def _loaded(
+    samples: Dataset[dict[str, Tensor]], share: Share, *, workers: int, pinned: bool
+) -> Iterator[dict[str, Tensor]]:
+    """Give batches that are loaded ahead by so many workers (0: by this process itself)."""
     more: dict[str, Any] = {"prefetch_factor": 4, "persistent_workers": True} if workers else {}
     yield from DataLoader(
-        patches, batch_sampler=share, num_workers=workers, pin_memory=pinned, **more
+        samples, batch_sampler=share, num_workers=workers, pin_memory=pinned, **more
     )

@@ -11,6 +11,7 @@ import torch
 from geoloupe.errors import InputError
 
 ACCELERATORS = ("auto", "cpu", "cuda")
+PLACES = ("auto", "loaded", "device")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,18 +22,28 @@ class Hardware:
     devices: int | str = "auto"
     nodes: int = 1
     workers: int | None = None  # processes that load; None: none on a processor, 4 for each GPU
+    # Where samples are made: loaded by the processor, or on the device, which then keeps all
+    # images. Auto: on a GPU, if it knows how to make them.
+    samples: str = "auto"
+    compiled: bool = True  # a GPU's steps are compiled, which takes a minute or two at the start
 
     def __post_init__(self) -> None:
         if self.accelerator not in ACCELERATORS:
             raise InputError.unknown("accelerator", self.accelerator, ACCELERATORS)
+        if self.samples not in PLACES:
+            raise InputError.unknown("place of samples", self.samples, PLACES)
         if isinstance(self.devices, int) and self.devices < 1:
             raise InputError(f"--devices must be 1 or more, or auto, not {self.devices}")
         if self.workers is not None and self.workers < 0:
             raise InputError(f"--workers must be 0 or more, not {self.workers}")
 
+    def compiles(self, device: torch.device) -> bool:
+        """Tell whether what is repeated at every step is compiled for a device."""
+        return self.compiled and device.type == "cuda"
 
-def open_fabric(hardware: Hardware, *, half: bool) -> Any:
-    """Start what carries tensors to devices and between processes; `half` computes in bf16."""
+
+def open_fabric(hardware: Hardware) -> Any:
+    """Start what carries tensors to devices and between processes."""
     try:
         from lightning_fabric import Fabric
     except ImportError:
@@ -50,9 +61,11 @@ def open_fabric(hardware: Hardware, *, half: bool) -> Any:
         devices=devices,
         num_nodes=nodes,
         strategy="auto" if (devices, nodes) == (1, 1) else "ddp",
-        precision="bf16-mixed" if half else "32-true",
+        precision="32-true",  # its mixed precision rounds what it is given, the truth as well
     )
     fabric.launch()
+    torch.backends.cudnn.benchmark = fabric.device.type == "cuda"  # all batches have one size
+    torch.backends.cudnn.allow_tf32 = False  # float32 is meant where it is said, not its 10 bits
     return fabric
 
 

@@ -41,22 +41,26 @@ class Loop:
     def run(self, batches: Iterator[dict[str, Tensor]], events: Events) -> None:
         """Train from the state's step to the end."""
         state, recipe = self.state, self.recipe
-        length = recipe.schedule.length(self.epoch)
+        schedule, epoch = recipe.schedule, self.epoch
+        at, length = schedule.place(state.step, epoch, state.seconds)
         began = kept = time.monotonic()
         before, samples = state.seconds, 0
         self.objective.train()
-        while state.step < length:
-            rate = recipe.optimiser.rate * recipe.schedule.share(state.step, self.epoch)
-            state.meter.add(self._learn(next(batches), rate))
+        while at < length:
+            where = (state.step, epoch, state.seconds)
+            rate = recipe.optimiser.rate * schedule.share(*where)
+            late = recipe.last_loss is not None and schedule.falling(*where)
+            state.meter.add(self.learn(next(batches), rate, late=late))
             state.step += 1
             state.follow(recipe.optimiser.ema)
             samples += recipe.batch
-            if state.step % self.epoch == 0:
+            if state.step % epoch == 0:
                 state.meter.end_epoch()
-            events.progress(state.step, length)
             now = time.monotonic()
             state.seconds = before + now - began
-            last = state.step == length
+            at, length = schedule.place(state.step, epoch, state.seconds)
+            events.progress(min(int(at), int(length)), int(length))
+            last = at >= length
             if state.step % _LOGGED == 0 or last:
                 row = {"loss": state.meter.take(), "rate": rate}
                 events.logged(state.step, row | {"samples_per_second": samples / (now - began)})
@@ -67,7 +71,7 @@ class Loop:
                 events.kept(state)
                 kept = time.monotonic()
 
-    def _learn(self, batch: dict[str, Tensor], rate: float) -> float:
+    def learn(self, batch: dict[str, Tensor], rate: float, *, late: bool = False) -> float:
         """Learn from one batch; give its loss over all processes."""
         optimiser, chosen = self.state.optimiser, self.recipe.optimiser
         # What is random at a step is the same on all processes, and after a restart.
@@ -75,18 +79,26 @@ class Loop:
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.zero_grad(set_to_none=True)
-        loss = self.objective(**{k: self.fabric.to_device(tensor) for k, tensor in batch.items()})
-        whole = float(self.fabric.all_reduce(loss.detach(), reduce_op="mean"))
-        if not math.isfinite(whole):
-            raise RunError(
-                f"the loss of step {self.state.step + 1} is not a number; lower optimiser.rate, "
-                "or set optimiser.clip"
-            )
+        words: dict[str, Any] = {k: self.fabric.to_device(tensor) for k, tensor in batch.items()}
+        loss = self.objective(**words, **({"late": True} if late else {}))
+        mean = self.fabric.all_reduce(loss.detach(), reduce_op="mean")
         last = self.state.meter.last_epoch
-        if chosen.skip_above is not None and last is not None and whole > chosen.skip_above * last:
-            return whole
+        # Reading a number waits for the GPU, so it is read at the end unless it decides something.
+        if chosen.skip_above is not None and last is not None:
+            whole = self._read(mean)
+            if whole > chosen.skip_above * last:
+                return whole
         self.fabric.backward(loss)
         if chosen.clip is not None:
             self.fabric.clip_gradients(self.objective, optimiser, max_norm=chosen.clip)
         optimiser.step()
-        return whole
+        return self._read(mean)
+
+    def _read(self, loss: Tensor) -> float:
+        found = float(loss)
+        if not math.isfinite(found):
+            raise RunError(
+                f"the loss of step {self.state.step + 1} is not a number; lower optimiser.rate, "
+                "or set optimiser.clip"
+            )
+        return found

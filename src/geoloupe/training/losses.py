@@ -1,6 +1,6 @@
 """What training makes small: differences of images (N,C,H,W), each term with its weight."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from itertools import combinations
 from typing import Any, Self
@@ -58,25 +58,37 @@ class Objective(nn.Module):
         super().__init__()
         self.network = network
         self.settings = settings
+        self.last_settings = settings
         self.some = some
+        self.mixed = False  # whether the network computes in bf16; images and loss never are
+        # What is worth compiling: terms of the loss come and go, and spectra do not compile.
+        self.answer: Callable[..., tuple[Tensor, ...]] = self.stages
 
     def forward(
-        self, lr: Tensor, hr: Tensor, guide: Tensor | None = None, mtf: Tensor | None = None
+        self,
+        lr: Tensor,
+        hr: Tensor,
+        guide: Tensor | None = None,
+        mtf: Tensor | None = None,
+        *,
+        late: bool = False,
     ) -> Tensor:
-        """Return the loss of a batch; with `some`, its LR images hold bands with neighbours."""
-        if self.some:
-            chosen: Tensor = self.network.triplets(lr, guide)  # type: ignore[attr-defined]
-            stages: tuple[Tensor, ...] = (chosen,)
-        elif mtf is not None:
-            told: Any = self.network
-            stages = told.stages(lr, guide, mtf)
-        else:
-            stages = self.network.stages(lr, guide)
-        return torch.stack([self.loss(stage.float(), hr) for stage in stages]).sum()
+        """Return the loss of a batch; `late` in training it is the last one, if that is another."""
+        settings = self.last_settings if late else self.settings
+        with torch.autocast(lr.device.type, torch.bfloat16, enabled=self.mixed):
+            stages = self.answer(lr, guide, mtf)
+        return torch.stack([self.loss(stage.float(), hr, settings) for stage in stages]).sum()
 
-    def loss(self, sr: Tensor, hr: Tensor) -> Tensor:
-        """Compare one stage with its truth."""
-        settings = self.settings
+    def stages(self, lr: Tensor, guide: Tensor | None, mtf: Tensor | None) -> tuple[Tensor, ...]:
+        """Return what the network answers; with `some`, LR images hold bands with neighbours."""
+        network: Any = self.network
+        if self.some:
+            return (network.triplets(lr, guide),)
+        return network.stages(lr, guide) if mtf is None else network.stages(lr, guide, mtf)
+
+    def loss(self, sr: Tensor, hr: Tensor, settings: LossSettings | None = None) -> Tensor:
+        """Compare one stage with its truth, by other settings if they are given."""
+        settings = settings or self.settings
         difference = (sr - hr).abs()
         if settings.balanced:
             difference = difference * band_weights(hr)

@@ -84,6 +84,7 @@ class ValidationSettings:
     metric: str = "psnr"  # whose best model is kept
     every: int = 1000  # steps
     images: int | None = None  # only the first
+    pictures: bool = True  # of the middle of the first
 
     def __post_init__(self) -> None:
         if self.every < 1 or (self.images is not None and self.images < 1):
@@ -102,6 +103,7 @@ class Recipe:
     data: DataSettings
     patches: PatchSettings = field(default_factory=PatchSettings)
     loss: LossSettings = field(default_factory=LossSettings)
+    last_loss: LossSettings | None = None  # instead of loss while wsd's rate falls
     optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
     schedule: ScheduleSettings
     validation: ValidationSettings = field(default_factory=ValidationSettings)
@@ -160,6 +162,7 @@ _PARTS: dict[str, list[str]] = {
         ("data", DataSettings),
         ("patches", PatchSettings),
         ("loss", LossSettings),
+        ("last_loss", LossSettings),
         ("optimiser", OptimiserSettings),
         ("schedule", ScheduleSettings),
         ("validation", ValidationSettings),

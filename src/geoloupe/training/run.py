@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from geoloupe import __version__, catalog
-from geoloupe.datasets.degrade import load_recipe
 from geoloupe.datasets.examples import Examples
 from geoloupe.datasets.patches import Mix, Patches, SomeBands
 from geoloupe.datasets.prepared import Prepared, find
+from geoloupe.degradations.loading import load_recipe
 from geoloupe.errors import InputError
 from geoloupe.files.lock import locked
 from geoloupe.files.publish import publish_texts
@@ -27,7 +27,7 @@ from geoloupe.metrics.protocols import Protocol
 from geoloupe.networks import build
 from geoloupe.progress import Progress, silent
 from geoloupe.training.batches import Share, batches
-from geoloupe.training.hardware import Hardware, described, loaders, open_fabric
+from geoloupe.training.hardware import Hardware, described, open_fabric
 from geoloupe.training.log import open_log
 from geoloupe.training.loop import Events, Loop
 from geoloupe.training.losses import Objective
@@ -64,25 +64,28 @@ def train(
     torch.set_flush_denormal(True)
     hardware = hardware or Hardware()
     _protocol(recipe)  # a mistake in it is told at once
-    fabric = open_fabric(hardware, half=recipe.precision == "bf16")
+    fabric = open_fabric(hardware)
     if fabric.is_global_zero:
         _begin(recipe, folder, resume=resume)
     with _alone(folder) if fabric.is_global_zero else nullcontext():
-        return _run(recipe, folder, fabric, progress or silent, loaders(hardware, fabric))
+        return _run(recipe, folder, hardware, fabric, progress or silent)
 
 
-def _run(recipe: Recipe, folder: Path, fabric: Any, progress: Progress, workers: int) -> Trained:
+def _run(
+    recipe: Recipe, folder: Path, hardware: Hardware, fabric: Any, progress: Progress
+) -> Trained:
     """Put a run together from its recipe and go through it."""
     sets = [find(name) for name in recipe.data.sets]
     state, objective = _state(recipe)
     patches = _patches(sets, recipe, state)
     if recipe.batch % fabric.world_size:
         raise InputError(f"a batch of {recipe.batch} cannot be shared by {fabric.world_size}")
+    if recipe.schedule.minutes is not None and fabric.world_size > 1:
+        raise InputError("a schedule in minutes is for one process: their clocks differ")
     epoch = max(len(patches) // recipe.batch, 1)
     if not state.load(folder / CHECKPOINTS):
         _start(recipe, state)
-    state.move(fabric.device)
-    wrapped, state.optimiser = fabric.setup(_compiled(objective, fabric), state.optimiser)
+    wrapped = _set_up(objective, state, hardware, fabric)
     share = Share(
         first=state.step,
         last=recipe.schedule.length(epoch),
@@ -91,7 +94,7 @@ def _run(recipe: Recipe, folder: Path, fabric: Any, progress: Progress, workers:
         processes=fabric.world_size,
     )
     events = _Events(fabric, folder, recipe, sets[0], progress, state)
-    source = batches(patches, share, workers=workers, pinned=fabric.device.type == "cuda")
+    source = batches(patches, share, hardware=hardware, fabric=fabric, seed=recipe.seed)
     loop = Loop(fabric=fabric, objective=wrapped, state=state, recipe=recipe, epoch=epoch)
     loop.run(source, events.of())
     events.close()
@@ -103,6 +106,27 @@ def _run(recipe: Recipe, folder: Path, fabric: Any, progress: Progress, workers:
         scores=events.scores,
         first=fabric.is_global_zero,
     )
+
+
+def samples_of(recipe: Recipe) -> Patches | Mix:
+    """Give the training samples of a recipe, for those who measure them."""
+    state, _ = _state(recipe)
+    return _patches([find(name) for name in recipe.data.sets], recipe, state)
+
+
+def ready_to_learn(recipe: Recipe, hardware: Hardware, fabric: Any) -> tuple[State, Any]:
+    """Give a fresh state and its objective on a device, for those who measure training steps."""
+    state, objective = _state(recipe)
+    return state, _set_up(objective, state, hardware, fabric)
+
+
+def _set_up(objective: Objective, state: State, hardware: Hardware, fabric: Any) -> Any:
+    """Bring all that learns to the device; give the objective as the fabric wraps it."""
+    state.move(fabric.device)
+    if hardware.compiles(fabric.device):
+        objective.answer = torch.compile(objective.stages)
+    wrapped, state.optimiser = fabric.setup(objective, state.optimiser)
+    return wrapped
 
 
 class _Events:
@@ -157,8 +181,9 @@ class _Events:
         device = str(self.fabric.device)
         self.scores = self.validation.measure(model, device)
         self.log.add("validation", state.step, self.scores)
-        picture = self.folder / PICTURES / f"step-{state.step:08}.png"
-        self.validation.show(model, device, picture)
+        if self.recipe.validation.pictures:
+            picture = self.folder / PICTURES / f"step-{state.step:08}.png"
+            self.validation.show(model, device, picture)
         metric = self.recipe.validation.metric
         found = self.scores[metric]
         lower = not self.validation.protocol.metrics[metric].higher_is_better
@@ -263,6 +288,8 @@ def _state(recipe: Recipe) -> tuple[State, Objective]:
     )
     try:
         objective = Objective.of(network, recipe.loss, recipe.data.bands_at_once)
+        objective.last_settings = recipe.last_loss or recipe.loss
+        objective.mixed = recipe.precision == "bf16"
     except ValueError as error:
         raise InputError(f"{recipe.name}: {error}") from None
     return state, objective
@@ -295,10 +322,6 @@ def lay_out(module: nn.Module) -> None:
     for weight in module.parameters():
         if weight.dim() == 4:  # MulSR has convolutions in three dimensions, which stay as they are
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-
-
-def _compiled(objective: Objective, fabric: Any) -> Any:
-    return torch.compile(objective) if fabric.device.type == "cuda" else objective
 
 
 def _patches(sets: Sequence[Prepared], recipe: Recipe, state: State) -> Patches | Mix:

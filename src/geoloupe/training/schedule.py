@@ -9,42 +9,58 @@ from geoloupe.settings import STRICT
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleSettings:
-    """How long, in steps or in epochs, and how the rate falls; milestones are in the same unit."""
+    """How long, in steps, epochs or minutes, and how the rate falls; milestones are in its unit."""
 
     __pydantic_config__ = STRICT
 
     steps: int | None = None
     epochs: int | None = None
+    minutes: float | None = None  # of the run, all that it does beside learning included
     milestones: tuple[int, ...] = ()
     factor: float = 0.5  # at each milestone
     shape: Literal["steps", "cosine", "wsd"] = "steps"
     warmup: int = 0  # steps over which the rate rises from 0
     last: float = 0.0  # share of the rate that cosine and wsd end with
-    decay: float = 0.15  # share of wsd's steps, the last, over which the rate falls along a line
+    decay: float = 0.15  # share of wsd's length, the last, over which the rate falls along a line
 
     def __post_init__(self) -> None:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError("say either steps or epochs")
-        if (self.steps or self.epochs or 0) < 1 or self.warmup < 0:
-            raise ValueError("steps and epochs must be 1 or more, warmup 0 or more")
+        said = [given for given in (self.steps, self.epochs, self.minutes) if given is not None]
+        if len(said) != 1:
+            raise ValueError("say either steps or epochs, or minutes")
+        if not said[0] > 0 or self.warmup < 0:
+            raise ValueError("steps, epochs and minutes must be above 0, warmup 0 or more")
+        if self.minutes is not None and self.milestones:
+            raise ValueError("minutes have no milestones")
         if self.shape != "steps" and self.milestones:
             raise ValueError(f"{self.shape} has no milestones")
         if not 0 <= self.decay <= 1:
             raise ValueError("decay must lie between 0 and 1")
 
-    def length(self, epoch: int) -> int:
-        """Give the number of steps; an epoch has `epoch` of them."""
+    def length(self, epoch: int) -> int | None:
+        """Give the number of steps, of which an epoch has `epoch`; None if minutes decide."""
+        if self.minutes is not None:
+            return None
         return self.steps if self.steps is not None else epoch * (self.epochs or 0)
 
-    def share(self, step: int, epoch: int) -> float:
-        """Give the share of the full rate at a step (from 0)."""
+    def place(self, step: int, epoch: int, seconds: float = 0.0) -> tuple[float, float]:
+        """Give how far training is and how far it goes, in steps or else in seconds."""
         length = self.length(epoch)
+        return (step, length) if length is not None else (seconds, 60 * (self.minutes or 0))
+
+    def falling(self, step: int, epoch: int, seconds: float = 0.0) -> bool:
+        """Tell whether wsd's rate falls by now."""
+        at, length = self.place(step, epoch, seconds)
+        return self.shape == "wsd" and length - at < self.decay * length
+
+    def share(self, step: int, epoch: int, seconds: float = 0.0) -> float:
+        """Give the share of the full rate at a step (from 0), so many seconds into training."""
+        at, length = self.place(step, epoch, seconds)
         rise = min((step + 1) / self.warmup, 1.0) if self.warmup else 1.0
         if self.shape == "cosine":
-            turn = (1 + math.cos(math.pi * step / length)) / 2
+            turn = (1 + math.cos(math.pi * at / length)) / 2
             return rise * (self.last + (1 - self.last) * turn)
         if self.shape == "wsd":  # warm-up, stable, decay
-            falling = min((length - step) / max(self.decay * length, 1.0), 1.0)
+            falling = min((length - at) / max(self.decay * length, 1.0), 1.0)
             return rise * (self.last + (1 - self.last) * falling)
         unit = 1 if self.steps is not None else epoch
         passed = sum(step >= milestone * unit for milestone in self.milestones)

@@ -77,13 +77,15 @@ class State:
             return
         # At first the average would be mostly the fresh weights: it forgets faster then.
         decay = min(decay, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for name, tensor in cast("nn.Module", self.network).state_dict().items():
-                mean = self.average[name]
-                if mean.is_floating_point():
-                    mean.lerp_(tensor.to(mean), 1 - decay)
-                else:
-                    mean.copy_(tensor)
+        means, news = [], []
+        for name, tensor in cast("nn.Module", self.network).state_dict().items():
+            mean = self.average[name]
+            if mean.is_floating_point():
+                means.append(mean)
+                news.append(tensor.to(mean))
+            else:
+                mean.copy_(tensor)
+        torch._foreach_lerp_(means, news, 1 - decay)  # one call: a GPU is waiting for the next step
 
     def weights(self) -> dict[str, Tensor]:
         """Give the weights to be used: the averaged ones if there are any."""

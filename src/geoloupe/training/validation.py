@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from geoloupe.datasets.examples import Example, Examples
-from geoloupe.files.picture import limits_of, visible, write_picture
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.inference.model import Model
@@ -33,6 +32,8 @@ class Validation:
 
     def show(self, model: Model, device: str, path: Path) -> None:
         """Draw the middle of the first image: its LR pixels, the model's answer, the truth."""
+        from geoloupe.files.picture import limits_of, visible, write_picture  # needs GDAL
+
         example = _middle(self.examples[0], self.examples.scale)
         sr = _predicted(Telling(model, device=device), example)
         scale, hr = self.examples.scale, example.hr.in_unit()

@@ -1,0 +1,205 @@
+"""What is random about training samples, as numbers: all that a device needs that makes them.
+
+The processor draws them as for samples that it makes itself, and in the same order, but for noise,
+which the device draws. So sample n is the same on both but for rounding; where there is noise, this
+and the dice that come after it, those of turns and of what is told, are others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from geoloupe.datasets.examples import Examples, Picked
+from geoloupe.datasets.patches import Mix, Patches, Turn
+from geoloupe.datasets.prepared import Entry
+from geoloupe.degradations.blur import AnySensor, Blur, Box, Matlab, SensorMTF
+from geoloupe.degradations.noise import GaussianNoise, NormalNoise
+from geoloupe.degradations.recipe import Recipe
+from geoloupe.degradations.sampling import centre_offset, passed
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import UNIT
+
+STORED = ("uint8", "uint16")  # what images are kept as
+_SHARP = (AnySensor, Box, Matlab, SensorMTF)  # kernels that are products of two short filters
+
+Taps = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dice(Dataset[dict[str, Tensor]]):
+    """The dice of numbered samples, each a tensor; B is the number of bands of a sample.
+
+    "scene" () counts all scenes of all data sets; "corner" (2,) is in LR pixels; "bands" and "slot"
+    (B,) say which band of the scene stands where, and which of them are copies of one; "moved"
+    (B,2) is in HR pixels; "down" and "across" (B,K) are the blur's filters; "std" () is of the
+    noise; "turn" (3,) is up, left, across; "mtf" (B,) is what a told network is told.
+    """
+
+    parts: Sequence[Patches]
+    patches: Patches | Mix
+    taps: int  # K: of the widest filter
+    firsts: tuple[int, ...] = field(default=())  # of each part's scenes
+
+    def __len__(self) -> int:
+        """As many as there are samples in an epoch."""
+        return len(self.patches)
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        part = self.patches.chosen(number) if isinstance(self.patches, Mix) else 0
+        patches = self.parts[part]
+        place, rng, picked = patches.begun(number)
+        entry = patches.examples.entries[place]
+        picked = picked or _all(entry)
+        window = patches.window(place, rng)
+        drawn = _Blurred.drawn(patches.examples, picked, window.width, rng)
+        turn = Turn.drawn(patches.settings, rng)
+        count = len(picked.lr)
+        told = patches.told(drawn.mtf, count, rng) if patches.tells else None
+        changed = patches.settings.bands is not None or patches.settings.shuffles
+        order = patches.order(count, rng) if changed else np.arange(count)
+        down, across = (drawn.filters(axis, count, self.taps)[order] for axis in (0, 1))
+        # Where LR images are kept, bands are not moved: they are degraded before they are picked.
+        moves = () if patches.examples.keeping else picked.moved
+        moved = np.array(moves or [(0, 0)] * count)
+        values: dict[str, Any] = {
+            "scene": np.int64(self.firsts[part] + place),
+            "corner": np.array([window.top, window.left]),
+            "bands": np.array(picked.lr)[order],
+            "slot": order,
+            "moved": moved[order],
+            "down": down.astype(np.float32),
+            "across": across.astype(np.float32),
+            "std": np.float32(drawn.std),
+            "turn": np.array([turn.up, turn.left, turn.across]),
+        }
+        if told is not None:
+            values["mtf"] = told[order]
+        return {name: torch.as_tensor(value) for name, value in values.items()}
+
+    @cached_property
+    def scenes(self) -> list[tuple[Patches, Entry]]:
+        """All scenes in the order in which "scene" counts them."""
+        return [(part, entry) for part in self.parts for entry in part.examples.entries]
+
+
+def dice_of(patches: Patches | Mix) -> Dice:
+    """Make the dice of samples that a device knows how to make."""
+    parts = list(patches.parts) if isinstance(patches, Mix) else [patches]
+    firsts = np.cumsum([0, *(len(part.examples) for part in parts)])
+    examples = parts[0].examples
+    taps = _most_taps(examples.recipe, examples.scale)
+    return Dice(parts=parts, patches=patches, taps=taps, firsts=tuple(map(int, firsts[:-1])))
+
+
+def foreign(patches: Patches | Mix) -> str | None:
+    """Say what about samples no device knows how to make; None if it knows all."""
+    parts = list(patches.parts) if isinstance(patches, Mix) else [patches]
+    return next((why for part in parts if (why := _foreign_part(part)) is not None), None)
+
+
+def _foreign_part(patches: Patches) -> str | None:
+    examples, settings = patches.examples, patches.settings
+    entries, kinds = examples.entries, examples.prepared.kinds
+    used = {kinds[entry.parts["hr"].kind].radiometry for entry in entries}
+    checks = {
+        "samples with a guide": examples.guided and _has_guide(examples),
+        "some bands at a time": patches.some is not None,
+        "rolls": settings.rolls,
+        "samples chosen by their clouds": settings.most_cloud < 1,
+        "real pairs": any("lr" in entry.parts for entry in entries),
+        "images with holes": any(kind.nodata is not None for kind in used),
+        "images of other numbers than 8 or 16 bits": any(k.dtype not in STORED for k in used),
+        f"the degradation {examples.recipe.name}": not _simple(examples.recipe),
+    }
+    return next((name for name, found in checks.items() if found), None)
+
+
+def _has_guide(examples: Examples) -> bool:
+    return examples.guide is not None or any("guide" in e.parts for e in examples.entries)
+
+
+def _simple(recipe: Recipe) -> bool:
+    """Tell whether a degradation is two filters, one pixel of each block, and normal noise."""
+    blurred = recipe.samplings == ("strided",) and len(recipe.blurs) > 0
+    return (
+        (blurred or (recipe.fixed and recipe.samplings == ("bicubic",)))
+        and all(isinstance(blur, _SHARP) for blur in recipe.blurs)
+        and len(recipe.noises) <= 1
+        and all(isinstance(noise, GaussianNoise) for noise in recipe.noises)
+        and (recipe.sensor, recipe.jpeg) == (None, None)
+        and (recipe.border, recipe.clip) == ("mirror", False)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Blurred:
+    """The kernels (1 or B,k,k) that were drawn for a sample, its noise and its MTF."""
+
+    kernels: Taps
+    std: float
+    mtf: tuple[float, ...]
+
+    @classmethod
+    def drawn(
+        cls, examples: Examples, picked: Picked, width: int, rng: np.random.Generator
+    ) -> "_Blurred":
+        """Draw as `Examples.crop` does, which throws no dice where LR images are kept."""
+        recipe, scale = examples.recipe, examples.scale
+        if recipe.fixed:
+            if not examples.keeping:
+                recipe.drawn(_like(len(picked.lr)), scale, rng, width=width)
+            return cls(kernels=_bicubic(scale), std=0.0, mtf=(passed(scale, "bicubic"),))
+        drawn = recipe.drawn(_like(len(picked.lr)), scale, rng, width=width)
+        noise = drawn.noises[0] if drawn.noises else None
+        assert drawn.kernels is not None
+        return cls(
+            kernels=drawn.kernels,
+            std=noise.std if isinstance(noise, NormalNoise) else 0.0,
+            mtf=drawn.mtf,
+        )
+
+    def filters(self, axis: int, count: int, taps: int) -> Taps:
+        """Return the filters down (0) or across (1), (count,taps), anchored as the kernels are."""
+        short = self.kernels.sum(2 - axis)
+        size = short.shape[1]
+        first = (taps - 1) // 2 - (size - 1) // 2
+        filters = np.zeros((count, taps))
+        filters[:, first : first + size] = short
+        return filters
+
+
+def _most_taps(recipe: Recipe, scale: int) -> int:
+    if recipe.fixed:
+        return len(_bicubic(scale)[0])
+    return max(_widest(blur, scale) for blur in recipe.blurs)
+
+
+def _widest(blur: Blur, scale: int) -> int:
+    plain = SensorMTF(gains=(blur.mtf[0],)) if isinstance(blur, AnySensor) else blur
+    offset = centre_offset(scale, "strided")
+    return int(plain.drawn(scale, np.random.default_rng(0), offset=offset).shape[-1])
+
+
+@lru_cache(maxsize=8)
+def _bicubic(scale: int) -> Taps:
+    """Return the kernel (1,k,k) of which MATLAB's bicubic takes one pixel of each block."""
+    offset = centre_offset(scale, "strided")
+    return Matlab().drawn(scale, np.random.default_rng(0), offset=offset)
+
+
+@lru_cache(maxsize=64)
+def _like(bands: int) -> Image:
+    """Make an image with so many bands, which is all that a degradation asks of one."""
+    return Image.of(np.zeros((bands, 1, 1), np.float32), radiometry=UNIT)
+
+
+def _all(entry: Entry) -> Picked:
+    bands = tuple(range(entry.parts["hr"].shape[2]))
+    return Picked(lr=bands, hr=bands)
