@@ -1,6 +1,6 @@
 """A block of a scene through a network: source -> tiles -> predictor -> blend -> piece."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -15,6 +15,7 @@ from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.inference.blend import Array, Blender
+from geoloupe.inference.layers import Layer
 from geoloupe.inference.plan import Block, Plan
 from geoloupe.inference.predictor import Predictor
 
@@ -23,7 +24,7 @@ from geoloupe.inference.predictor import Predictor
 class Piece:
     """A finished block: stored values where no other block has a say, and edges to be blended.
 
-    Edges are unit values. `top` and `bottom` are as wide as the block with its edges, `left` and
+    Edges are unit values, the layers' below the bands'. `top` and `bottom` are as wide as the block with its edges, `left` and
     `right` as high as what is finished.
     """
 
@@ -34,6 +35,7 @@ class Piece:
     left: Array
     right: Array
     empty: int  # tiles without data
+    beside: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # layers (count,h,w), stored
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,6 +47,7 @@ class Scene:
     predictor: Predictor
     plan: Plan
     layout: Layout
+    layers: tuple[Layer, ...] = ()  # those of layout.beside, in its order
     _reading: Any = field(default_factory=Lock, repr=False)  # sources are not for several threads
 
     def compute(self, block: Block, done: Callable[[], None]) -> Piece:
@@ -52,21 +55,34 @@ class Scene:
         blender = Blender(
             block=block,
             scale=self.predictor.signature.scale,
-            band_count=len(self.source.bands),
+            band_count=len(self.source.bands) * (1 + len(self.layers)),
         )
         empty = 0
         for row in range(len(block.rows)):
             blender.begin(row)
             for tile in block.strip(row):
-                answer = self.predict(tile.window)
+                answer = self.stacked(tile.window)
                 empty += answer is None
-                blender.paint(row, tile.column, None if answer is None else answer.values)
+                blender.paint(row, tile.column, answer)
                 done()
             values = blender.finish(row)
         return self._piece(block, values, empty)
 
     def predict(self, window: Window) -> Image | None:
         """Enlarge one tile; None where it holds no data."""
+        both = self._enlarged(window)
+        return None if both is None else both[1]
+
+    def stacked(self, window: Window) -> Array | None:
+        """Enlarge one tile: unit values (B,h,w), those of each layer below; None without data."""
+        both = self._enlarged(window)
+        if both is None:
+            return None
+        lr, sr = both
+        scale = self.predictor.signature.scale
+        return np.concatenate([sr.values, *(layer.of(sr, lr, scale) for layer in self.layers)])
+
+    def _enlarged(self, window: Window) -> tuple[Image, Image] | None:
         scale = self.predictor.signature.scale
         with self._reading:
             image = self.source.read(window)
@@ -74,20 +90,21 @@ class Scene:
                 return None
             guide = None if self.guide is None else self.guide.read(window.finer(scale))
         try:
-            return self.predictor.predict(image, guide)
+            return image, self.predictor.predict(image, guide)
         except RunError as error:
             corner = f"the tile at row {window.top}, column {window.left}"
             raise type(error)(f"{self.source.name}: in {corner}: {error}") from None
 
     def stored(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Give unit values (B,h,w) as the layout stores them (count,h,w), and what is valid."""
-        return stored(values, self.layout)
+        return stored(values[: len(self.source.bands)], self.layout)
 
     def _piece(self, block: Block, values: Array, empty: int) -> Piece:
         scale, down, across = self.predictor.signature.scale, block.down, block.across
         top, bottom = ((x - down.enter) * scale for x in (down.full, down.leave))
         left, right = ((x - across.enter) * scale for x in (across.full, across.leave))
-        whole, valid = self.stored(values[:, top:bottom, left:right])
+        inside = values[:, top:bottom, left:right]
+        whole, valid = self.stored(inside)
         return Piece(
             values=whole,
             valid=valid,
@@ -96,7 +113,17 @@ class Scene:
             left=values[:, top:bottom, :left].copy(),
             right=values[:, top:bottom, right:].copy(),
             empty=empty,
+            beside=stored_beside(inside, self.layout),
         )
+
+
+def stored_beside(values: NDArray[Any], layout: Layout) -> dict[str, NDArray[Any]]:
+    """Give the layers of stacked unit values as the layouts beside one store them, by name."""
+    count = len(layout.facts.bands)
+    return {
+        name: stored(values[count * number : count * (number + 1)], beside)[0]
+        for number, (name, beside) in enumerate(layout.beside.items(), start=1)
+    }
 
 
 def stored(values: NDArray[Any], layout: Layout) -> tuple[NDArray[Any], NDArray[np.bool_]]:

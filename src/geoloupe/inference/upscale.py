@@ -10,9 +10,10 @@ from typing import Any
 
 from geoloupe import __version__, settings
 from geoloupe.errors import InputError
+from geoloupe.files.beside import beside, check_targets
 from geoloupe.files.planes import PIXELS, Layout
 from geoloupe.files.product import admit_product, check_output, fitting
-from geoloupe.files.publish import check_target, refuse_inputs
+from geoloupe.files.publish import refuse_inputs
 from geoloupe.files.sizes import parse_size
 from geoloupe.files.source import Source, aligned, is_address, open_source, stem_of
 from geoloupe.imagery.grid import Grid
@@ -20,6 +21,7 @@ from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.inference.assemble import assemble
 from geoloupe.inference.choices import (
     Choices,
+    chosen_layers,
     chosen_optics,
     chosen_part,
     layout_of,
@@ -129,7 +131,8 @@ def upscale(
         skipped = pending = 0
         with Job.open(ready.target, ready.job, alone=alone) as opened:
             # Before the work was ours, another run may have made the result.
-            check_target(ready.target, overwrite=overwrite)
+            folder = opened.folder
+            check_targets(ready.target, layout.beside, overwrite=overwrite, folder=folder)
             job = opened.in_place(layout) if alone else opened
             job.doubt(plan, ready.scene.predictor.signature.scale, layout)
             _compute(ready, job, chosen, progress or silent)
@@ -205,18 +208,22 @@ def prepare(
     optics = chosen_optics(source, chosen)
     target, group = place(source.grid), _group_before(place(source.grid))
     plan = plan_of(source, loaded, chosen, optics=optics, group=group, memory=chosen.memory_bytes)
-    layout = layout_of(source, loaded, plan, chosen, optics=optics)
-    refuse_inputs(target, path, *source.files, chosen.guide)
+    layers = chosen_layers(source, loaded, chosen, optics)
+    layout = layout_of(source, loaded, plan, chosen, optics=optics, layers=layers)
+    for file in (target, *(beside(target, name) for name in layout.beside)):
+        refuse_inputs(file, path, *source.files, chosen.guide)
     layout = fitting(layout, target)
     sweep(target)
-    there = work_folder(target) / PIXELS
-    check_output(target, layout, overwrite=overwrite, there=layout.size if there.exists() else 0)
+    folder = work_folder(target)
+    there = layout.size if (folder / PIXELS).exists() else 0
+    check_output(target, layout, overwrite=overwrite, there=there, folder=folder)
     scene = Scene(
         source=source,
         guide=_open_guide(stack, chosen, loaded, layout.grid),
         predictor=predictor_for(loaded, optics, chosen),
         plan=plan,
         layout=layout,
+        layers=layers,
     )
     _tell(scene, loaded)
     _log.info("  %s", optics)
@@ -302,6 +309,7 @@ def _job_facts(
         "tiles": scene.plan.digest,
         "group": scene.plan.group,
         "tags": dict(scene.layout.facts.tags),
+        "beside": {name: dict(each.facts.tags) for name, each in scene.layout.beside.items()},
         "blocks": scene.plan.block_count,
         "call": {
             "path": absolute(path),
