@@ -10,7 +10,7 @@ from geoloupe.cli.screen import print_table, say
 from geoloupe.errors import InputError
 
 if TYPE_CHECKING:
-    from geoloupe.files.weights import Card
+    from geoloupe.files.weights import Calibration, Card
 
 
 def models(
@@ -90,6 +90,8 @@ def _print_card(card: "Card", digest: str) -> None:
     if card.origin is not None:
         facts.append(("made from", f"{card.origin.file}, sha256 {card.origin.sha256}"))
     print_table([card.name, ""], [[key, str(text)] for key, text in facts if text])
+    if card.calibration is not None:
+        _print_calibration(card.calibration)
     for score in card.scores:
         say(f"\n{score.data}, x{score.scale}, protocol {score.protocol}")
         rows = [
@@ -97,3 +99,21 @@ def _print_card(card: "Card", digest: str) -> None:
             for metric, value in score.values.items()
         ]
         print_table(["", card.name, "bicubic"], rows, numbers={card.name, "bicubic"})
+
+
+def _print_calibration(found: "Calibration") -> None:
+    say(
+        f"\nsigma, calibrated on {found.data} ({found.images} images) for MTF {found.mtf[0]:g} to "
+        f"{found.mtf[-1]:g}: how much of the truth lay within it"
+    )
+    rows = [
+        [
+            tried.data,
+            *(f"{share:.3f}" for share in tried.within.values()),
+            tried.worst_class and f"{tried.worst_class_90:.3f} ({tried.worst_class})",
+            f"{tried.worst_images_90:.3f}",
+        ]
+        for tried in found.cover
+    ]
+    shares = ["68 %", "90 %", "95 %"]
+    print_table(["tried on", *shares, "worst class, 90 %", "worst 5 % of images, 90 %"], rows)

@@ -221,6 +221,8 @@ def report(result: "Upscaled") -> None:
     say(f"  {size}, {bands} band{'s' * (bands != 1)} of {dtype}")
     say(f"  {result.model} x{result.scale}; {low:g} to {high:g} is dark to bright")
     say(f"  {result.optics}")
+    for layer, path in result.beside.items():
+        say(f"  {layer}: {path}{_factors(result, layer)}")
     tiles = f"{result.plan.count} tiles of {result.plan.tile}" if result.plan.count > 1 else "whole"
     say(f"  {tiles}{empty}, in {result.seconds:.1f} s")
 
@@ -283,10 +285,19 @@ def _told(name: str, found: dict[str, Any]) -> str:
     )
 
 
+def _factors(result: "Upscaled", layer: str) -> str:
+    """Say how many sigmas hold how much of the truth."""
+    tags = result.layout.beside[layer].facts.tags
+    found = {key.rpartition("_")[2]: text for key, text in tags.items() if "_SIGMAS_" in key}
+    told = ", ".join(f"{level} % within {text.split(',')[0]}" for level, text in found.items())
+    return f" ({told} of it)" if told else ""
+
+
 def _facts(result: "Upscaled") -> dict[str, Any]:
     grid = result.grid
     return {
         "path": str(result.path),
+        "beside": {layer: str(path) for layer, path in result.beside.items()},
         "model": result.model,
         "scale": result.scale,
         "sensor": result.optics.sensor,

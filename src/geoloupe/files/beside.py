@@ -3,10 +3,14 @@
 They are made with it and appear just before it, so that where a product is they are too.
 """
 
-from collections.abc import Iterable
+import logging
+import os
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from geoloupe.files.publish import check_target, published
+
+_log = logging.getLogger(__name__)
 
 SIGMA, DETAIL = "sigma", "detail"
 LAYERS = (SIGMA, DETAIL)
@@ -33,3 +37,10 @@ def check_targets(
     for layer in layers:
         side = beside(path, layer)
         check_target(side, overwrite=overwrite or ours(side, folder, layer))
+
+
+def warn_of_strangers(path: Path, layers: Container[str]) -> None:
+    """Warn of files that look like layers of a product and are not made with it."""
+    for side in (beside(path, layer) for layer in LAYERS if layer not in layers):
+        if os.path.lexists(side):
+            _log.warning("%s: is not of the %s that is made now; delete it", side, path.name)

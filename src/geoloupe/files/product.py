@@ -208,9 +208,7 @@ def publish_planes(
 
 
 @contextmanager
-def _file(
-    planes: Planes, path: Path, *, overwrite: bool, memory: int | None
-) -> Iterator[None]:
+def _file(planes: Planes, path: Path, *, overwrite: bool, memory: int | None) -> Iterator[None]:
     """Make one file of a product, which appears when the `with` block ends."""
     kind = FORMATS[path.suffix.lower()]
     kind = replace(kind, options=kind.options | _packing(kind, planes.layout, memory))

@@ -60,6 +60,7 @@ class Cover(Part):
     within: dict[str, float]  # "68", "90", "95": of all pixels
     worst_class: str = ""
     worst_class_90: float | None = None
+    classes_below_80: int = 0  # classes of whose truth less lay within sigma for 90 %
     worst_images_90: float  # the 5 % quantile of images
     rank_correlation: float  # of sigma and the size of the error; a constant has none
     sparsification: float  # what is left of a constant's excess error, as sigma sorts pixels

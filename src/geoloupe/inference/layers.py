@@ -24,12 +24,16 @@ from geoloupe.networks.observation import Observation
 _log = logging.getLogger(__name__)
 
 _LINES = 3  # LR pixels around a pixel that interpolation looks at
+_LEAST = 0.1  # of its weights fall on pixels that are there, wherever one itself is
 
 
 class Layer(Protocol):
     """A layer of as many bands as the product has."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What its file is called after."""
+        ...
 
     def of(self, sr: Image, lr: Image, scale: int) -> NDArray[np.float32]:
         """Make it (B,H,W) of an answer in unit values, NaN where that is, and of its image."""
@@ -45,7 +49,7 @@ class Sigma:
 
     def of(self, sr: Image, lr: Image, scale: int) -> NDArray[np.float32]:
         """Read it from how rough the answer is."""
-        return self.doubt.sigma(sr, scale, _steps(lr.radiometry))
+        return self.doubt.sigma(sr, scale, rounding_steps(lr.radiometry))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,7 @@ class Detail:
         plain = alike.interpolate(values, size)[0]
         if not bool(present.all()):  # of the pixels that are there
             share = alike.interpolate(present, size)[0]
-            plain = plain / torch.where(share.abs() > 0.1, share, 1)
+            plain = plain / torch.where(share > _LEAST, share, 1)
         return sr.values - plain.numpy()
 
 
@@ -167,7 +171,7 @@ def _spans(radiometry: Radiometry) -> tuple[float, ...]:
     return tuple(high[band % len(high)] - low[band % len(low)] for band in range(count))
 
 
-def _steps(radiometry: Radiometry) -> NDArray[np.float32]:
+def rounding_steps(radiometry: Radiometry) -> NDArray[np.float32]:
     """Return what stored values are rounded to (B or 1,1,1) in unit values; floats are not."""
     whole = np.dtype(radiometry.dtype).kind in "iu"
     spans = np.abs(np.array(_spans(radiometry), np.float64))[:, None, None]

@@ -24,8 +24,8 @@ from geoloupe.inference.predictor import Predictor
 class Piece:
     """A finished block: stored values where no other block has a say, and edges to be blended.
 
-    Edges are unit values, the layers' below the bands'. `top` and `bottom` are as wide as the block with its edges, `left` and
-    `right` as high as what is finished.
+    Edges are unit values, those of layers below those of bands. `top` and `bottom` are as wide as
+    the block with its edges, `left` and `right` as high as what is finished.
     """
 
     values: NDArray[Any]  # (count,h,w)

@@ -10,7 +10,7 @@ from typing import Any
 
 from geoloupe import __version__, settings
 from geoloupe.errors import InputError
-from geoloupe.files.beside import beside, check_targets
+from geoloupe.files.beside import beside, check_targets, warn_of_strangers
 from geoloupe.files.planes import PIXELS, Layout
 from geoloupe.files.product import admit_product, check_output, fitting
 from geoloupe.files.publish import refuse_inputs
@@ -95,6 +95,11 @@ class Upscaled:
     def radiometry(self) -> Radiometry:
         """What the numbers of the scene and of the result mean."""
         return self.layout.radiometry
+
+    @property
+    def beside(self) -> dict[str, Path]:
+        """The files beside the result, by their layer."""
+        return {layer: beside(self.path, layer) for layer in self.layout.beside}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +222,7 @@ def prepare(
     folder = work_folder(target)
     there = layout.size if (folder / PIXELS).exists() else 0
     check_output(target, layout, overwrite=overwrite, there=there, folder=folder)
+    warn_of_strangers(target, layout.beside)
     scene = Scene(
         source=source,
         guide=_open_guide(stack, chosen, loaded, layout.grid),
