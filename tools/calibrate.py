@@ -62,7 +62,8 @@ def _line(tried: Cover) -> str:
     return (
         f"{tried.data}: {shares}, {tried.worst_class} {tried.worst_class_90}, "
         f"{tried.classes_below_80} classes below .8, images {tried.worst_images_90:.3f}, "
-        f"rank {tried.rank_correlation:.3f}, sparsification {tried.sparsification:.3f}"
+        f"rank {tried.rank_correlation:.3f}, sparsification {tried.sparsification:.3f}, "
+        f"interval score {tried.interval_score:.3f}"
     )
 
 

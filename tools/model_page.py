@@ -88,13 +88,13 @@ def _calibration(found: Calibration) -> Iterator[str]:
         f"{found.mtf[-1]:g} |"
     )
     yield ""
-    yield "| sigma tried on | images | 68 % | 90 % | 95 % | worst class, 90 % | sparsification |"
+    yield "| sigma tried on | images | 68 % | 90 % | 95 % | worst class, 90 % | interval score |"
     yield "|---|---:|---:|---:|---:|---|---:|"
     for tried in found.cover:
         shares = " | ".join(f"{share:.3f}" for share in tried.within.values())
         worst = f"{tried.worst_class_90:.3f} ({tried.worst_class})" if tried.worst_class else ""
         yield (
-            f"| {tried.data} | {tried.images} | {shares} | {worst} | {tried.sparsification:.2f} |"
+            f"| {tried.data} | {tried.images} | {shares} | {worst} | {tried.interval_score:.2f} |"
         )
 
 

@@ -112,8 +112,12 @@ def _print_calibration(found: "Calibration") -> None:
             *(f"{share:.3f}" for share in tried.within.values()),
             tried.worst_class and f"{tried.worst_class_90:.3f} ({tried.worst_class})",
             f"{tried.worst_images_90:.3f}",
+            f"{tried.interval_score:.2f}",
         ]
         for tried in found.cover
     ]
     shares = ["68 %", "90 %", "95 %"]
-    print_table(["tried on", *shares, "worst class, 90 %", "worst 5 % of images, 90 %"], rows)
+    print_table(["tried on", *shares, "worst class, 90 %", "worst images, 90 %", "score"], rows)
+    say(
+        "The score is of intervals for 90 %, in parts of one width's for all pixels; less is better."
+    )

@@ -138,6 +138,7 @@ def cover(calibration: Calibration, sample: Sample, *, told: float, data: str) -
         worst_images_90=round(float(np.quantile(by_image, 0.05)), 4),
         rank_correlation=round(_rank_correlation(sigma, sample.error), 4),
         sparsification=round(sparsification(sigma, sample.error), 4),
+        interval_score=round(interval_score(sigma * table.factors[1], sample.error), 4),
     )
 
 
@@ -150,6 +151,16 @@ def sparsification(sigma: Values, error: Values) -> float:
     ours, best = (_left(error, np.argsort(-key, kind="stable")) for key in (sigma, error))
     constant = np.sqrt((error**2).mean())
     return float((ours - best).sum() / max((constant - best).sum(), 1e-12))
+
+
+def interval_score(half: Values, error: Values) -> float:
+    """Compare intervals for 90 % with the best of one width: their widths, and what they miss."""
+
+    def mean(half: Values) -> float:
+        return float((2 * half + 20 * np.maximum(error - half, 0)).mean())
+
+    constant = np.full_like(error, np.quantile(error, 0.9))
+    return mean(half) / max(mean(constant), 1e-12)
 
 
 def _left(error: Values, order: NDArray[np.int64]) -> Values:

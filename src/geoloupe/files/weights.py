@@ -63,7 +63,8 @@ class Cover(Part):
     classes_below_80: int = 0  # classes of whose truth less lay within sigma for 90 %
     worst_images_90: float  # the 5 % quantile of images
     rank_correlation: float  # of sigma and the size of the error; a constant has none
-    sparsification: float  # what is left of a constant's excess error, as sigma sorts pixels
+    sparsification: float  # how far sigma's order is from the errors'; 1: as far as no order
+    interval_score: float  # of intervals for 90 %, in parts of the best constant's; less is better
 
 
 class Calibration(Part):

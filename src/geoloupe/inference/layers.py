@@ -115,6 +115,12 @@ def uncalibrated(model: Model, optics: Optics) -> str:
     return f"MTF {', '.join(beyond)} is not within {low:g} to {high:g}" if beyond else ""
 
 
+def calibrated_on(model: Model) -> str:
+    """Say what a model's sigma is calibrated on."""
+    found = model.card.calibration
+    return f"on {found.data}, MTF {found.mtf[0]:g} to {found.mtf[-1]:g}" if found else "no"
+
+
 def beside(
     layout: Layout, layers: Sequence[Layer], model: Model, optics: Optics
 ) -> dict[str, Layout]:
@@ -129,7 +135,7 @@ def beside(
                     f"{table.factors[number]:.3g}" for table in layer.doubt.tables
                 )
                 for number, level in enumerate(doubt.LEVELS)
-            } | {"GEOLOUPE_CALIBRATED": f"no: {why}" if why else "yes"}
+            } | {"GEOLOUPE_CALIBRATED": f"no: {why}" if why else calibrated_on(model)}
         found[layer.name] = _layout(layout, layer.name, tags)
     return found
 
