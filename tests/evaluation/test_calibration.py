@@ -69,9 +69,9 @@ def test_a_wrong_word_on_the_mtf_shows_in_the_cover(examples: list[Example]) -> 
 def test_classes_and_images_are_told_apart(halves: tuple[Sample, Sample]) -> None:
     first, _ = halves
     found = fit({0.3: first}, data="drawn")
-    label = np.where(first.image == 3, "bad", "good")
-    error = np.where(first.image == 3, 1.0, first.error)
-    seen = cover(found, replace(first, label=label, error=error), told=0.3, data="drawn")
+    images = [replace(image, label="good") for image in halves[0].images]
+    images[3] = replace(images[3], label="bad", error=np.ones_like(images[3].error))
+    seen = cover(found, Sample(images=tuple(images)), told=0.3, data="drawn")
     assert (seen.worst_class, seen.worst_class_90, seen.classes_below_80) == ("bad", 0.0, 1)
     assert seen.worst_images_90 < 0.6
 

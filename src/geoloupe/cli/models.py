@@ -118,6 +118,4 @@ def _print_calibration(found: "Calibration") -> None:
     ]
     shares = ["68 %", "90 %", "95 %"]
     print_table(["tried on", *shares, "worst class, 90 %", "worst images, 90 %", "score"], rows)
-    say(
-        "The score is of intervals for 90 %, in parts of one width's for all pixels; less is better."
-    )
+    say("The score is of intervals for 90 %, in parts of one width for all; less is better.")

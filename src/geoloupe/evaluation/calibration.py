@@ -7,11 +7,11 @@ those it saw.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from geoloupe.datasets.examples import Example, Examples
@@ -24,7 +24,7 @@ from geoloupe.evaluation.evaluate import seen_by
 from geoloupe.files.weights import Calibration, Cover
 from geoloupe.imagery.grid import Window
 from geoloupe.inference.choices import Choices, predictor_for
-from geoloupe.inference.doubt import LEVELS, Roughness, Table
+from geoloupe.inference.doubt import LEVELS, Roughness, Table, enlarged
 from geoloupe.inference.layers import rounding_steps
 from geoloupe.inference.model import Model
 from geoloupe.inference.optics import Optics
@@ -67,48 +67,97 @@ class Seen:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sample:
-    """Some pixels of each of many images, (N,) each, in unit values."""
+class Pixels:
+    """Some pixels (N,) of one image: how wrong they are, and how rough all of it is."""
 
-    near: Values
-    far: Values
+    label: str
+    rough: Roughness
+    scale: int
+    chosen: NDArray[np.int64]  # where they are in (B,H,W)
     error: Values
     rounding: Values  # the steps in which they are stored
-    image: NDArray[np.int64]
-    label: NDArray[np.str_]
 
     @classmethod
-    def of(cls, model: Model, examples: Iterable[Example], *, told: float) -> "Sample":
-        """Enlarge images as scenes of an MTF are, and compare with their truth."""
-        if model.network.signature.guide_bands:
-            raise InputError(f"{model.card.name}: models with a guide are not calibrated yet")
-        parts = [
-            _pixels(model, seen_by(model, example), told, number)
-            for number, example in enumerate(examples)
-        ]
-        return cls(**{key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
-
-    @property
-    def images(self) -> int:
-        """The number of images."""
-        return len(np.unique(self.image))
+    def of(cls, model: Model, example: Example, *, told: float, seed: int) -> Self:
+        """Enlarge an image as a scene of an MTF is, and compare it with its truth."""
+        optics = Optics(mtf=(told,) * len(example.lr.bands), how="as given")
+        sr = predictor_for(model, optics, Choices(device="cpu")).predict(example.lr)
+        inside = Window(top=0, left=0, height=sr.grid.height, width=sr.grid.width)
+        error = np.abs(sr.values - example.hr.crop(inside).in_unit().values)
+        steps = np.broadcast_to(rounding_steps(example.lr.radiometry), error.shape)
+        known = np.flatnonzero(~np.isnan(error))
+        dice = np.random.default_rng([_SEED, seed])
+        chosen = dice.choice(known, min(_PIXELS, len(known)), replace=False)
+        scale = model.network.signature.scale
+        return cls(
+            label=example.label,
+            rough=Roughness.of(sr.values, scale),
+            scale=scale,
+            chosen=chosen,
+            error=error.reshape(-1)[chosen].astype(np.float64),
+            rounding=steps.reshape(-1)[chosen].astype(np.float64),
+        )
 
     def sigma(self, table: Table) -> Values:
-        """Return sigma of every pixel (N,)."""
-        near, far = torch.from_numpy(self.near), torch.from_numpy(self.far)
-        found: Values = np.sqrt(table.sigma(near, far).numpy() ** 2 + self.rounding**2 / 12)
-        return found
+        """Return sigma of each (N,)."""
+        rough = self.rough
+        fine = enlarged(table.sigma(rough.near, rough.far), self.scale).reshape(-1)[self.chosen]
+        return np.sqrt(fine.astype(np.float64) ** 2 + self.rounding**2 / 12)
+
+    @property
+    def cells(self) -> tuple[Values, Values]:
+        """The near and the far roughness of the LR pixel of each (N,)."""
+        near, far = (
+            cells.repeat(self.scale, 1).repeat(self.scale, 2).reshape(-1)[self.chosen]
+            for cells in (self.rough.near, self.rough.far)
+        )
+        return near.astype(np.float64), far.astype(np.float64)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """Some pixels of each of many images, (N,) all together."""
+
+    images: tuple[Pixels, ...]
+
+    @classmethod
+    def of(cls, model: Model, examples: Iterable[Example], *, told: float) -> Self:
+        """Enlarge images as scenes of an MTF are, and compare them with their truth."""
+        if model.network.signature.guide_bands:
+            raise InputError(f"{model.card.name}: models with a guide are not calibrated yet")
+        return cls(
+            images=tuple(
+                Pixels.of(model, seen_by(model, example), told=told, seed=seed)
+                for seed, example in enumerate(examples)
+            )
+        )
+
+    @cached_property
+    def error(self) -> Values:
+        """How wrong each is (N,)."""
+        return np.concatenate([image.error for image in self.images])
+
+    @cached_property
+    def cells(self) -> tuple[Values, Values]:
+        """The near and the far roughness of the LR pixel of each (N,)."""
+        near, far = zip(*(image.cells for image in self.images), strict=True)
+        return np.concatenate(near), np.concatenate(far)
+
+    def sigma(self, table: Table) -> Values:
+        """Return sigma of each (N,)."""
+        return np.concatenate([image.sigma(table) for image in self.images])
 
 
 def fit(samples: Mapping[float, Sample], *, data: str) -> Calibration:
     """Fit the table of every MTF to what its images showed."""
-    ratios = np.concatenate([_ratios(sample) for sample in samples.values()])
+    near, far = np.concatenate([sample.cells for sample in samples.values()], axis=1)
+    ratios = near[far > 0] / far[far > 0]
     knots = np.unique(np.quantile(ratios, np.linspace(0.02, 0.98, _KNOTS)).round(4))
     gains = sorted(samples)
     rows = [_row(samples[gain], knots) for gain in gains]
     return Calibration(
         data=data,
-        images=max(sample.images for sample in samples.values()),
+        images=max(len(sample.images) for sample in samples.values()),
         mtf=tuple(gains),
         ratios=tuple(knots.tolist()),
         sigmas=tuple(sigmas for sigmas, _ in rows),
@@ -124,13 +173,13 @@ def cover(calibration: Calibration, sample: Sample, *, told: float, data: str) -
         level: sample.error <= sigma * factor
         for level, factor in zip(LEVELS, table.factors, strict=True)
     }
-    by_image = [within[90][sample.image == number].mean() for number in np.unique(sample.image)]
-    classes = [str(label) for label in np.unique(sample.label) if label]
-    by_class = {label: float(within[90][sample.label == label].mean()) for label in classes}
+    starts = np.cumsum([len(image.error) for image in sample.images])[:-1]
+    by_image = [inside.mean() for inside in np.split(within[90], starts)]
+    by_class = _by_class(sample, by_image)
     worst = min(by_class, key=lambda label: by_class[label]) if by_class else ""
     return Cover(
         data=data,
-        images=sample.images,
+        images=len(sample.images),
         within={str(level): round(float(inside.mean()), 4) for level, inside in within.items()},
         worst_class=worst,
         worst_class_90=round(by_class[worst], 4) if worst else None,
@@ -140,6 +189,14 @@ def cover(calibration: Calibration, sample: Sample, *, told: float, data: str) -
         sparsification=round(sparsification(sigma, sample.error), 4),
         interval_score=round(interval_score(sigma * table.factors[1], sample.error), 4),
     )
+
+
+def _by_class(sample: Sample, by_image: Sequence[float]) -> dict[str, float]:
+    """Average what images have over those of each class, if they have any."""
+    labels = np.array([image.label for image in sample.images])
+    shares = np.array(by_image)
+    classes = [str(label) for label in np.unique(labels) if label]
+    return {label: float(shares[labels == label].mean()) for label in classes}
 
 
 def sparsification(sigma: Values, error: Values) -> float:
@@ -175,51 +232,21 @@ def _rank_correlation(one: Values, other: Values) -> float:
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
-def _pixels(model: Model, example: Example, told: float, number: int) -> dict[str, NDArray[Any]]:
-    optics = Optics(mtf=(told,) * len(example.lr.bands), how="as given")
-    predictor = predictor_for(model, optics, Choices(device="cpu"))
-    sr = predictor.predict(example.lr)
-    truth = example.hr.crop(Window(top=0, left=0, height=sr.grid.height, width=sr.grid.width))
-    error = np.abs(sr.values - truth.in_unit().values)
-    values = torch.from_numpy(np.array(sr.values))
-    rough = Roughness.of(values, model.network.signature.scale)
-    rounding = np.broadcast_to(rounding_steps(example.lr.radiometry), error.shape)
-    known = np.flatnonzero(~np.isnan(error))
-    rng = np.random.default_rng([_SEED, number])
-    chosen = rng.choice(known, min(_PIXELS, len(known)), replace=False)
-    planes = {
-        "near": rough.near.numpy(),
-        "far": rough.far.numpy(),
-        "error": error,
-        "rounding": rounding,
-    }
-    found = {name: plane.reshape(-1)[chosen].astype(np.float64) for name, plane in planes.items()}
-    return found | {
-        "image": np.full(len(chosen), number),
-        "label": np.full(len(chosen), example.label),
-    }
-
-
-def _ratios(sample: Sample) -> Values:
-    """Return the ratios of near and far roughness where there is any."""
-    rough = sample.far > 0
-    return sample.near[rough] / sample.far[rough]
-
-
 def _row(sample: Sample, knots: Values) -> tuple[tuple[float, ...], tuple[float, float, float]]:
     """Fit sigmas and factors of one MTF: a shape by the errors around each knot, then scaled."""
-    rough = sample.far > 0
-    ratios, errors = _ratios(sample), sample.error[rough] / sample.far[rough]
-    nearest = np.searchsorted((knots[1:] + knots[:-1]) / 2, ratios)
+    near, far = sample.cells
+    rough = far > 0
+    errors = sample.error[rough] / far[rough]
+    middles = (knots[1:] + knots[:-1]) / 2
+    nearest = np.searchsorted(middles, near[rough] / far[rough])
     shape = [np.quantile(errors[nearest == knot], _SHAPED) for knot in range(len(knots))]
     table = Table(
         ratios=tuple(knots.tolist()),
         sigmas=tuple(np.maximum.accumulate(shape).tolist()),
         factors=(1.0, 1.0, 1.0),
     )
-    plain = replace(sample, rounding=np.zeros_like(sample.rounding))
-    sure = plain.sigma(table)
-    least = np.quantile(sample.error[rough] / sure[rough], [level / 100 for level in LEVELS])
+    sigma = sample.sigma(table)
+    least = np.quantile(sample.error[rough] / sigma[rough], [level / 100 for level in LEVELS])
     sigmas = tuple(round(float(value * least[0]), 4) for value in table.sigmas)
     first, second, third = (round(float(value / least[0]), 3) for value in least)
     return sigmas, (first, second, third)

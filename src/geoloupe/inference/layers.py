@@ -74,7 +74,7 @@ class Detail:
 
 def reach_of(*, uncertainty: bool, detail: bool) -> int:
     """Return how many LR pixels around a pixel the layers look at."""
-    return max(doubt.reach() if uncertainty else 0, _LINES if detail else 0)
+    return max(doubt.REACH if uncertainty else 0, _LINES if detail else 0)
 
 
 def layers_of(
