@@ -20,7 +20,7 @@ from geoloupe.files.weights import Calibration, Card
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.inference import assemble, plan
-from geoloupe.inference.doubt import Doubt
+from geoloupe.inference.doubt import Doubt, shortened
 from geoloupe.inference.model import Model, save
 from geoloupe.inference.upscale import Upscaled, finish
 from geoloupe.inference.work_folder import work_folder
@@ -81,6 +81,14 @@ def test_sigma_follows_the_gain_and_knows_no_offset(gain: float) -> None:
     once = doubt.sigma(unit(values), 2, EXACT)
     assert np.allclose(doubt.sigma(unit(gain * values), 2, EXACT), gain * once, rtol=1e-4)
     assert np.allclose(doubt.sigma(unit(values + 0.5), 2, EXACT), once, rtol=1e-2, atol=1e-6)
+
+
+def test_sigma_keeps_three_digits_and_what_is_missing() -> None:
+    sigma = np.array([[0, 12**-0.5, 1234.5678, 1e-12, np.nan]], np.float32)
+    short = shortened(sigma)
+    assert np.allclose(short, sigma, rtol=1e-3, equal_nan=True)
+    assert short[0, 0] == 0
+    assert (short[0, :4].view(np.uint32) % 2**13 == 0).all()
 
 
 def test_a_table_is_read_between_the_mtfs_and_the_ratios_it_has() -> None:
@@ -145,7 +153,7 @@ def test_tiles_agree_with_the_whole_scene(tmp_path: Path, weights: Path) -> None
     assert (whole.plan.count, tiled.plan.count > 4) == (1, True)
     for layer, file in whole.beside.items():
         one, other = read(file), read(tiled.beside[layer])
-        assert np.allclose(one, other, rtol=1e-4, atol=1e-2), layer
+        assert np.allclose(one, other, rtol=1e-3, atol=1e-2), layer
     plain = made(path, weights, "plain.tif", tile=200, uncertainty=False)
     assert np.allclose(read(plain.path), read(whole.path), rtol=1e-6)
     assert plain.beside == {}
@@ -308,6 +316,6 @@ def test_an_array_and_its_layers_are_what_the_files_hold(tmp_path: Path, weights
     both = geoloupe.upscale_array(cube, model=weights, mtf=0.3, uncertainty=True, detail=True)
     assert list(both) == ["cube", "sigma", "detail"]
     assert (both["cube"].values == read(files.path)).all()
-    assert np.allclose(both["sigma"].values, read(files.beside["sigma"]), rtol=1e-5)
+    assert np.allclose(both["sigma"].values, read(files.beside["sigma"]), rtol=1e-3)
     assert np.allclose(both["detail"].values, read(files.beside["detail"]), atol=1e-2)
     assert both["sigma"].attrs["GEOLOUPE_SIGMAS_68"] == "1"

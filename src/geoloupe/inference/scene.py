@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe.errors import RunError
+from geoloupe.files.beside import SIGMA
 from geoloupe.files.planes import Layout
 from geoloupe.files.source import Source
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.inference.blend import Array, Blender
+from geoloupe.inference.doubt import shortened
 from geoloupe.inference.layers import Layer
 from geoloupe.inference.plan import Block, Plan
 from geoloupe.inference.predictor import Predictor
@@ -120,10 +122,11 @@ class Scene:
 def stored_beside(values: NDArray[Any], layout: Layout) -> dict[str, NDArray[Any]]:
     """Give the layers of stacked unit values as the layouts beside one store them, by name."""
     count = len(layout.facts.bands)
-    return {
+    found = {
         name: stored(values[count * number : count * (number + 1)], beside)[0]
         for number, (name, beside) in enumerate(layout.beside.items(), start=1)
     }
+    return found | {SIGMA: shortened(found[SIGMA])} if SIGMA in found else found
 
 
 def stored(values: NDArray[Any], layout: Layout) -> tuple[NDArray[Any], NDArray[np.bool_]]:
