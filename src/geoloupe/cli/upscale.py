@@ -66,7 +66,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an old out
 Assignments = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", help="More: scale=2, tile=128, range=0,4095, precision=bf16, ensemble=true."
+        "--set", help="More: scale=2, tile=128, range=0,4095, uncertainty=true, detail=true."
     ),
 ]
 

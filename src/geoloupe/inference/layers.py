@@ -151,7 +151,7 @@ def _layout(layout: Layout, name: str, tags: dict[str, str]) -> Layout:
     bands = tuple(
         replace(
             band,
-            description=f"{band.description} {name}" if band.description else name,
+            description=f"{band.band.name} {name}".strip(),
             colour="undefined",
             offset=0.0,
         )
