@@ -9,7 +9,7 @@ from pathlib import Path
 
 from geoloupe.evaluation.cards import gain_table
 from geoloupe.files.publish import publish_texts
-from geoloupe.files.weights import CARD_FILE, WEIGHTS_FILE, Card
+from geoloupe.files.weights import CARD_FILE, WEIGHTS_FILE, Calibration, Card
 from geoloupe.imagery.kinds import PHRASES
 from geoloupe.inference.model import load
 from geoloupe.inference.shipped import shipped
@@ -70,6 +70,8 @@ def _section(name: str) -> Iterator[str]:
         )
     yield f"| licence | {card.licence} |"
     yield f"| digest | `{model.digest}` |"
+    if card.calibration is not None:
+        yield from _calibration(card.calibration)
     yield ""
     yield from ("| data | protocol | score | model | bicubic |", "|---|---|---|---:|---:|")
     for score in card.scores:
@@ -88,6 +90,22 @@ def _section(name: str) -> Iterator[str]:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _calibration(found: Calibration) -> Iterator[str]:
+    yield (
+        f"| sigma | calibrated on {found.data} ({found.images} images) for MTF {found.mtf[0]:g} to "
+        f"{found.mtf[-1]:g} |"
+    )
+    yield ""
+    yield "| sigma tried on | images | 68 % | 90 % | 95 % | worst class, 90 % | interval score |"
+    yield "|---|---:|---:|---:|---:|---|---:|"
+    for tried in found.cover:
+        shares = " | ".join(f"{share:.3f}" for share in tried.within.values())
+        worst = f"{tried.worst_class_90:.3f} ({tried.worst_class})" if tried.worst_class else ""
+        yield (
+            f"| {tried.data} | {tried.images} | {shares} | {worst} | {tried.interval_score:.2f} |"
+        )
 
 
 def main() -> None:

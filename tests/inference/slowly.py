@@ -12,12 +12,12 @@ from geoloupe.inference import plan, scene, upscale
 
 source, target, pause, *more = sys.argv[1:]
 plan._BLOCK = 2**16  # many small blocks
-predict, copy = scene.Scene.predict, product._copy
+enlarge, copy = scene.Scene.stacked, product._copy
 
 
-def slow_predict(self: object, *rest: object) -> object:
+def slowly_enlarge(self: object, *rest: object) -> object:
     time.sleep(float(pause))
-    return predict(self, *rest)  # type: ignore[arg-type]
+    return enlarge(self, *rest)  # type: ignore[arg-type]
 
 
 def slow_copy(*rest: object) -> None:
@@ -25,7 +25,7 @@ def slow_copy(*rest: object) -> None:
     copy(*rest)  # type: ignore[arg-type]
 
 
-scene.Scene.predict = slow_predict  # type: ignore[method-assign, assignment]
+scene.Scene.stacked = slowly_enlarge  # type: ignore[method-assign, assignment]
 product._copy = slow_copy  # type: ignore[assignment]
 if __name__ == "__main__":
     options = json.loads(more[0]) if more else {}

@@ -10,7 +10,7 @@ from geoloupe.cli.screen import print_table, say
 from geoloupe.errors import InputError
 
 if TYPE_CHECKING:
-    from geoloupe.files.weights import Card
+    from geoloupe.files.weights import Calibration, Card
 
 
 def models(
@@ -91,6 +91,8 @@ def _print_card(card: "Card", digest: str) -> None:
     if card.origin is not None:
         facts.append(("made from", f"{card.origin.file}, sha256 {card.origin.sha256}"))
     print_table([card.name, ""], [[key, str(text)] for key, text in facts if text])
+    if card.calibration is not None:
+        _print_calibration(card.calibration)
     for score in card.scores:
         say(f"\n{score.data}, x{score.scale}, protocol {score.protocol}")
         rows = [
@@ -102,3 +104,23 @@ def _print_card(card: "Card", digest: str) -> None:
         say("\nPSNR over bicubic by sensor, dB, with its 95 % interval; noise is of 255")
         head, lines = gain_table(card.gains)
         print_table(head, lines, numbers=set(head[1:]))
+
+
+def _print_calibration(found: "Calibration") -> None:
+    say(
+        f"\nsigma, calibrated on {found.data} ({found.images} images) for MTF {found.mtf[0]:g} to "
+        f"{found.mtf[-1]:g}: how much of the truth lay within it"
+    )
+    rows = [
+        [
+            tried.data,
+            *(f"{share:.3f}" for share in tried.within.values()),
+            tried.worst_class and f"{tried.worst_class_90:.3f} ({tried.worst_class})",
+            f"{tried.worst_images_90:.3f}",
+            f"{tried.interval_score:.2f}",
+        ]
+        for tried in found.cover
+    ]
+    shares = ["68 %", "90 %", "95 %"]
+    print_table(["tried on", *shares, "worst class, 90 %", "worst images, 90 %", "score"], rows)
+    say("The score is of intervals for 90 %, in parts of one width for all; less is better.")

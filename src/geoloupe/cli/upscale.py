@@ -46,7 +46,7 @@ Guide = Annotated[
 Assignments = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", help="More: scale=2, tile=128, range=0,4095, precision=bf16, ensemble=true."
+        "--set", help="More: scale=2, tile=128, range=0,4095, uncertainty=true, detail=true."
     ),
 ]
 
@@ -104,14 +104,27 @@ def report(result: "Upscaled") -> None:
         told += [
             f"  {result.model} x{result.scale}; {low:g} to {high:g} is dark to bright",
             f"  {result.optics}",
+            *(
+                f"  {layer}: {path}{_factors(result, layer)}"
+                for layer, path in result.beside.items()
+            ),
             end(result),
         ]
     say("\n".join(told))
 
 
+def _factors(result: "Upscaled", layer: str) -> str:
+    """Say how many sigmas hold how much of the truth."""
+    tags = result.layout.beside[layer].facts.tags
+    found = {key.rpartition("_")[2]: text for key, text in tags.items() if "_SIGMAS_" in key}
+    told = ", ".join(f"{level} % within {text.split(',')[0]}" for level, text in found.items())
+    return f" ({told} of it)" if told else ""
+
+
 def _facts(result: "Upscaled") -> dict[str, Any]:
     return {
         "path": str(result.path),
+        "beside": {layer: str(path) for layer, path in result.beside.items()},
         "model": result.model,
         "scale": result.scale,
         "sensor": result.optics.sensor,

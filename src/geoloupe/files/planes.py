@@ -9,9 +9,9 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice, product
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -54,6 +54,7 @@ class Layout:
     grid: Grid
     radiometry: Radiometry
     facts: Facts
+    beside: Mapping[str, "Layout"] = field(default_factory=dict)  # layers that are files of its own
 
     @property
     def count(self) -> int:
@@ -66,10 +67,15 @@ class Layout:
         return 2 * self.size + self.size // 3
 
     @property
-    def size(self) -> int:
-        """The number of bytes of all pixels."""
+    def own(self) -> int:
+        """The number of bytes of its own pixels."""
         item = np.dtype(self.radiometry.dtype).itemsize
         return self.count * self.grid.height * self.grid.width * item
+
+    @property
+    def size(self) -> int:
+        """The number of bytes of all pixels, those of the layers beside it too."""
+        return self.own + sum(layer.size for layer in self.beside.values())
 
     def stored(self, image: Image) -> NDArray[Any]:
         """Give the bands (count,h,w) of an image as they are stored, alpha last if there is one."""
@@ -103,7 +109,15 @@ class Planes:
         planes = cls(folder=folder, layout=layout, name=name)
         for file, size in planes._sizes.items():
             _reserve(file, size)
+        for layer in planes.beside:
+            cls.open(folder, layer.layout, layer.name)
         return planes
+
+    @property
+    def beside(self) -> tuple["Planes", ...]:
+        """The layers beside it, in their order."""
+        layers = self.layout.beside.items()
+        return tuple(Planes(folder=self.folder, layout=each, name=name) for name, each in layers)
 
     @property
     def masked(self) -> bool:
@@ -133,13 +147,16 @@ class Planes:
             self._write(".mask", 0, top, left, valid * np.uint8(255))
 
     def checksum(self, *, top: int, left: int, height: int, width: int) -> int:
-        """Return the checksum of what is stored in a rectangle."""
+        """Return the checksum of what is stored in a rectangle, layer after layer."""
         checksum = 0
         rows, columns = slice(top, top + height), slice(left, left + width)
         for band in range(self.layout.count):
             checksum = zlib.crc32(self.read(band, rows, columns).data, checksum)
         if self.masked:
             checksum = zlib.crc32(self.read_mask(rows, columns).data, checksum)
+        for layer in self.beside:
+            for band in range(layer.layout.count):
+                checksum = zlib.crc32(layer.read(band, rows, columns).data, checksum)
         return checksum
 
     def as_vrt(self) -> Path:
@@ -169,7 +186,7 @@ class Planes:
         """The bytes of each file."""
         height, width = self._sides
         mask = {self._file(".mask"): height * width} if self.masked else {}
-        return {self._file(""): self.layout.size} | mask
+        return {self._file(""): self.layout.own} | mask
 
     def _file(self, suffix: str) -> Path:
         return self.folder / f"{self.name}{suffix}.raw"
@@ -177,7 +194,8 @@ class Planes:
     def _coarser(self, name: str) -> "Planes":
         """Average 2 x 2 pixels, of those that hold data."""
         height, width = ((side + 1) // 2 for side in self._sides)
-        layout = replace(self.layout, grid=Grid(crs=None, height=height, width=width))
+        grid = Grid(crs=None, height=height, width=width)
+        layout = replace(self.layout, grid=grid, beside={})
         coarse = Planes.create(self.folder, layout, name)
         step = max(_AT_ONCE // width, 1)
         threads = min(os.cpu_count() or 1, _THREADS)

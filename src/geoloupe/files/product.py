@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from rasterio.windows import Window as RasterioWindow
 
 from geoloupe.allocator import give_back_freed_memory
 from geoloupe.errors import InputError, RunError
+from geoloupe.files.beside import LAYERS, beside, check_targets, ours
 from geoloupe.files.facts import BandFacts, Facts
 from geoloupe.files.planes import Layout, Planes
-from geoloupe.files.publish import check_target, publish
+from geoloupe.files.publish import publish
 from geoloupe.files.raster import quiet
 from geoloupe.files.sizes import size_text
 from geoloupe.imagery.grid import Grid
@@ -94,10 +95,17 @@ class Product:
             self.planes.write(image, top=top)
 
 
-def check_output(path: Path, layout: Layout, *, overwrite: bool = False, there: int = 0) -> Format:
+def check_output(
+    path: Path,
+    layout: Layout,
+    *,
+    overwrite: bool = False,
+    there: int = 0,
+    folder: Path | None = None,
+) -> Format:
     """Refuse a target that cannot hold the result, before any work is done for it.
 
-    `there` bytes of the pixels' own place are on the disk already.
+    `there` bytes of the pixels' own place are on the disk already. `folder` is where it is made.
     """
     known = FORMATS.get(path.suffix.lower())
     if known is None:
@@ -112,9 +120,10 @@ def check_output(path: Path, layout: Layout, *, overwrite: bool = False, there: 
     ):
         if not fits:
             raise InputError(f"{path}: {known.driver} cannot hold {what}; write a .tif instead")
-    check_target(path, overwrite=overwrite)
+    check_targets(path, layout.beside, overwrite=overwrite, folder=folder)
+    files = [path, *(beside(path, name) for name in layout.beside)]
     if not overwrite:
-        for side in _companions(path):
+        for side in (side for file in files for side in _companions(file)):
             raise InputError(
                 f"{side}: would be read together with the new {path.name}; delete it, or allow "
                 "--overwrite"
@@ -180,15 +189,36 @@ def publish_planes(
 
     `memory` is what the whole process may hold; else it takes a part of what is free.
     """
-    kind = check_output(path, planes.layout, overwrite=overwrite, there=planes.layout.size)
-    kind = replace(kind, options=kind.options | _packing(kind, planes.layout, memory))
+    check_output(
+        path,
+        planes.layout,
+        overwrite=overwrite,
+        there=planes.layout.size,
+        folder=planes.folder,
+    )
     for left in planes.folder.glob(".*.part.*"):
         left.unlink(missing_ok=True)  # by a run that was killed while it copied
-    with publish(path, overwrite=overwrite, folder=planes.folder) as part:
+    with ExitStack() as files:
+        files.enter_context(_file(planes, path, overwrite=overwrite, memory=memory))
+        for layer in planes.beside:
+            side = beside(path, layer.name)
+            replacing = overwrite or ours(side, planes.folder, layer.name)
+            files.enter_context(_file(layer, side, overwrite=replacing, memory=memory))
+        # All are made. They appear from the last to the first: where the product is, they are too.
+
+
+@contextmanager
+def _file(planes: Planes, path: Path, *, overwrite: bool, memory: int | None) -> Iterator[None]:
+    """Make one file of a product, which appears when the `with` block ends."""
+    kind = FORMATS[path.suffix.lower()]
+    kind = replace(kind, options=kind.options | _packing(kind, planes.layout, memory))
+    layer = planes.name if planes.name in LAYERS else ""
+    with publish(path, overwrite=overwrite, folder=planes.folder, layer=layer) as part:
         with failing(path):
             _copy(planes, part, kind)
         give_back_freed_memory()  # by threads that packed
         _check(part, path, planes, kind)
+        yield
         for old in _companions(path):
             old.unlink()
         beside = part.with_name(f"{part.name}.aux.xml")
@@ -266,7 +296,8 @@ def _side(layout: Layout) -> int:
 
 def packing_memory(layout: Layout) -> int:
     """Return the bytes that a thread takes at least while it packs the blocks of a GeoTIFF."""
-    return _HELD * _side(layout) ** 2 * _pixel(layout)
+    own = _HELD * _side(layout) ** 2 * _pixel(layout)
+    return max([own, *(packing_memory(layer) for layer in layout.beside.values())])
 
 
 def _packing(kind: Format, layout: Layout, memory: int | None) -> dict[str, str]:

@@ -12,10 +12,13 @@ _MARK = "published"  # in a folder of work: what became of it
 
 
 @contextmanager
-def publish(path: Path, *, overwrite: bool = False, folder: Path | None = None) -> Iterator[Path]:
+def publish(
+    path: Path, *, overwrite: bool = False, folder: Path | None = None, layer: str = ""
+) -> Iterator[Path]:
     """Give a new name in `folder` to write to; when all went well it becomes `path`.
 
-    The folder is that of `path`, or one on the same disk that is deleted when a killed run ends.
+    The folder is that of `path`, or one on the same disk that is deleted when a killed run ends;
+    `layer` tells apart what several files of it became.
     Nothing remains of a failure, and a file that appeared meanwhile is replaced only if allowed.
     """
     check_target(path, overwrite=overwrite)
@@ -26,7 +29,7 @@ def publish(path: Path, *, overwrite: bool = False, folder: Path | None = None) 
         try:
             _sync(part)
             if folder is not None:
-                write_new(folder / _MARK, _stamp(part))
+                write_new(folder / f"{_MARK}{layer}", _stamp(part))
             _move(part, path, overwrite=overwrite)
             _sync(path.parent)
         except OSError as error:
@@ -35,10 +38,10 @@ def publish(path: Path, *, overwrite: bool = False, folder: Path | None = None) 
         part.unlink(missing_ok=True)
 
 
-def published(path: Path, folder: Path) -> bool:
+def published(path: Path, folder: Path, layer: str = "") -> bool:
     """Tell whether a file is what was made in a folder of work, whose run was killed only then."""
     try:
-        return (folder / _MARK).read_text(encoding="utf-8") == _stamp(path)
+        return (folder / f"{_MARK}{layer}").read_text(encoding="utf-8") == _stamp(path)
     except (OSError, ValueError):
         return False
 

@@ -6,6 +6,7 @@ A folder of weights holds `model.safetensors` and `card.json`, a copy of the car
 import json
 import struct
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -64,6 +65,45 @@ class Gain(Part):
     images: int
 
 
+class Cover(Part):
+    """How often the truth lay within sigma on some images, in shares of one."""
+
+    data: str  # and what was done to it
+    images: int
+    within: dict[str, float]  # "68", "90", "95": of all pixels
+    worst_class: str = ""
+    worst_class_90: float | None = None
+    classes_below_80: int = 0  # classes of whose truth less lay within sigma for 90 %
+    worst_images_90: float  # the 5 % quantile of images
+    rank_correlation: float  # of sigma and the size of the error; a constant has none
+    sparsification: float  # how far sigma's order is from the errors'; 1: as far as no order
+    interval_score: float  # of intervals for 90 %, in parts of the best constant's; less is better
+
+
+class Calibration(Part):
+    """What turns an answer's roughness into sigma: see `inference.doubt`."""
+
+    data: str
+    images: int
+    mtf: tuple[float, ...] = Field(min_length=1)  # rising; no farther is it calibrated
+    ratios: tuple[float, ...] = Field(min_length=2)  # of near and far roughness, rising
+    sigmas: tuple[tuple[float, ...], ...]  # for each MTF, in parts of the far roughness
+    factors: tuple[tuple[float, float, float], ...]  # for each MTF: sigma for 68, 90 and 95 %
+    cover: tuple[Cover, ...] = ()
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        for name in ("mtf", "ratios"):
+            values = getattr(self, name)
+            if any(two <= one for one, two in pairwise(values)) or min(values) < 0:
+                raise ValueError(f"{name} must rise from 0 or more")
+        if not len(self.mtf) == len(self.sigmas) == len(self.factors):
+            raise ValueError("each mtf has a row of sigmas and one of factors")
+        if any(len(row) != len(self.ratios) or min(row) < 0 for row in self.sigmas):
+            raise ValueError("a row of sigmas has one of 0 or more for each ratio")
+        return self
+
+
 class Training(Part):
     """How weights were made."""
 
@@ -96,6 +136,7 @@ class Card(Part):
     training: Training | None = None
     scores: tuple[Score, ...] = ()
     gains: tuple[Gain, ...] = ()  # by data and degradation
+    calibration: Calibration | None = None  # of sigma; None: it has no uncertainty to tell
     notes: str | None = None
     not_for: str | None = None
     unsuited: tuple[Kind, ...] = ()  # scenes that it was not made for, as a program can tell them

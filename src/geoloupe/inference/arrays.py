@@ -22,6 +22,7 @@ from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.imagery.spectra import Band
 from geoloupe.inference.choices import (
     Choices,
+    chosen_layers,
     chosen_optics,
     chosen_part,
     layout_of,
@@ -35,7 +36,7 @@ from geoloupe.inference.scene import Scene
 from geoloupe.system.memory import available
 
 if TYPE_CHECKING:
-    from xarray import DataArray
+    from xarray import DataArray, Dataset
 
 _NAME = "the array"
 _SAMPLE = 4_000_000  # values that the range of an array is measured on
@@ -49,9 +50,11 @@ def upscale_array(
     model: str | Path | Model | None = None,
     guide: "DataArray | None" = None,
     **options: Any,
-) -> "DataArray":
+) -> "DataArray | Dataset":
     """Enlarge an array of (y,x) or (band,y,x) in memory; `options` are the fields of Choices.
 
+    With `uncertainty=True` or `detail=True` the result is a Dataset: the enlarged array under its
+    name (else "enlarged"), and beside it "sigma" or "detail", float32 in its units.
     Coordinates, attributes and the spatial reference that rioxarray keeps are carried over, and
     the numbers are those that `upscale` writes of the same scene and value range (one that is
     measured may differ a little on large scenes). A guide has the result's size.
@@ -66,7 +69,8 @@ def upscale_array(
     seen = None if guide is None else _source(guide)
     signature, name = loaded.network.signature, loaded.card.name
     check_guide(signature, None if seen is None else len(seen.bands), name)
-    layout = layout_of(source, loaded, plan, chosen, optics=optics)
+    layers = chosen_layers(source, loaded, chosen, optics)
+    layout = layout_of(source, loaded, plan, chosen, optics=optics, layers=layers)
     if seen is not None and seen.grid != layout.grid:
         raise InputError(
             f"the guide has {seen.grid.height} x {seen.grid.width} pixels, but the result has "
@@ -79,17 +83,37 @@ def upscale_array(
         predictor=predictor_for(loaded, optics, chosen),
         plan=plan,
         layout=layout,
+        layers=layers,
     )
-    values = scene.compute(plan.blocks[0][0], lambda: None).values
-    return _marked(
-        _like(array, values, scale, source.positions), source.radiometry.nodata, chosen.nodata
+    piece = scene.compute(plan.blocks[0][0], lambda: None)
+    made = _marked(
+        _like(array, piece.values, scale, source.positions),
+        source.radiometry.nodata,
+        chosen.nodata,
     )
+    return _together(made, layout, piece.beside) if layers else made
+
+
+def _together(made: "DataArray", layout: Layout, layers: Mapping[str, NDArray[Any]]) -> "Dataset":
+    """Put an array and its layers, of the same coordinates, into a Dataset."""
+    from xarray import Dataset
+
+    arrays = {made.name or "enlarged": made}
+    for name, values in layers.items():
+        tags = layout.beside[name].facts.tags
+        own = {key: text for key, text in tags.items() if key not in layout.facts.tags}
+        units = {key: made.attrs[key] for key in ("units",) if key in made.attrs}
+        arrays[name] = made.copy(data=values.reshape(made.shape))
+        arrays[name].attrs = units | own
+        arrays[name].encoding = {}
+    return Dataset(arrays)
 
 
 def _refuse_large(layout: Layout) -> None:
     """Refuse a result of which memory has no room, as unit values and as it is stored."""
     pixels = layout.grid.height * layout.grid.width
-    size, free = 4 * pixels * len(layout.facts.bands) + layout.size, available()
+    stacked = len(layout.facts.bands) * (1 + len(layout.beside))
+    size, free = 4 * pixels * stacked + layout.size, available()
     if size > free:
         raise OutOfMemoryError(
             f"the array's result takes {size_text(size)} of memory, and {size_text(free)} are "

@@ -15,7 +15,7 @@ from geoloupe.files.product import publish_planes
 from geoloupe.inference.blend import faded_across, faded_down
 from geoloupe.inference.job import Job
 from geoloupe.inference.plan import Block, Plan
-from geoloupe.inference.scene import stored
+from geoloupe.inference.scene import stored, stored_beside
 
 _log = logging.getLogger(__name__)
 
@@ -60,12 +60,11 @@ class _Canvas:
 
     def put_inside(self, block: Block) -> None:
         """Place what a block has alone."""
-        self.planes.put(
-            self.job.part(block, "values"),
-            self.job.part(block, "valid"),
-            top=block.down.full * self.scale,
-            left=block.across.full * self.scale,
-        )
+        place = {"top": block.down.full * self.scale, "left": block.across.full * self.scale}
+        valid = self.job.part(block, "valid")
+        self.planes.put(self.job.part(block, "values"), valid, **place)
+        for layer in self.planes.beside:
+            layer.put(self.job.part(block, layer.name), valid, **place)
 
     def put_across(self, left: Block, right: Block) -> None:
         """Place what two blocks side by side share."""
@@ -94,5 +93,10 @@ class _Canvas:
             before = edges
 
     def _put(self, values: Any, row: int, column: int) -> None:
-        pixels, valid = stored(values, self.planes.layout)
-        self.planes.put(pixels, valid, top=row * self.scale, left=column * self.scale)
+        layout = self.planes.layout
+        place = {"top": row * self.scale, "left": column * self.scale}
+        pixels, valid = stored(values[: len(layout.facts.bands)], layout)
+        self.planes.put(pixels, valid, **place)
+        layers = stored_beside(values, layout)
+        for layer in self.planes.beside:
+            layer.put(layers[layer.name], valid, **place)

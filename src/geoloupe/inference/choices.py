@@ -12,6 +12,7 @@ from geoloupe.files.source import Source
 from geoloupe.imagery.nodata import Nodata
 from geoloupe.inference.bands import choose_bands
 from geoloupe.inference.bound import margin_of
+from geoloupe.inference.layers import Layer, beside, layers_of, reach_of
 from geoloupe.inference.model import Model, default_model, load
 from geoloupe.inference.optics import UNKNOWN, Optics, observation_of, optics_of, told, with_noise
 from geoloupe.inference.plan import Plan, block_side, make_plan, tile_side
@@ -21,6 +22,7 @@ from geoloupe.networks.inference import Engine, Precision
 from geoloupe.networks.observation import Observation
 
 SourceT = TypeVar("SourceT", bound=Source)
+Layers = tuple[Layer, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class Choices:
     bound: bool | float = True
     anyway: bool = False  # use a model on a scene that its card refuses
     ensemble: bool = False  # the mean of eight answers, one for each turn and mirror image
+    uncertainty: bool = False  # a file of sigma beside the product, if the model's card tells it
+    detail: bool = False  # a file of what the product has that interpolation has not
     precision: Precision = "fp32"
     engine: Engine = "torch"
     device: str = "auto"
@@ -93,14 +97,15 @@ def predictor_for(model: Model, optics: Optics, choices: Choices) -> Predictor:
 
 
 def margin_for(model: Model, optics: Optics, choices: Choices) -> int:
-    """Return the context that a tile throws away: more where answers must agree with the scene.
+    """Return the context that a tile throws away: more where more looks at it than the network.
 
     The tiles of networks that look at all of them are no others for it.
     """
-    observation = observation_of(model, optics, choices.consistent)
-    if observation is None or model.network.signature.reach == "global":
+    if model.network.signature.reach == "global":
         return model.margin
-    return model.margin + observation.reach
+    observation = observation_of(model, optics, choices.consistent)
+    layers = reach_of(uncertainty=choices.uncertainty, detail=choices.detail)
+    return model.margin + (0 if observation is None else observation.reach) + layers
 
 
 def chosen_part(source: SourceT, model: Model, choices: Choices) -> SourceT:
@@ -129,7 +134,8 @@ def plan_of(
     signature, grid = model.network.signature, source.grid
     margin = margin_for(model, optics, choices)
     local = signature.reach == "local"
-    pixel = len(source.bands) * 4 * signature.scale**2
+    layers = 1 + choices.uncertainty + choices.detail
+    pixel = len(source.bands) * 4 * signature.scale**2 * layers
     tile = choices.tile or model.tile
     if local and choices.tile is None:
         tile = tile_side(tile, margin=margin, pixel=pixel)
@@ -147,8 +153,20 @@ def _agreement(observation: Observation | None) -> str:
     return f"but for noise of {', '.join(f'{level:.2g}' for level in observation.noise)}"
 
 
+def chosen_layers(source: Source, model: Model, choices: Choices, optics: Optics) -> Layers:
+    """Choose what goes into files beside the result."""
+    wanted = {"uncertainty": choices.uncertainty, "detail": choices.detail}
+    return layers_of(model, optics, **wanted, name=source.name)
+
+
 def layout_of(
-    source: Source, model: Model, plan: Plan, choices: Choices, *, optics: Optics
+    source: Source,
+    model: Model,
+    plan: Plan,
+    choices: Choices,
+    *,
+    optics: Optics,
+    layers: Layers = (),
 ) -> Layout:
     """Say what the result will be: the scene's facts, finer, and how it was made."""
     scale = model.network.signature.scale
@@ -175,8 +193,9 @@ def layout_of(
         tags["GEOLOUPE_ENSEMBLE"] = "8"
     if choices.nodata is not None:
         tags["GEOLOUPE_NODATA"] = str(choices.nodata)
-    return Layout(
+    layout = Layout(
         grid=source.grid.finer(scale),
         radiometry=source.radiometry,
         facts=source.facts.finer(scale).tagged(tags),
     )
+    return replace(layout, beside=beside(layout, layers, model, optics))

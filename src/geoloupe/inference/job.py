@@ -135,12 +135,14 @@ class Job:
         arrays = {name: np.ascontiguousarray(getattr(piece, name)) for name in _EDGES}
         pixels = None
         if self.planes is None:
-            arrays |= {"values": piece.values, "valid": np.packbits(piece.valid)}
+            arrays |= {"values": piece.values, "valid": np.packbits(piece.valid), **piece.beside}
         else:
             self._put(block, piece, scale)
             pixels = checksum(piece.values)
             if self.planes.masked:
                 pixels = checksum(piece.valid * np.uint8(255), pixels)
+            for layer in self.planes.beside:
+                pixels = checksum(piece.beside[layer.name], pixels)
         height, width = piece.valid.shape
         record = BlockRecord(
             job=self.digest,
@@ -157,6 +159,8 @@ class Job:
         top, left = block.down.full * scale, block.across.full * scale
         try:
             self.planes.put(piece.values, piece.valid, top=top, left=left)
+            for layer in self.planes.beside:
+                layer.put(piece.beside[layer.name], piece.valid, top=top, left=left)
         except OSError as error:
             raise RunError(
                 f"{self.folder}: could not be written ({error.strerror}); what is done is kept: "
@@ -168,7 +172,7 @@ class Job:
         return self._sure(block).pixels is None
 
     def part(self, block: Block, name: str) -> Any:
-        """Read one array of a finished block: "values", "valid", or an edge."""
+        """Read one array of a finished block: "values", "valid", a layer by name, or an edge."""
         record = self._sure(block)
         try:
             array = read_array(self._file(block.name), name, record)

@@ -153,9 +153,10 @@ def _need(scene: Work, block: Block, tile: int) -> int:
     """Estimate what a block takes while it is computed and kept, from what a tile of it takes."""
     down, across, layout = block.down, block.across, scene.layout
     pixels = (down.end - down.enter) * (across.end - across.enter)
-    values = pixels * scene.scale**2 * scene.band_count * 4
+    plane = pixels * scene.scale**2 * scene.band_count * 4
+    values = plane * (1 + len(layout.beside))
     strip = values // len(block.rows) if len(block.rows) > 1 else 0
-    stored = values // 4 * np.dtype(layout.radiometry.dtype).itemsize
+    stored = plane // 4 * np.dtype(layout.radiometry.dtype).itemsize + (values - plane)
     return int(_LOSS * (values + strip + max(tile, stored))) + _THREAD
 
 
@@ -185,7 +186,7 @@ def _foreseen(scene: Work, block: Block) -> int:
         height=height,
         width=width,
     )
-    scene.predict(part)  # the first call loads what stays
+    scene.stacked(part)  # the first call loads what stays
     return _taken(scene, part) * (tile.height * tile.width) // (height * width)
 
 
@@ -193,7 +194,7 @@ def _taken(scene: Work, window: Window) -> int:
     """Measure what making a window takes."""
     give_back_freed_memory()  # else it would be taken again, and seem to cost nothing
     with PeakMemory(None) as memory:
-        scene.predict(window)
+        scene.stacked(window)
     return memory.peak
 
 

@@ -59,9 +59,9 @@ def forecast(
         threads, need = thread_count(scene, blocks, chosen.memory_bytes)
         memory = resident() + threads * need
         (tile,) = _middle(plan).strip(0)
-        scene.predict(tile.window)  # the first call takes memory, and is slower
+        scene.stacked(tile.window)  # the first call takes memory, and is slower
         started = time.perf_counter()
-        scene.predict(tile.window)
+        scene.stacked(tile.window)
         seconds = time.perf_counter() - started
     count = sum(block.count for block in blocks)
     return Forecast(

@@ -15,7 +15,7 @@ from typing import Any
 
 from geoloupe import settings
 from geoloupe.errors import InputError
-from geoloupe.files.publish import check_target
+from geoloupe.files.beside import check_targets
 from geoloupe.files.sizes import parse_size
 from geoloupe.inference.assemble import assemble
 from geoloupe.inference.job import Job
@@ -101,7 +101,7 @@ def run(
     skipped = pending = 0
     with Job.open(ready.target, ready.job, alone=alone) as opened:
         # Before the work was ours, another run may have made the result.
-        check_target(ready.target, overwrite=overwrite)
+        check_targets(ready.target, layout.beside, overwrite=overwrite, folder=opened.folder)
         job = opened.in_place(layout) if alone else opened
         job.doubt(plan, ready.scene.scale, layout)
         _compute(ready, job, chosen, progress)

@@ -4,7 +4,7 @@
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -14,12 +14,15 @@ import torch
 from numpy.typing import NDArray
 
 from geoloupe.errors import RunError
+from geoloupe.files.beside import SIGMA
 from geoloupe.files.planes import Layout
 from geoloupe.files.source import Source
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.inference.blend import Array, Blender
+from geoloupe.inference.doubt import shortened
+from geoloupe.inference.layers import Layer
 from geoloupe.inference.plan import Block, Plan
 from geoloupe.inference.predictor import Predictor
 
@@ -28,8 +31,8 @@ from geoloupe.inference.predictor import Predictor
 class Piece:
     """A finished block: stored values where no other block has a say, and edges to be blended.
 
-    Edges are unit values. `top` and `bottom` are as wide as the block with its edges, `left` and
-    `right` as high as what is finished.
+    Edges are unit values, those of layers below those of bands. `top` and `bottom` are as wide as
+    the block with its edges, `left` and `right` as high as what is finished.
     """
 
     values: NDArray[Any]  # (count,h,w)
@@ -39,6 +42,7 @@ class Piece:
     left: Array
     right: Array
     empty: int  # tiles without data
+    beside: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # layers (count,h,w), stored
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,6 +71,11 @@ class Work(ABC):
     def predict(self, window: Window) -> Image | None:
         """Make one tile of the plan in unit values; None where it holds no data."""
 
+    def stacked(self, window: Window) -> Array | None:
+        """Make one tile: unit values (B,h,w), those of each layer below; None without data."""
+        answer = self.predict(window)
+        return None if answer is None else answer.values
+
     @property
     def scale(self) -> int:
         """Pixels of the result along a side of one of the plan's."""
@@ -79,27 +88,29 @@ class Work(ABC):
 
     def compute(self, block: Block, done: Callable[[], None]) -> Piece:
         """Make a block; `done` is called after each tile."""
-        blender = Blender(block=block, scale=self.scale, band_count=self.band_count)
+        count = self.band_count * (1 + len(self.layout.beside))
+        blender = Blender(block=block, scale=self.scale, band_count=count)
         empty = 0
         for row in range(len(block.rows)):
             blender.begin(row)
             for tile in block.strip(row):
-                answer = self.predict(tile.window)
+                answer = self.stacked(tile.window)
                 empty += answer is None
-                blender.paint(row, tile.column, None if answer is None else answer.values)
+                blender.paint(row, tile.column, answer)
                 done()
             values = blender.finish(row)
         return self._piece(block, values, empty)
 
     def stored(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Give unit values (B,h,w) as the layout stores them (count,h,w), and what is valid."""
-        return stored(values, self.layout)
+        return stored(values[: self.band_count], self.layout)
 
     def _piece(self, block: Block, values: Array, empty: int) -> Piece:
         scale, down, across = self.scale, block.down, block.across
         top, bottom = ((x - down.enter) * scale for x in (down.full, down.leave))
         left, right = ((x - across.enter) * scale for x in (across.full, across.leave))
-        whole, valid = self.stored(values[:, top:bottom, left:right])
+        inside = values[:, top:bottom, left:right]
+        whole, valid = self.stored(inside)
         return Piece(
             values=whole,
             valid=valid,
@@ -108,6 +119,7 @@ class Work(ABC):
             left=values[:, top:bottom, :left].copy(),
             right=values[:, top:bottom, right:].copy(),
             empty=empty,
+            beside=stored_beside(inside, self.layout),
         )
 
 
@@ -118,6 +130,7 @@ class Scene(Work):
     source: Source
     guide: Source | None
     predictor: Predictor
+    layers: tuple[Layer, ...] = ()  # those of layout.beside, in its order
     _reading: Any = field(default_factory=Lock, repr=False)  # sources are not for several threads
 
     @property
@@ -137,16 +150,38 @@ class Scene(Work):
 
     def predict(self, window: Window) -> Image | None:
         """Enlarge one tile; None where it holds no data."""
+        both = self._enlarged(window)
+        return None if both is None else both[1]
+
+    def stacked(self, window: Window) -> Array | None:
+        """Enlarge one tile, and make its layers of the same answer."""
+        both = self._enlarged(window)
+        if both is None:
+            return None
+        lr, sr = both
+        return np.concatenate([sr.values, *(layer.of(sr, lr, self.scale) for layer in self.layers)])
+
+    def _enlarged(self, window: Window) -> tuple[Image, Image] | None:
         with self._reading:
             image = self.source.read(window)
             if not image.valid.any():
                 return None
             guide = None if self.guide is None else self.guide.read(window.finer(self.scale))
         try:
-            return self.predictor.predict(image, guide)
+            return image, self.predictor.predict(image, guide)
         except RunError as error:
             corner = f"the tile at row {window.top}, column {window.left}"
             raise type(error)(f"{self.source.name}: in {corner}: {error}") from None
+
+
+def stored_beside(values: NDArray[Any], layout: Layout) -> dict[str, NDArray[Any]]:
+    """Give the layers of stacked unit values as the layouts beside one store them, by name."""
+    count = len(layout.facts.bands)
+    found = {
+        name: stored(values[count * number : count * (number + 1)], beside)[0]
+        for number, (name, beside) in enumerate(layout.beside.items(), start=1)
+    }
+    return found | {SIGMA: shortened(found[SIGMA])} if SIGMA in found else found
 
 
 def stored(values: NDArray[Any], layout: Layout) -> tuple[NDArray[Any], NDArray[np.bool_]]:

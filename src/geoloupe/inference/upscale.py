@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from geoloupe import __version__, settings
+from geoloupe.files.beside import beside, warn_of_strangers
 from geoloupe.files.planes import PIXELS, Layout
 from geoloupe.files.product import admit_product, check_output, fitting
 from geoloupe.files.publish import refuse_inputs
@@ -16,6 +17,7 @@ from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.inference.choices import (
     Choices,
+    chosen_layers,
     chosen_optics,
     chosen_part,
     layout_of,
@@ -77,6 +79,11 @@ class Upscaled(Done):
     def radiometry(self) -> Radiometry:
         """What the numbers of the scene and of the result mean."""
         return self.layout.radiometry
+
+    @property
+    def beside(self) -> dict[str, Path]:
+        """The files beside the result, by their layer."""
+        return {layer: beside(self.path, layer) for layer in self.layout.beside}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,18 +156,23 @@ def prepare(
     optics = chosen_optics(source, chosen)
     target, group = place(source.grid), group_before(place(source.grid))
     plan = plan_of(source, loaded, chosen, optics=optics, group=group, memory=chosen.memory_bytes)
-    layout = layout_of(source, loaded, plan, chosen, optics=optics)
-    refuse_inputs(target, path, *source.files, chosen.guide)
+    layers = chosen_layers(source, loaded, chosen, optics)
+    layout = layout_of(source, loaded, plan, chosen, optics=optics, layers=layers)
+    for file in (target, *(beside(target, name) for name in layout.beside)):
+        refuse_inputs(file, path, *source.files, chosen.guide)
     layout = fitting(layout, target)
     sweep(target)
-    there = work_folder(target) / PIXELS
-    check_output(target, layout, overwrite=overwrite, there=layout.size if there.exists() else 0)
+    folder = work_folder(target)
+    there = layout.size if (folder / PIXELS).exists() else 0
+    check_output(target, layout, overwrite=overwrite, there=there, folder=folder)
+    warn_of_strangers(target, layout.beside)
     scene = Scene(
         source=source,
         guide=_open_guide(stack, chosen, loaded, layout.grid),
         predictor=predictor_for(loaded, optics, chosen),
         plan=plan,
         layout=layout,
+        layers=layers,
     )
     _tell(scene, loaded)
     _log.info("  %s", optics)
@@ -213,6 +225,7 @@ def _job_facts(
         "tiles": scene.plan.digest,
         "group": scene.plan.group,
         "tags": dict(scene.layout.facts.tags),
+        "beside": {name: dict(each.facts.tags) for name, each in scene.layout.beside.items()},
         "blocks": scene.plan.block_count,
         "call": {
             "verb": "upscale",

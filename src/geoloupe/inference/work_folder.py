@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from geoloupe.errors import GeoloupeError, InputError, RunError
+from geoloupe.files.beside import LAYERS
 from geoloupe.files.lock import lock_of, locked
 from geoloupe.files.publish import publish_texts, published
 
@@ -28,7 +29,8 @@ _LONGEST = 150
 _ASIDE = re.compile(r"\.[0-9a-f]{8}\.(new|old)")
 # What a ruin may hold; NFS keeps what is open under a name of its own.
 _OURS = re.compile(
-    rf"(pixels|overview\d+)(\.mask)?\.(raw|vrt)(\.aux\.xml)?|{BLOCKS}|published"
+    rf"(pixels|{'|'.join(LAYERS)}|overview\d+)(\.mask)?\.(raw|vrt)(\.aux\.xml)?|{BLOCKS}"
+    rf"|published({'|'.join(LAYERS)})?"
     r"|\..+\.part(\..+)?|\.nfs.+"
 )
 
