@@ -23,6 +23,7 @@ from geoloupe.errors import InputError
 from geoloupe.evaluation.evaluate import seen_by
 from geoloupe.files.weights import Calibration, Cover
 from geoloupe.imagery.grid import Window
+from geoloupe.imagery.noise import noise_level
 from geoloupe.inference.choices import Choices, predictor_for
 from geoloupe.inference.doubt import LEVELS, Roughness, Table, enlarged
 from geoloupe.inference.layers import rounding_steps
@@ -80,7 +81,8 @@ class Pixels:
     @classmethod
     def of(cls, model: Model, example: Example, *, told: float, seed: int) -> Self:
         """Enlarge an image as a scene of an MTF is, and compare it with its truth."""
-        optics = Optics(mtf=(told,) * len(example.lr.bands), how="as given")
+        noise = tuple(np.nan_to_num(noise_level(example.lr)).tolist())
+        optics = Optics(mtf=(told,) * len(example.lr.bands), noise=noise, how="as given")
         sr = predictor_for(model, optics, Choices(device="cpu")).predict(example.lr)
         inside = Window(top=0, left=0, height=sr.grid.height, width=sr.grid.width)
         error = np.abs(sr.values - example.hr.crop(inside).in_unit().values)

@@ -160,12 +160,7 @@ def prepare(
     layout = layout_of(source, loaded, plan, chosen, optics=optics, layers=layers)
     for file in (target, *(beside(target, name) for name in layout.beside)):
         refuse_inputs(file, path, *source.files, chosen.guide)
-    layout = fitting(layout, target)
-    sweep(target)
-    folder = work_folder(target)
-    there = layout.size if (folder / PIXELS).exists() else 0
-    check_output(target, layout, overwrite=overwrite, there=there, folder=folder)
-    warn_of_strangers(target, layout.beside)
+    layout = _placed(layout, target, overwrite=overwrite)
     scene = Scene(
         source=source,
         guide=_open_guide(stack, chosen, loaded, layout.grid),
@@ -185,6 +180,17 @@ def prepare(
         job=facts,
         inputs=source.files,
     )
+
+
+def _placed(layout: Layout, target: Path, *, overwrite: bool) -> Layout:
+    """Fit a layout to the kind of file that `target` names, and refuse where it cannot lie."""
+    layout = fitting(layout, target)
+    sweep(target)
+    folder = work_folder(target)
+    there = layout.size if (folder / PIXELS).exists() else 0
+    check_output(target, layout, overwrite=overwrite, there=there, folder=folder)
+    warn_of_strangers(target, layout.beside)
+    return layout
 
 
 def _tell(scene: Scene, model: Model) -> None:
