@@ -18,7 +18,8 @@ from geoloupe.files.drivers import NEEDED, WELCOME, drivers, gdal_version
 from geoloupe.files.sizes import size_text
 from geoloupe.inference.golden import TOLERANCE, largest_error
 from geoloupe.inference.model import load
-from geoloupe.inference.shipped import shipped
+from geoloupe.inference.sharpeners import load_sharpener
+from geoloupe.inference.shipped import shipped, shipped_sharpeners
 from geoloupe.system.memory import available
 
 _PACKAGES = ("numpy", "scipy", "h5py", "rasterio", "pydantic", "safetensors", "matplotlib")
@@ -60,9 +61,11 @@ def checkup() -> Iterator[Finding]:
 
 def _models() -> Iterator[Finding]:
     """Try every shipped model on its known image."""
-    for name, folder in shipped().items():
+    enlarge = [(name, folder, load) for name, folder in shipped().items()]
+    sharpen = [(name, folder, load_sharpener) for name, folder in shipped_sharpeners().items()]
+    for name, folder, loads in [*enlarge, *sharpen]:
         try:
-            error = largest_error(load(name), folder)
+            error = largest_error(loads(name), folder)
         except GeoloupeError as failure:
             yield Finding(f"model {name}", f"{failure}; install geoloupe again", sound=False)
             continue
