@@ -1,7 +1,8 @@
 """Train the weights that `geoloupe sharpen` begins with, on real pairs made coarser.
 
-    python -m tools.train_guided s2 --data DATA -o runs/guided-s2.pt
-    python -m tools.train_guided pan --data DATA -o runs/guided-pan.pt
+    python -m tools.train_guided both --data DATA -o runs/guided-both.pt
+    python -m tools.train_guided s2 --begin runs/guided-both.pt --data DATA -o runs/guided-s2.pt
+    python -m tools.train_guided pan --begin runs/guided-both.pt --data DATA -o runs/guided-pan.pt
 
 Each pair is brought to its coarse pixels (Wald's protocol), so that the bands as they are become
 the truth. Every example is then seen anew: turned, at a factor and an MTF that are drawn, with a
@@ -17,9 +18,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from benchmarks.sharpening import SENSORS, Reduced, opened, pairs, reduced
 from torch import Tensor
 
-from benchmarks.sharpening import SENSORS, Reduced, opened, pairs, reduced
 from geoloupe.networks.guided import Guided, GuidedSettings
 from geoloupe.networks.injection import injected
 from geoloupe.networks.observation import Observation
@@ -36,37 +37,37 @@ class Course:
     """What one set of weights learns from and what it never sees."""
 
     kinds: tuple[str, ...]
-    left_out: tuple[str, ...]  # scenes that measure, and are never learned from
     odds: Mapping[int, float]  # of each factor
     steps: int
     fewest: int  # bands of a guide that are shown
 
 
+LEFT_OUT = (
+    "dsen2_S2A_MSIL1C_20170527_T33UUB_20m",
+    "ben_S2B_MSIL2A_20180421T114349_47_56_20m",
+    "ben_S2B_MSIL2A_20180502T093039_43_14_20m",
+    *("11_ms", "12_ms", "l8_cloudy_ms"),
+)
 COURSES = {
+    "both": Course(kinds=("Sentinel-2", "Landsat-7"), odds={2: 1.0}, steps=1000, fewest=1),
     "s2": Course(
         kinds=("Sentinel-2",),
-        left_out=(
-            "dsen2_S2A_MSIL1C_20170527_T33UUB_20m",
-            "ben_S2B_MSIL2A_20180421T114349_47_56_20m",
-            "ben_S2B_MSIL2A_20180502T093039_43_14_20m",
-        ),
         odds={2: 0.7, 3: 0.1, 6: 0.2},
-        steps=2400,
+        steps=1400,
         fewest=3,
     ),
     "pan": Course(
         kinds=("Landsat-7", "Landsat-8"),
-        left_out=("11_ms", "l8_cloudy_ms", "12_ms"),
         odds={2: 0.7, 3: 0.1, 4: 0.2},
-        steps=2400,
+        steps=1400,
         fewest=1,
     ),
 }
 
 
-def held_out(course: Course, stem: str) -> bool:
+def held_out(stem: str) -> bool:
     """Whether a scene of this name measures, and is never learned from."""
-    return stem in course.left_out
+    return stem in LEFT_OUT
 
 
 def lessons(course: Course, data: Path) -> Iterator[Reduced]:
@@ -74,7 +75,7 @@ def lessons(course: Course, data: Path) -> Iterator[Reduced]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         for kind, coarse, guide in pairs(data):
-            if kind not in course.kinds or held_out(course, coarse.stem):
+            if kind not in course.kinds or held_out(coarse.stem):
                 continue
             ours = opened(coarse, folder), opened(guide, folder)
             yield reduced(*ours, folder, SENSORS.get(kind))
@@ -145,13 +146,11 @@ def _noisy(x: Tensor, rng: np.random.Generator) -> Tensor:
     return x + deviation * torch.from_numpy(rng.standard_normal(x.shape))
 
 
-def train(course: Course, data: Path, steps: int) -> tuple[Guided, float]:
-    """Return the network and the hours that it took."""
-    torch.manual_seed(0)
+def train(network: Guided, course: Course, data: Path, steps: int) -> Iterator[tuple[int, float]]:
+    """Teach a network; tell its steps and the hours they took now and then."""
     rng = np.random.default_rng(0)
     known = list(lessons(course, data))
     weights = np.array([np.sqrt(pair.truth[0].size) for pair in known])
-    network = Guided(GuidedSettings())
     optimizer = torch.optim.Adam(network.parameters(), RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, RATE, total_steps=steps, pct_start=0.1
@@ -167,9 +166,11 @@ def train(course: Course, data: Path, steps: int) -> tuple[Guided, float]:
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        if step % 200 == 199:
+        if step % 200 == 199 or step + 1 == steps:
             passed = time.monotonic() - started
-            print(f"{step + 1} steps, {passed:.0f} s, loss {np.mean(recent[-800:]):.4f}", flush=True)
+            print(
+                f"{step + 1} steps, {passed:.0f} s, loss {np.mean(recent[-800:]):.4f}", flush=True
+            )
     return network, (time.monotonic() - started) / 3600
 
 
@@ -179,13 +180,18 @@ def main() -> None:
     parser.add_argument("course", choices=list(COURSES))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--begin", type=Path, help="weights of another course")
     parser.add_argument("-o", "--output", type=Path, required=True)
     words = parser.parse_args()
     course = COURSES[words.course]
-    steps = words.steps or course.steps
-    network, hours = train(course, words.data, steps)
+    torch.manual_seed(0)
+    network = Guided(GuidedSettings())
+    if words.begin is not None:
+        network.load_state_dict(torch.load(words.begin, weights_only=True)["state"])
     words.output.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"state": network.state_dict(), "steps": steps, "hours": hours}, words.output)
+    for steps, hours in train(network, course, words.data, words.steps or course.steps):
+        kept = {"state": network.state_dict(), "steps": steps, "hours": hours}
+        torch.save(kept, words.output)
 
 
 if __name__ == "__main__":

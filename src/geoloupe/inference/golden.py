@@ -36,13 +36,15 @@ def _enlarged(model: Model) -> NDArray[np.float32]:
         guide = _known(signature.guide_bands, _SIDE * signature.scale)
     # Without a bound, which would hide what a processor or a damaged file changes.
     predictor = Predictor.of(model, bound=False)
-    found: NDArray[np.float32] = predictor.predict(_known(signature.bands or 4, _SIDE), guide).values
+    found: NDArray[np.float32] = predictor.predict(
+        _known(signature.bands or 4, _SIDE), guide
+    ).values
     return found
 
 
 def _sharpened(model: TrainedSharpener) -> NDArray[np.float32]:
     lr, guide = (
-        torch.from_numpy(_known(bands, side).values)[None]
+        torch.tensor(_known(bands, side).values)[None]
         for bands, side in ((4, _SIDE), (1 if model.card.name == ONE else 4, _SIDE * _FINER))
     )
     with torch.inference_mode():

@@ -261,8 +261,8 @@ def _refuse_guide_bands(method: Method, name: str, pair: Pair) -> None:
     if wanted is not None and len(pair.looked) != wanted:
         raise InputError(
             f"{pair.guide.name}: {name} looks at a guide of {wanted} band, and this has "
-            f"{len(pair.looked)}; choose one with guide_bands, or take the model {CLASSICAL}, which "
-            "looks at any number"
+            f"{len(pair.looked)}; choose one with guide_bands, or take the model "
+            f"{CLASSICAL}, which looks at any number"
         )
 
 

@@ -48,7 +48,8 @@ def default_sharpener(guide_bands: int, ratios: Sequence[float]) -> str:
 def make_sharpener(name: str) -> Method:
     """Make the method of a name of the catalog, of shipped weights or of a folder of weights."""
     if name in catalog.names("sharpener"):
-        return cast("Any", catalog.resolve("sharpener", name))()  # type: ignore[no-any-return]
+        made: Method = cast("Any", catalog.resolve("sharpener", name))()
+        return made
     return load_sharpener(name).network
 
 
