@@ -167,11 +167,9 @@ def train(network: Guided, course: Course, data: Path, steps: int) -> Iterator[t
         optimizer.step()
         schedule.step()
         if step % 200 == 199 or step + 1 == steps:
-            passed = time.monotonic() - started
-            print(
-                f"{step + 1} steps, {passed:.0f} s, loss {np.mean(recent[-800:]):.4f}", flush=True
-            )
-    return network, (time.monotonic() - started) / 3600
+            passed, error = time.monotonic() - started, np.mean(recent[-800:])
+            print(f"{step + 1} steps, {passed:.0f} s, loss {error:.4f}", flush=True)
+            yield step + 1, passed / 3600
 
 
 def main() -> None:
@@ -180,18 +178,20 @@ def main() -> None:
     parser.add_argument("course", choices=list(COURSES))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--begin", type=Path, help="weights of another course")
+    parser.add_argument("--begin", type=Path, help="weights to go on with")
     parser.add_argument("-o", "--output", type=Path, required=True)
     words = parser.parse_args()
     course = COURSES[words.course]
     torch.manual_seed(0)
     network = Guided(GuidedSettings())
+    before = {"steps": 0, "hours": 0.0}
     if words.begin is not None:
-        network.load_state_dict(torch.load(words.begin, weights_only=True)["state"])
+        before = torch.load(words.begin, weights_only=True)
+        network.load_state_dict(before["state"])
     words.output.parent.mkdir(parents=True, exist_ok=True)
     for steps, hours in train(network, course, words.data, words.steps or course.steps):
-        kept = {"state": network.state_dict(), "steps": steps, "hours": hours}
-        torch.save(kept, words.output)
+        told = {"steps": before["steps"] + steps, "hours": before["hours"] + hours}
+        torch.save({"state": network.state_dict(), **told}, words.output)
 
 
 if __name__ == "__main__":
