@@ -56,6 +56,9 @@ _TOLD = {
 }
 
 
+_BANDS = {"Landsat-7": ("red", "green", "blue", "nir", "swir1", "swir2")}  # files have no names
+
+
 def measured(name: str, course: Course, data: Path) -> Iterator[Shares]:
     """Sharpen all pairs that a course left out, by the weights and by glp."""
     with TemporaryDirectory() as place:
@@ -67,7 +70,7 @@ def measured(name: str, course: Course, data: Path) -> Iterator[Shares]:
             pair = reduced(*ours, folder, SENSORS.get(kind))
             plain = errors(pair, "bicubic", folder)
             found, theirs = (errors(pair, model, folder) for model in (name, "glp"))
-            each = zip(pair.bands, found / plain, theirs / plain, strict=True)
+            each = zip(_BANDS.get(kind, pair.bands), found / plain, theirs / plain, strict=True)
             yield Shares(
                 data=f"{kind} {coarse.stem.removesuffix('_ms').removesuffix('_20m')}",
                 ratio=pair.ratio,
