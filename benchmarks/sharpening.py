@@ -4,7 +4,7 @@
 
 The guide is seen by its own sensor on the bands' pixels, the bands by theirs on pixels as much
 coarser again; what comes back is compared with the bands. Shown is each method's RMSE as a share of
-interpolation's, over all bands. `guided` is the default, the trained weights that fit the guide;
+interpolation's, over all bands. `guided` are the trained weights for the guide;
 `guided+learn` learns more from each scene first. The shift between the images is measured first,
 and undone. What training never saw: --scenes dsen2,20180421T114349_47_56,20180502T093039_43_14,
 11_ms,l8_cloudy,gf2 and 12_ms of Landsat-7.
@@ -29,6 +29,7 @@ from geoloupe.errors import InputError
 from geoloupe.files.raster import quiet
 from geoloupe.imagery.grid import Window
 from geoloupe.inference.sharpen import SharpenSettings, prepare
+from geoloupe.inference.sharpeners import weights_for
 from geoloupe.networks.observation import Observation
 
 PLACE = Affine(30, 0, 5e5, 0, -30, 4e6)
@@ -146,7 +147,7 @@ def errors(pair: Reduced, model: str, folder: Path) -> Any:
         lr,
         folder / "made.tif",
         guide=guide,
-        model=None if name == "guided" else name,
+        model=weights_for(len(pair.guide)) if name == "guided" else name,
         learn=bool(learns),
         mtf=pair.mtf,
         shift=(0, 0),

@@ -47,7 +47,7 @@ def test_the_result_lies_on_the_guides_own_grid(tmp_path: Path) -> None:
         assert made.transform == fine.transform
         assert made.crs == fine.crs
         assert made.dtypes == ("uint16",) * 4
-        assert made.tags()["GEOLOUPE_MODEL"] == "guided-pan"
+        assert made.tags()["GEOLOUPE_MODEL"] == "glp"
         assert made.tags()["GEOLOUPE_SHIFT"] == "none"
     assert cog_validate(result.path)[0]
     assert read(result.path).shape == truth.shape

@@ -84,11 +84,11 @@ def test_shards_are_put_together(images: tuple[Path, Path], whole: bytes, tmp_pa
     assert finish(target).path.read_bytes() == whole
 
 
-@pytest.mark.parametrize("model", ["gsa", None])
-def test_workers_of_a_cluster_make_it(tmp_path: Path, model: str | None) -> None:
+@pytest.mark.parametrize("model", ["gsa", "guided-pan"])
+def test_workers_of_a_cluster_make_it(tmp_path: Path, model: str) -> None:
     pytest.importorskip("distributed")
-    ms, guide, _ = pair(tmp_path, side=192 if model else 320)
-    options = OPTIONS | {"model": model, "tile": 96 if model else 190}
+    ms, guide, _ = pair(tmp_path, side=192 if model == "gsa" else 320)
+    options = OPTIONS | {"model": model, "tile": 96 if model == "gsa" else 190}
     whole = geoloupe.sharpen(ms, tmp_path / "whole.tif", guide=guide, **options).path.read_bytes()
     target = tmp_path / "cluster.tif"
     chosen = SharpenSettings(**{k: v for k, v in options.items() if k != "model"}, guide=guide)
@@ -106,7 +106,7 @@ def test_shards_with_trained_weights_are_put_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ms, guide, _ = pair(tmp_path, side=320)
-    options = {"tile": 190, "mtf": MTF, "guide": guide}
+    options = {"tile": 190, "mtf": MTF, "guide": guide, "model": "guided-pan"}
     made = geoloupe.sharpen(ms, tmp_path / "whole.tif", **options)
     assert (made.model, made.plan.block_count > 3) == ("guided-pan", True)
     target = tmp_path / "shared.tif"

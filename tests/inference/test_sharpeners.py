@@ -15,27 +15,32 @@ from tests.inference.pairs import MTF, PLACE, pair, pan, read, write
 
 
 @pytest.mark.parametrize(
-    ("bands", "ratios", "name"),
+    ("bands", "ratios", "sensor", "name"),
     [
-        (1, [2.0], "guided-pan"),
-        (1, [4.0], "guided-pan"),
-        (1, [6.0], "glp"),
-        (2, [2.0], "glp"),
-        (3, [2.0], "guided-s2"),
-        (4, [2.0, 6.0], "guided-s2"),
-        (4, [16.0], "glp"),
+        (1, [2.0], "landsat-8", "guided-pan"),
+        (1, [2.0, 4.0], "landsat-7", "guided-pan"),
+        (1, [6.0], "landsat-7", "glp"),
+        (1, [4.0], None, "glp"),
+        (1, [4.0], "worldview-3", "glp"),
+        (2, [2.0], "sentinel-2", "glp"),
+        (3, [2.0], None, "guided-s2"),
+        (4, [2.0, 6.0], "sentinel-2", "guided-s2"),
+        (4, [16.0], None, "glp"),
     ],
 )
-def test_the_weights_that_fit_are_taken_unasked(bands: int, ratios: list[float], name: str) -> None:
-    assert default_sharpener(bands, ratios) == name
+def test_the_weights_that_fit_are_taken_unasked(
+    bands: int, ratios: list[float], sensor: str | None, name: str
+) -> None:
+    assert default_sharpener(bands, ratios, [sensor] * len(ratios)) == name
 
 
 def test_a_scene_is_sharpened_by_what_fits_its_guide(tmp_path: Path) -> None:
     ms, guide, truth = pair(tmp_path)
-    three = write(tmp_path / "three.tif", truth[:3], PLACE)
-    two = write(tmp_path / "two.tif", truth[:2], PLACE)
-    for place, name in ((guide, "guided-pan"), (three, "guided-s2"), (two, "glp")):
-        made = geoloupe.sharpen(ms, tmp_path / f"{name}.tif", guide=place, mtf=MTF, shift=(0, 0))
+    three, two = (write(tmp_path / f"{n}.tif", truth[:n], PLACE) for n in (3, 2))
+    for place, name in ((guide, "glp"), (three, "guided-s2"), (two, "glp")):
+        made = geoloupe.sharpen(
+            ms, tmp_path / "made.tif", guide=place, mtf=MTF, shift=(0, 0), overwrite=True
+        )
         assert made.model == name
 
 
@@ -53,7 +58,7 @@ def test_offsets_of_the_guide_do_not_matter_to_what_was_learned(tmp_path: Path) 
     ms, guide, truth = pair(tmp_path)
     other = write(tmp_path / "other.tif", 900 + 1.1 * pan(truth), PLACE)
     one, two = (
-        read(geoloupe.sharpen(ms, tmp_path / f"{n}.tif", guide=g, mtf=MTF, shift=(0, 0)).path)
+        read(geoloupe.sharpen(ms, tmp_path / f"{n}.tif", guide=g, model="guided-pan", mtf=MTF).path)
         for n, g in enumerate((guide, other))
     )
     assert np.sqrt(np.mean((one - two) ** 2)) < 0.1 * np.sqrt(np.mean((one - truth) ** 2))

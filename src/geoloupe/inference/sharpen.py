@@ -42,6 +42,7 @@ from geoloupe.inference.sharpeners import (
     default_sharpener,
     digest_of,
     make_sharpener,
+    weights_for,
 )
 from geoloupe.inference.statistics import fitted
 from geoloupe.inference.work_folder import sweep, work_folder
@@ -138,7 +139,8 @@ def sharpen(
             and 60 m bands come to 10 m), a folder of Landsat Level 1 (bands by the panchromatic).
         output: The new file; without it, one beside the scene.
         model: Weights, their folder, or a method of the catalog. Without it, the trained weights
-            that fit the guide: guided-s2 for three bands and more, guided-pan for one; else glp.
+            that fit the guide: guided-s2 for three bands and more, guided-pan for Landsat's
+            panchromatic band; else glp, regression.
         overwrite: Replace an old output.
         progress: Called with the tiles that are done, and all.
         **options: The fields of SharpenSettings: guide, bands, shift, memory and others.
@@ -247,9 +249,9 @@ def _scene(
 def _method(model: str | None, pair: Pair, *, learns: bool) -> tuple[str, Method]:
     """Make the method that is named, or the one that fits a pair."""
     ratios = [group.meeting.ratio for group in pair.groups]
-    name = model or default_sharpener(len(pair.looked), ratios)
-    if learns and model is None and name == CLASSICAL:
-        name = SEVERAL  # of all weights those that take the most different guides
+    sensors = [group.optics.sensor for group in pair.groups]
+    count = len(pair.looked)
+    name = model or (weights_for(count) if learns else default_sharpener(count, ratios, sensors))
     method = make_sharpener(name)
     if learns and not isinstance(method, Guided):
         raise InputError(f"{name} does not learn; leave learn out, or take the model {SEVERAL}")

@@ -37,12 +37,25 @@ class TrainedSharpener:
         return digest_of(self.network)
 
 
-def default_sharpener(guide_bands: int, ratios: Sequence[float]) -> str:
-    """Return the name of what sharpens by a guide of so many bands and so much finer."""
-    name = ONE if guide_bands == 1 else SEVERAL
-    learned = guide_bands == 1 or guide_bands >= _SEVERAL
+def default_sharpener(
+    guide_bands: int, ratios: Sequence[float], sensors: Sequence[str | None]
+) -> str:
+    """Return what sharpens bands of these sensors by a guide of so many bands and so much finer.
+
+    One panchromatic band is not like another: on GaoFen-2 what Landsat's taught loses to glp.
+    """
+    name = weights_for(guide_bands)
+    if guide_bands == 1:
+        learned = all(sensor is not None and sensor.startswith("landsat") for sensor in sensors)
+    else:
+        learned = guide_bands >= _SEVERAL
     fits = learned and max(ratios) <= _GREATEST[name] and name in shipped_sharpeners()
     return name if fits else CLASSICAL
+
+
+def weights_for(guide_bands: int) -> str:
+    """Return the name of the weights that a guide of so many bands is most like."""
+    return ONE if guide_bands == 1 else SEVERAL
 
 
 def make_sharpener(name: str) -> Method:
