@@ -123,6 +123,14 @@ def _sharpener(name: str) -> Iterator[str]:
     yield ""
     for row in card.shares:
         yield from _shares(row)
+    worse = [
+        f"{band} of {row.data}"
+        for row in card.shares
+        for band, (ours, theirs) in row.bands.items()
+        if ours > theirs
+    ]
+    if worse:
+        yield from (f"Worse than glp: {', '.join(worse)}.", "")
 
 
 def _shares(row: Shares) -> Iterator[str]:
