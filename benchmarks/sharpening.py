@@ -1,11 +1,13 @@
 """Measure how well methods sharpen real pairs, by Wald's protocol: both made coarser, and back.
 
-    python -m benchmarks.sharpening --data /work/shared/data --models glp,gsa,brovey,bdsd
+    python -m benchmarks.sharpening --data DATA --models guided,glp,gsa,brovey,bdsd
 
 The guide is seen by its own sensor on the bands' pixels, the bands by theirs on pixels as much
 coarser again; what comes back is compared with the bands. Shown is each method's RMSE as a share of
-interpolation's, over all bands; `guided` learns from each scene first. The shift between the images
-is measured first, and undone.
+interpolation's, over all bands. `guided` are the trained weights for the guide;
+`guided+learn` learns more from each scene first. The shift between the images is measured first,
+and undone. What training never saw: --scenes dsen2,20180421T114349_47_56,20180502T093039_43_14,
+11_ms,l8_cloudy,gf2 and 12_ms of Landsat-7.
 """
 
 import argparse
@@ -27,10 +29,12 @@ from geoloupe.errors import InputError
 from geoloupe.files.raster import quiet
 from geoloupe.imagery.grid import Window
 from geoloupe.inference.sharpen import SharpenSettings, prepare
+from geoloupe.inference.sharpeners import weights_for
 from geoloupe.networks.observation import Observation
 
 PLACE = Affine(30, 0, 5e5, 0, -30, 4e6)
 FINE_MTF, PAN_MTF = 0.25, 0.15  # of guides of several bands and of one
+SENSORS = {"Landsat-8": "landsat-8", "Landsat-7": "landsat-7"}  # that files do not tell
 EDGE = 4  # coarse pixels along the border that do not count
 
 
@@ -43,6 +47,7 @@ class Reduced:
     guide: Any  # (G,h,w)
     mtf: tuple[float, ...]
     ratio: int
+    bands: tuple[str, ...]
 
 
 def pairs(root: Path) -> Iterator[tuple[str, Path, Path]]:
@@ -104,6 +109,7 @@ def reduced(coarse: Path, guide: Path, folder: Path, sensor: str | None) -> Redu
         guide=seen[:, :height, :width],
         mtf=group.optics.mtf,
         ratio=ratio,
+        bands=tuple(band.name or str(n) for n, band in enumerate(group.source.bands, 1)),
     )
 
 
@@ -115,13 +121,18 @@ def _seen(values: Any, gain: float, part: Any, size: tuple[int, int]) -> Any:
 def share(pair: Reduced, model: str, plain: float, folder: Path) -> float:
     """Return its RMSE as a share of interpolation's; NaN for one that takes no such guide."""
     try:
-        return error(pair, model, folder) / plain
+        return over_all(errors(pair, model, folder)) / plain
     except InputError:
         return float("nan")
 
 
-def error(pair: Reduced, model: str, folder: Path) -> float:
-    """Sharpen a reduced pair; return the RMSE in unit values."""
+def over_all(each: Any) -> float:
+    """Return the RMSE of all bands of those of each."""
+    return float(np.sqrt(np.mean(each**2)))
+
+
+def errors(pair: Reduced, model: str, folder: Path) -> Any:
+    """Sharpen a reduced pair; return the RMSE of each band (C,) in unit values."""
     lr = written(
         folder / "lr.tif",
         pair.lr.astype(np.float32),
@@ -131,12 +142,13 @@ def error(pair: Reduced, model: str, folder: Path) -> float:
     guide = written(
         folder / "guide.tif", pair.guide.astype(np.float32), crs="EPSG:32631", transform=PLACE
     )
+    name, _, learns = model.partition("+")
     made = geoloupe.sharpen(
         lr,
         folder / "made.tif",
         guide=guide,
-        model=model,
-        learn=model == "guided",
+        model=weights_for(len(pair.guide)) if name == "guided" else name,
+        learn=bool(learns),
         mtf=pair.mtf,
         shift=(0, 0),
         overwrite=True,
@@ -145,14 +157,15 @@ def error(pair: Reduced, model: str, folder: Path) -> float:
         values = out.read().astype(np.float64)
     edge = EDGE * pair.ratio
     inner = np.s_[:, edge:-edge, edge:-edge]
-    return float(np.sqrt(np.mean((values - pair.truth)[inner] ** 2)))
+    found: Any = np.sqrt(np.mean((values - pair.truth)[inner] ** 2, axis=(1, 2)))
+    return found
 
 
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--models", default="glp,gsa,brovey,bdsd")
+    parser.add_argument("--models", default="guided,glp,gsa,brovey,bdsd")
     parser.add_argument("--kinds", default="Sentinel-2,Landsat-8,GaoFen-2,Landsat-7")
     parser.add_argument("--scenes", default="", help="Only those whose name holds one of these.")
     words = parser.parse_args()
@@ -165,10 +178,9 @@ def main() -> None:
             named = any(part in coarse.stem for part in words.scenes.split(","))
             if kind not in words.kinds.split(",") or not named:
                 continue
-            sensor = {"Landsat-8": "landsat-8", "Landsat-7": "landsat-7"}.get(kind)
             ours = opened(coarse, folder), opened(guide, folder)
-            pair = reduced(*ours, folder, sensor)
-            plain = error(pair, "bicubic", folder)
+            pair = reduced(*ours, folder, SENSORS.get(kind))
+            plain = over_all(errors(pair, "bicubic", folder))
             cells = [share(pair, model, plain, folder) for model in models]
             for model, cell in zip(models, cells, strict=True):
                 shares.setdefault((kind, model), []).append(cell)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from geoloupe.evaluation.cards import gain_table
 from geoloupe.files.publish import publish_texts
-from geoloupe.files.weights import CARD_FILE, WEIGHTS_FILE, Calibration, Card
+from geoloupe.files.weights import CARD_FILE, WEIGHTS_FILE, Calibration, Card, Shares
 from geoloupe.imagery.kinds import PHRASES
 from geoloupe.inference.model import load
-from geoloupe.inference.shipped import shipped
+from geoloupe.inference.sharpeners import load_sharpener
+from geoloupe.inference.shipped import shipped, shipped_sharpeners
 from geoloupe.networks.summary import parameter_count
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -32,9 +33,20 @@ yours, look first (`geoloupe upscale --preview`), and measure on your own (`geol
 """
 
 
+_SHARPENING = """\
+# Those that put a finer image's detail into bands
+
+`geoloupe sharpen` takes them where they fit. Errors (RMSE) are shares of interpolation's by Wald's
+protocol on pairs that training never saw, less is better, beside the regression `glp`'s of the same
+pairs; `python -m tools.ship_guided` measures them.
+"""
+
+
 def page() -> str:
     """Give the whole page."""
-    return "\n".join([_HEAD, *(line for name in shipped() for line in _section(name))])
+    enlarge = (line for name in shipped() for line in _section(name))
+    sharpen = (line for name in shipped_sharpeners() for line in _sharpener(name))
+    return "\n".join([_HEAD, *enlarge, _SHARPENING, *sharpen])
 
 
 def _section(name: str) -> Iterator[str]:
@@ -86,6 +98,49 @@ def _section(name: str) -> Iterator[str]:
         yield from ("PSNR over bicubic by sensor, in dB, with its 95 % interval:", "")
         yield from (_line(head), _line(["---", *["---:"] * (len(head) - 1)]))
         yield from (*map(_line, rows), "")
+
+
+def _sharpener(name: str) -> Iterator[str]:
+    folder = shipped_sharpeners()[name]
+    model = load_sharpener(folder)
+    card, training = model.card, model.card.training
+    size = (folder / WEIGHTS_FILE).stat().st_size / 1e6
+    settings = ", ".join(f"{key} {json.dumps(value)}" for key, value in card.settings.items())
+    yield from (f"## {name}", "", card.notes or "", "")
+    yield from ("| | |", "|---|---|")
+    yield f"| network | {card.network}: {settings} |"
+    count = sum(x.numel() for x in model.network.parameters())
+    yield f"| size | {count:,} parameters, {size:.2f} MB |"
+    yield f"| not for | {card.not_for} |"
+    yield f"| trained on | {card.trained_on} |"
+    if training is not None:
+        yield (
+            f"| training | `{training.recipe}`, {training.steps:,} steps, {training.hours:.2f} "
+            f"hours, {training.hardware} |"
+        )
+    yield f"| licence | {card.licence} |"
+    yield f"| digest | `{model.digest}` |"
+    yield ""
+    for row in card.shares:
+        yield from _shares(row)
+    worse = [
+        f"{band} of {row.data}"
+        for row in card.shares
+        for band, (ours, theirs) in row.bands.items()
+        if ours > theirs
+    ]
+    if worse:
+        yield from (f"Worse than glp: {', '.join(worse)}.", "")
+
+
+def _shares(row: Shares) -> Iterator[str]:
+    """Show one pair: all bands, then each."""
+    yield _line([f"{row.data}, x{row.ratio}", "all bands", *row.bands])
+    yield _line(["---", *["---:"] * (len(row.bands) + 1)])
+    for number, (name, whole) in enumerate((("model", row.model), ("glp", row.glp))):
+        each = [f"{100 * both[number]:.1f} %" for both in row.bands.values()]
+        yield _line([name, f"{100 * whole:.1f} %", *each])
+    yield ""
 
 
 def _line(cells: Sequence[str]) -> str:

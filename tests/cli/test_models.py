@@ -10,7 +10,8 @@ import pytest
 
 from geoloupe.files.weights import Card, read_weights
 from geoloupe.inference.model import Model, load, save
-from geoloupe.inference.shipped import shipped
+from geoloupe.inference.sharpeners import load_sharpener
+from geoloupe.inference.shipped import shipped, shipped_sharpeners
 from geoloupe.networks import build
 from tests.training.scenes import prepared
 
@@ -72,7 +73,7 @@ def done_at(done: subprocess.CompletedProcess[str]) -> Path:
 def test_shipped_models_are_listed_and_whole() -> None:
     done = geoloupe("models", "--json")
     told = json.loads(done.stdout)
-    assert set(told) == set(shipped())
+    assert set(told) == {*shipped(), *shipped_sharpeners()}
     for name, folder in shipped().items():
         model = load(name)
         assert model.card.name == name == folder.name
@@ -81,6 +82,23 @@ def test_shipped_models_are_listed_and_whole() -> None:
         assert model.card.licence
         assert model.card.not_for
     assert sum(f.stat().st_size for d in shipped().values() for f in d.iterdir()) < 16 * 2**20
+
+
+def test_shipped_sharpeners_show_what_was_measured_and_are_copied(tmp_path: Path) -> None:
+    for name in shipped_sharpeners():
+        card = load_sharpener(name).card
+        assert card.name == name
+        assert card.shares
+        assert card.training
+        assert card.licence
+        assert card.not_for
+    done = geoloupe("models", "guided-pan")
+    assert "Errors as shares of interpolation's" in done.stdout
+    done = geoloupe("models", "guided-pan", "-o", tmp_path / "copy")
+    assert load_sharpener(done_at(done)).digest == load_sharpener("guided-pan").digest
+    assert (
+        "sharpens bands by a guide" in geoloupe("upscale", "a.tif", "--model", "guided-s2").stderr
+    )
 
 
 def test_networks_without_weights_have_no_card() -> None:

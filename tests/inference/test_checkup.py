@@ -10,7 +10,8 @@ from geoloupe.files.weights import read_weights, write_weights
 from geoloupe.inference import checkup
 from geoloupe.inference.golden import FILE, TOLERANCE, largest_error
 from geoloupe.inference.model import load
-from geoloupe.inference.shipped import shipped
+from geoloupe.inference.sharpeners import load_sharpener
+from geoloupe.inference.shipped import shipped, shipped_sharpeners
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -18,11 +19,16 @@ def test_shipped_models_answer_here_as_they_did_at_home(name: str) -> None:
     assert largest_error(load(name), shipped()[name]) < TOLERANCE
 
 
+@pytest.mark.parametrize("name", shipped_sharpeners())
+def test_shipped_sharpeners_answer_here_as_they_did_at_home(name: str) -> None:
+    assert largest_error(load_sharpener(name), shipped_sharpeners()[name]) < TOLERANCE
+
+
 def test_all_is_sound_here() -> None:
     found = {finding.subject: finding for finding in checkup.checkup()}
     assert all(finding.sound for finding in found.values()), found
     assert "GDAL" in found["files"].told
-    assert {f"model {name}" for name in shipped()} <= set(found)
+    assert {f"model {name}" for name in [*shipped(), *shipped_sharpeners()]} <= set(found)
 
 
 @pytest.mark.parametrize(

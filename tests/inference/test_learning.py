@@ -1,4 +1,4 @@
-"""A scene that teaches a network: what is learned helps, or is not used."""
+"""A scene that teaches a network more: what is learned helps, or is not used."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import rasterio
 import geoloupe
 from geoloupe.errors import InputError
 from geoloupe.inference import learning
-from tests.inference.pairs import MTF, pair, read
+from tests.inference.pairs import MTF, PLACE, pair, read, write
 
 OPTIONS: dict[str, Any] = {"mtf": MTF, "shift": (0.0, 0.0), "learn": True}
 
@@ -27,7 +27,7 @@ def test_what_is_learned_is_told_and_the_same_again(tmp_path: Path) -> None:
     one, two = (
         geoloupe.sharpen(ms, tmp_path / f"{name}.tif", guide=guide, **OPTIONS) for name in "ab"
     )
-    assert one.model == "guided"
+    assert one.model == "guided-pan"
     with rasterio.open(one.path) as out:
         assert "less error on others" in out.tags()["GEOLOUPE_LEARNED"]
         assert len(out.tags()["GEOLOUPE_WEIGHTS"]) == 16
@@ -48,9 +48,12 @@ def test_what_does_not_help_is_taken_back(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(learning, "_RATE", 10.0)  # with which nothing is learned
     ms, guide, _ = pair(tmp_path, side=220)
     made = geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, **OPTIONS)
-    plain = geoloupe.sharpen(ms, tmp_path / "plain.tif", guide=guide, **OPTIONS | {"learn": False})
     with rasterio.open(made.path) as out:
-        assert "so the regression is used as it is" in out.tags()["GEOLOUPE_LEARNED"]
+        told = out.tags()["GEOLOUPE_LEARNED"]
+    assert "used as before" in told
+    best = "glp" if "the regression is" in told else "guided-pan"
+    kept = OPTIONS | {"learn": False, "model": best}
+    plain = geoloupe.sharpen(ms, tmp_path / "plain.tif", guide=guide, **kept)
     assert np.abs(read(made.path) - read(plain.path)).max() <= 1
 
 
@@ -60,5 +63,8 @@ def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
         geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, **OPTIONS)
     with pytest.raises(InputError, match="gsa does not learn"):
         geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, model="gsa", **OPTIONS)
+    two = write(tmp_path / "two.tif", np.concatenate([read(guide)] * 2).astype(np.float64), PLACE)
+    with pytest.raises(InputError, match="too few to learn from"):  # guided-s2 learns by any guide
+        geoloupe.sharpen(ms, tmp_path / "out.tif", guide=two, **OPTIONS)
     with pytest.raises(InputError, match="learn without shards"):
         geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, shard="1/2", **OPTIONS)

@@ -89,12 +89,16 @@ def test_the_sensor_sees_in_the_result_what_it_saw(tmp_path: Path) -> None:
     assert np.abs(again - read(ms)).max() <= 0.5  # of thousands: both are rounded
 
 
-@pytest.mark.parametrize("model", ["glp", "gsa", "brovey", "bdsd", "bicubic"])
+@pytest.mark.parametrize(
+    "model", ["guided-pan", "guided-s2", "glp", "gsa", "brovey", "bdsd", "bicubic"]
+)
 def test_tiles_are_the_whole(tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    ms, guide, _ = pair(tmp_path, ratio=2.5, offset=(-0.5, 0.25))
+    learned = model.startswith("guided")  # which sees farther
+    side, tile = (300, 210) if learned else (192, 96)
+    ms, guide, _ = pair(tmp_path, side=side, ratio=2.5, offset=(-0.5, 0.25))
     whole = geoloupe.sharpen(ms, tmp_path / "one.tif", guide=guide, model=model, **KNOWN)
     monkeypatch.setattr(planning, "_BLOCK", 2**14)
-    cut = geoloupe.sharpen(ms, tmp_path / "cut.tif", guide=guide, model=model, tile=96, **KNOWN)
+    cut = geoloupe.sharpen(ms, tmp_path / "cut.tif", guide=guide, model=model, tile=tile, **KNOWN)
     assert (whole.plan.count, cut.plan.count > 8, cut.plan.block_count > 3) == (1, True, True)
     apart = np.abs(read(whole.path) - read(cut.path))
     assert apart.max() <= 1
@@ -105,7 +109,7 @@ def test_gain_and_offset_of_the_guide_do_not_matter(tmp_path: Path) -> None:
     ms, guide, truth = pair(tmp_path)
     other = write(tmp_path / "other.tif", 5000 - 0.4 * pan(truth) / 1.7, PLACE)
     one, two = (
-        read(geoloupe.sharpen(ms, tmp_path / f"{g.stem}_out.tif", guide=g, **KNOWN).path)
+        read(geoloupe.sharpen(ms, tmp_path / f"{g.stem}.o.tif", guide=g, model="glp", **KNOWN).path)
         for g in (guide, other)
     )
     assert rmse(one, two) < 0.1 * rmse(one, truth)
@@ -302,8 +306,9 @@ def test_nothing_is_written_over_and_a_shell_is_told(tmp_path: Path) -> None:
     assert "--overwrite" in done.stderr
 
 
+@pytest.mark.parametrize(("model", "tile"), [("glp", 120), ("guided-pan", 210)])
 def test_tiles_are_the_whole_beside_holes_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, model: str, tile: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     truth = ground(288)
     ms = np.rint(observed(truth, (96, 96), Axis(ratio=3))).astype(np.uint16)
@@ -313,9 +318,11 @@ def test_tiles_are_the_whole_beside_holes_too(
     fine[:, 200:, 150:] = 0
     coarse = write(tmp_path / "holed.tif", ms, coarse_place(3), nodata=0)
     guide = write(tmp_path / "fine.tif", fine, PLACE, nodata=0)
-    whole = geoloupe.sharpen(coarse, tmp_path / "one.tif", guide=guide, **KNOWN)
-    cut = geoloupe.sharpen(coarse, tmp_path / "cut.tif", guide=guide, tile=120, **KNOWN)
-    assert cut.plan.count > 8
+    whole = geoloupe.sharpen(coarse, tmp_path / "one.tif", guide=guide, model=model, **KNOWN)
+    cut = geoloupe.sharpen(
+        coarse, tmp_path / "cut.tif", guide=guide, model=model, tile=tile, **KNOWN
+    )
+    assert cut.plan.count > 3
     one, other = read(whole.path), read(cut.path)
     assert ((one == 0) == (other == 0)).all()
     assert (one[1, 180:192, 180:192] == 0).all()

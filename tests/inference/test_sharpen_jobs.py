@@ -15,6 +15,7 @@ import geoloupe
 from geoloupe.errors import InputError
 from geoloupe.inference import cluster
 from geoloupe.inference import plan as planning
+from geoloupe.inference import sharpen as sharpening
 from geoloupe.inference.fusion import Fusion
 from geoloupe.inference.job import Job
 from geoloupe.inference.running import finish
@@ -83,20 +84,39 @@ def test_shards_are_put_together(images: tuple[Path, Path], whole: bytes, tmp_pa
     assert finish(target).path.read_bytes() == whole
 
 
-def test_workers_of_a_cluster_make_it(
-    images: tuple[Path, Path], whole: bytes, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("model", ["gsa", "guided-pan"])
+def test_workers_of_a_cluster_make_it(tmp_path: Path, model: str) -> None:
     pytest.importorskip("distributed")
+    ms, guide, _ = pair(tmp_path, side=192 if model == "gsa" else 320)
+    options = OPTIONS | {"model": model, "tile": 96 if model == "gsa" else 190}
+    whole = geoloupe.sharpen(ms, tmp_path / "whole.tif", guide=guide, **options).path.read_bytes()
     target = tmp_path / "cluster.tif"
-    chosen = SharpenSettings(**{k: v for k, v in OPTIONS.items() if k != "model"}, guide=images[1])
+    chosen = SharpenSettings(**{k: v for k, v in options.items() if k != "model"}, guide=guide)
     with ExitStack() as stack:
-        ready = prepare(stack, images[0], target, "gsa", chosen, overwrite=False)
+        ready = prepare(stack, ms, target, model, chosen, overwrite=False)
         with Job.open(target, ready.job, alone=False) as job:
             call = dict(cluster._call(ready, job, chosen))
             for row in ready.scene.plan.blocks:
                 for block in row:  # each as a worker does it, from what it is told
                     cluster.compute_block(call, (block.row, block.column))
     assert finish(target).path.read_bytes() == whole
+
+
+def test_shards_with_trained_weights_are_put_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ms, guide, _ = pair(tmp_path, side=320)
+    options = {"tile": 190, "mtf": MTF, "guide": guide, "model": "guided-pan"}
+    made = geoloupe.sharpen(ms, tmp_path / "whole.tif", **options)
+    assert (made.model, made.plan.block_count > 3) == ("guided-pan", True)
+    target = tmp_path / "shared.tif"
+    geoloupe.sharpen(ms, target, shard="1/2", **options)
+    with monkeypatch.context() as patch:  # another version of the weights does not go on with it
+        patch.setattr(sharpening, "digest_of", lambda _: "another")
+        with pytest.raises(InputError, match="unfinished"):
+            geoloupe.sharpen(ms, target, shard="2/2", **options)
+    geoloupe.sharpen(ms, target, shard="2/2", **options)
+    assert finish(target).path.read_bytes() == made.path.read_bytes()
 
 
 def test_other_choices_do_not_go_on_with_it(

@@ -16,6 +16,9 @@ def inspect(
     hr: Annotated[
         str | None, typer.Option("--hr", help="The truth, on the product's grid, if known.")
     ] = None,
+    guide: Annotated[
+        str | None, typer.Option(help="The panchromatic image that sharpened it: adds QNR, HQNR.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="What made it, if its tags do not say: to measure doubt.")
     ] = None,
@@ -32,7 +35,7 @@ def inspect(
     if output is not None:
         check_verdict(output, overwrite=overwrite)
     with collected_warnings() as warnings:
-        found = run(product, lr, hr, model=model)
+        found = run(product, lr, hr, model=model, guide=guide)
     if output is not None:
         write_verdict(found, output, overwrite=overwrite)
     if as_json:

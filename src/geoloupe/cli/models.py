@@ -1,6 +1,7 @@
 """`geoloupe models`: trained models, and the card of one."""
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,27 +30,40 @@ def models(
     """List the models that come with the program, or show the card of one."""
     from geoloupe.files.weights import read_weights
     from geoloupe.inference.model import load, save
-    from geoloupe.inference.shipped import shipped
+    from geoloupe.inference.sharpeners import load_sharpener, save_sharpener
+    from geoloupe.inference.shipped import shipped, shipped_sharpeners
 
     if name is None:
-        cards = {key: read_weights(folder)[0] for key, folder in shipped().items()}
+        folders = shipped() | shipped_sharpeners()
+        cards = {key: read_weights(folder)[0] for key, folder in folders.items()}
         if as_json:
             told = {key: card.model_dump(mode="json") for key, card in cards.items()}
             say(json.dumps(told, indent=2))
         else:
             _print_list(cards)
         return
+    if name in shipped_sharpeners():
+        sharpener = load_sharpener(name)
+        if output is not None:
+            save_sharpener(sharpener, output)
+        _show(sharpener.card, sharpener.digest, output, as_json=as_json)
+        return
     model = load(name)
     if not model.has_weights:
         raise InputError(f"{name}: has no weights, so it has no card; see geoloupe networks {name}")
     if output is not None:
         save(model, output, half=half)
-        say(output)
-        return
-    if as_json:
-        say(model.card.model_dump_json(indent=2))
+    _show(model.card, model.digest, output, as_json=as_json)
+
+
+def _show(card: "Card", digest: str, copied: Path | None, *, as_json: bool) -> None:
+    """Print where a copy lies, or a card."""
+    if copied is not None:
+        say(copied)
+    elif as_json:
+        say(card.model_dump_json(indent=2))
     else:
-        _print_card(model.card, model.digest)
+        _print_card(card, digest)
 
 
 def _print_list(cards: "dict[str, Card]") -> None:
@@ -59,7 +73,11 @@ def _print_list(cards: "dict[str, Card]") -> None:
         gain = ""
         if best is not None and "psnr" in best.values and "psnr" in best.bicubic:
             gain = f"{best.values['psnr'] - best.bicubic['psnr']:+.2f} dB on {best.data}"
-        rows.append([name, card.network, f"x{card.settings.get('scale')}", _bands(card), gain])
+        if card.shares:
+            pair = card.shares[0]
+            gain = f"{-20 * math.log10(pair.model):+.2f} dB on {pair.data}, by a guide"
+        scale = f"x{card.settings['scale']}" if "scale" in card.settings else "the guide's"
+        rows.append([name, card.network, scale, _bands(card), gain])
     print_table(["name", "network", "scale", "bands", "over bicubic"], rows)
     say("\ngeoloupe models NAME shows its card.")
 
@@ -100,6 +118,13 @@ def _print_card(card: "Card", digest: str) -> None:
             for metric, value in score.values.items()
         ]
         print_table(["", card.name, "bicubic"], rows, numbers={card.name, "bicubic"})
+    if card.shares:
+        say("\nErrors as shares of interpolation's on pairs it never saw, all bands and each")
+    for pair in card.shares:
+        both = {"all": (pair.model, pair.glp)} | pair.bands
+        cells = [[band, *(f"{100 * x:.1f} %" for x in found)] for band, found in both.items()]
+        heads = [f"{pair.data}, x{pair.ratio}", card.name, "glp"]
+        print_table(heads, cells, numbers={card.name, "glp"})
     if card.gains:
         say("\nPSNR over bicubic by sensor, dB, with its 95 % interval; noise is of 255")
         head, lines = gain_table(card.gains)

@@ -36,7 +36,10 @@ Scenes = Annotated[
     typer.Argument(help="Sentinel-2 products, Landsat Level-1 folders, or bands with a --guide."),
 ]
 ModelName = Annotated[
-    str | None, typer.Option(help="glp unless it is said; brovey, gsa, bdsd or bicubic to compare.")
+    str | None,
+    typer.Option(
+        help="What fits the guide unless it is said; glp, gsa, brovey, bdsd, bicubic to compare."
+    ),
 ]
 Guide = Annotated[
     str | None, typer.Option(help="The finer image, such as the panchromatic; its grid is kept.")

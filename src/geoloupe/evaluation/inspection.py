@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe.errors import InputError
+from geoloupe.evaluation.full_scale import MEANINGS, full_scale
 from geoloupe.evaluation.seams import seam_steps
 from geoloupe.files.source import Source, open_source
 from geoloupe.imagery.grid import spread_windows
@@ -71,9 +72,17 @@ class Inspection:
 
 
 def inspect(
-    product: str | Path, lr: str | Path, hr: str | Path | None = None, *, model: str | None = None
+    product: str | Path,
+    lr: str | Path,
+    hr: str | Path | None = None,
+    *,
+    model: str | None = None,
+    guide: str | Path | None = None,
 ) -> Inspection:
-    """Measure a product against its input and, if it is known, the truth on the product's grid."""
+    """Measure a product against its input and, if it is known, the truth on the product's grid.
+
+    By the panchromatic `guide` that sharpened it, quality without a truth is measured too.
+    """
     with ExitStack() as stack:
         made, source = (stack.enter_context(open_source(name)) for name in (product, lr))
         scale = _scale(made, source)
@@ -88,7 +97,12 @@ def inspect(
             truth = _alike(real.select(_same_bands(real, fine)), coarse)
         tags = made.facts.tags
         chosen = _maker(model, tags.get("GEOLOUPE_MODEL"), scale)
-        return _inspected(fine, coarse, truth, scale, chosen, tags)
+        found = _inspected(fine, coarse, truth, scale, chosen, tags)
+        if guide is None:
+            return found
+        by = stack.enter_context(open_source(guide))
+        more = full_scale(fine, coarse, by, scale, side=_SIDE, along=_ALONG)
+        return replace(found, findings=(*found.findings, *_findings(more)))
 
 
 def _inspected(
@@ -176,6 +190,7 @@ _MEANINGS: dict[str, tuple[str, float | None, str]] = {
     ),
     "nodata": ("", 1e-6, "difference of the shares without data"),
     "clipped": ("", 0.001, "share of values at the type's limits, beyond the input's"),
+    **{name: ("", None, meaning) for name, meaning in MEANINGS.items()},
 }
 
 

@@ -52,6 +52,16 @@ class Score(Part):
     bicubic: dict[str, float] = {}
 
 
+class Shares(Part):
+    """Errors (RMSE) of a sharpened pair as shares of interpolation's, by Wald's protocol."""
+
+    data: str
+    ratio: int
+    model: float
+    glp: float
+    bands: dict[str, tuple[float, float]]  # the same two of each band
+
+
 class Gain(Part):
     """The mean gain in PSNR over bicubic interpolation where sensor and noise are known."""
 
@@ -135,6 +145,7 @@ class Card(Part):
     trained_on: str | None = None
     training: Training | None = None
     scores: tuple[Score, ...] = ()
+    shares: tuple[Shares, ...] = ()  # of what sharpens by a guide, on pairs it never saw
     gains: tuple[Gain, ...] = ()  # by data and degradation
     calibration: Calibration | None = None  # of sigma; None: it has no uncertainty to tell
     notes: str | None = None

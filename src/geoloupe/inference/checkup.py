@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,8 +17,9 @@ from geoloupe.errors import GeoloupeError
 from geoloupe.files.drivers import NEEDED, WELCOME, drivers, gdal_version
 from geoloupe.files.sizes import size_text
 from geoloupe.inference.golden import TOLERANCE, largest_error
-from geoloupe.inference.model import load
-from geoloupe.inference.shipped import shipped
+from geoloupe.inference.model import Model, load
+from geoloupe.inference.sharpeners import TrainedSharpener, load_sharpener
+from geoloupe.inference.shipped import shipped, shipped_sharpeners
 from geoloupe.system.memory import available
 
 _PACKAGES = ("numpy", "scipy", "h5py", "rasterio", "pydantic", "safetensors", "matplotlib")
@@ -61,16 +62,20 @@ def checkup() -> Iterator[Finding]:
 def _models() -> Iterator[Finding]:
     """Try every shipped model on its known image."""
     for name, folder in shipped().items():
-        try:
-            error = largest_error(load(name), folder)
-        except GeoloupeError as failure:
-            yield Finding(f"model {name}", f"{failure}; install geoloupe again", sound=False)
-            continue
-        if error > TOLERANCE:
-            told = f"is {error:.1e} from what it should answer; report this with all the lines here"
-            yield Finding(f"model {name}", told, sound=False)
-        else:
-            yield Finding(f"model {name}", f"answers as it should, to {error:.0e}")
+        yield _tried(name, folder, load)
+    for name, folder in shipped_sharpeners().items():
+        yield _tried(name, folder, load_sharpener)
+
+
+def _tried(name: str, folder: Path, loads: Callable[[str], Model | TrainedSharpener]) -> Finding:
+    try:
+        error = largest_error(loads(name), folder)
+    except GeoloupeError as failure:
+        return Finding(f"model {name}", f"{failure}; install geoloupe again", sound=False)
+    if error > TOLERANCE:
+        told = f"is {error:.1e} from what it should answer; report this with all the lines here"
+        return Finding(f"model {name}", told, sound=False)
+    return Finding(f"model {name}", f"answers as it should, to {error:.0e}")
 
 
 def _files() -> Finding:

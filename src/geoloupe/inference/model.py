@@ -23,7 +23,7 @@ from geoloupe.files.weights import (
     read_weights,
     write_weights,
 )
-from geoloupe.inference.shipped import shipped
+from geoloupe.inference.shipped import shipped, shipped_sharpeners
 from geoloupe.networks import build, network_class
 from geoloupe.networks.name_table import shown
 from geoloupe.networks.published import agree, expected_state
@@ -88,6 +88,8 @@ def load(name_or_path: str | Path, **settings: Any) -> Model:
         return _with_weights(path, settings)
     if name in shipped():
         return _with_weights(shipped()[name], settings)
+    if name in shipped_sharpeners():
+        raise InputError(f"{name} sharpens bands by a guide and does not enlarge: see sharpen")
     if path.suffix or len(path.parts) > 1:
         raise InputError(f"{path}: no such file or folder of weights")
     known = [*shipped(), *catalog.names("network")]

@@ -1,6 +1,5 @@
 """The detail of a finer image in coarser bands: a product on the finer image's own grid."""
 
-import hashlib
 import logging
 import math
 import time
@@ -10,9 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
-
-from geoloupe import __version__, catalog, settings
+from geoloupe import __version__, settings
 from geoloupe.errors import InputError, naming
 from geoloupe.files.planes import PIXELS, Layout
 from geoloupe.files.product import check_output, fitting
@@ -39,16 +36,22 @@ from geoloupe.inference.running import (
     group_before,
     run,
 )
+from geoloupe.inference.sharpeners import (
+    CLASSICAL,
+    SEVERAL,
+    default_sharpener,
+    digest_of,
+    make_sharpener,
+    weights_for,
+)
 from geoloupe.inference.statistics import fitted
 from geoloupe.inference.work_folder import sweep, work_folder
-from geoloupe.networks.guided import Guided, GuidedSettings
+from geoloupe.networks.guided import Guided
 from geoloupe.networks.sharpening import Method
 from geoloupe.progress import Progress, silent
 
 _log = logging.getLogger(__name__)
 
-DEFAULT = "glp"
-LEARNS = "guided"  # which has no weights of its own yet
 _TILE = 512  # pixels of a side of a tile at least, unless a person says otherwise
 _MARGINS = 6  # that a side has room for: a third of it is then thrown away on either side
 
@@ -64,7 +67,7 @@ class SharpenSettings(Resources):
     mtf: float | tuple[float, ...] | None = None  # of all coarse bands, or each
     shift: tuple[float, float] | None = None  # rows, columns of the guide; None: measured
     anyway: bool = False  # believe the georeference whatever is measured
-    learn: bool = False  # teach a small network by the scene itself first, which takes a minute
+    learn: bool = False  # teach the network more by the scene itself first: a minute or two
     consistent: bool | None = None  # whether the bands' sensor would see them in the result
     bound: bool | float = True  # how far answers go beyond the pixels around, in parts of a range
     tile: int | None = None
@@ -135,7 +138,9 @@ def sharpen(
         path: Bands that are coarser than `guide`; or a product that holds both: Sentinel-2 (its 20
             and 60 m bands come to 10 m), a folder of Landsat Level 1 (bands by the panchromatic).
         output: The new file; without it, one beside the scene.
-        model: One of the sharpeners of the catalog; glp without it.
+        model: Weights, their folder, or a method of the catalog. Without it, the trained weights
+            that fit the guide: guided-s2 for three bands and more, guided-pan for Landsat's
+            panchromatic band; else glp, regression.
         overwrite: Replace an old output.
         progress: Called with the tiles that are done, and all.
         **options: The fields of SharpenSettings: guide, bands, shift, memory and others.
@@ -175,9 +180,9 @@ def prepare(
     overwrite: bool,
 ) -> PreparedSharpening:
     """Open everything and refuse what cannot work, before any pixel is computed."""
-    name, method = _method(model, chosen)
     target = Path(output) if output is not None else _beside(str(path))
     pair = laid(open_pair(stack, path, chosen), chosen)
+    name, method = _method(model, pair, learns=chosen.learn)
     _refuse_guide_bands(method, name, pair)
     refuse_inputs(target, path, *pair.files, chosen.guide)
     sweep(target)
@@ -207,7 +212,7 @@ def _scene(
 ) -> tuple[Fusion, tuple[Registration, ...], dict[str, str]]:
     """Look at the pixels of a whole scene: where the images lie, and what a method must know.
 
-    The tags that are returned say what was learned.
+    The tags that are returned say which weights are used, and what was learned.
     """
     reading = Reading(
         guide=pair.guide,
@@ -224,8 +229,9 @@ def _scene(
     tags = {}
     if isinstance(method, Guided):
         method.to(reading.device)
-        learned = learn(method, reading, groups, size)
-        tags = {"GEOLOUPE_LEARNED": str(learned), "GEOLOUPE_WEIGHTS": _digest(method)}
+        if chosen.learn:
+            tags["GEOLOUPE_LEARNED"] = str(learn(method, reading, groups, size))
+        tags["GEOLOUPE_WEIGHTS"] = digest_of(method)
     scene = Fusion(
         plan=plan,
         layout=layout,
@@ -240,17 +246,16 @@ def _scene(
     return scene, registrations, tags
 
 
-def _method(model: str | None, chosen: SharpenSettings) -> tuple[str, Method]:
-    """Make the method that is named, or the one that is to learn."""
-    if not chosen.learn:
-        name = model or DEFAULT
-        method: Method = catalog.resolve("sharpener", name)()  # type: ignore[operator]
-        return name, method
-    if model not in (None, LEARNS):
-        raise InputError(f"{model} does not learn; leave learn out, or take the model {LEARNS}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return LEARNS, Guided(GuidedSettings())
+def _method(model: str | None, pair: Pair, *, learns: bool) -> tuple[str, Method]:
+    """Make the method that is named, or the one that fits a pair."""
+    ratios = [group.meeting.ratio for group in pair.groups]
+    sensors = [group.optics.sensor for group in pair.groups]
+    count = len(pair.looked)
+    name = model or (weights_for(count) if learns else default_sharpener(count, ratios, sensors))
+    method = make_sharpener(name)
+    if learns and not isinstance(method, Guided):
+        raise InputError(f"{name} does not learn; leave learn out, or take the model {SEVERAL}")
+    return name, method
 
 
 def _refuse_guide_bands(method: Method, name: str, pair: Pair) -> None:
@@ -258,8 +263,8 @@ def _refuse_guide_bands(method: Method, name: str, pair: Pair) -> None:
     if wanted is not None and len(pair.looked) != wanted:
         raise InputError(
             f"{pair.guide.name}: {name} looks at a guide of {wanted} band, and this has "
-            f"{len(pair.looked)}; choose one with guide_bands, or take the model {DEFAULT}, which "
-            "looks at any number"
+            f"{len(pair.looked)}; choose one with guide_bands, or take the model "
+            f"{CLASSICAL}, which looks at any number"
         )
 
 
@@ -284,14 +289,6 @@ def _bound(chosen: SharpenSettings) -> float | None:
     if chosen.bound is True:
         return GUIDED_MARGIN
     return None if chosen.bound is False else float(chosen.bound)
-
-
-def _digest(network: Guided) -> str:
-    """Name exactly the weights that were learned: a run that goes on must have the same."""
-    found = hashlib.sha256()
-    for tensor in network.state_dict().values():
-        found.update(tensor.cpu().numpy().tobytes())
-    return found.hexdigest()[:16]
 
 
 def _tags(

@@ -9,6 +9,16 @@ from geoloupe.files.weights import WEIGHTS_FILE
 
 @cache
 def shipped() -> dict[str, Path]:
-    """Map the names of the models to their folders."""
-    home = Path(str(resources.files("geoloupe") / "models"))
+    """Map the names of the models that enlarge to their folders."""
+    return _folders("models")
+
+
+@cache
+def shipped_sharpeners() -> dict[str, Path]:
+    """Map the names of the models that put a guide's detail into bands to their folders."""
+    return _folders("models/sharpening")
+
+
+def _folders(place: str) -> dict[str, Path]:
+    home = Path(str(resources.files("geoloupe") / place))
     return {path.parent.name: path.parent for path in sorted(home.glob(f"*/{WEIGHTS_FILE}"))}
