@@ -51,10 +51,11 @@ def missed(scene: Path, product: Path, gains: tuple[float, ...] = GAINS) -> floa
 @pytest.mark.parametrize("scale", [2, 4])
 def test_a_known_sensor_sees_its_scene_in_the_product(tmp_path: Path, scale: int) -> None:
     scene = write(tmp_path / "scene.tif")
-    made = geoloupe.upscale(scene, tmp_path / "sr.tif", scale=scale, consistent=True)
-    plain = geoloupe.upscale(scene, tmp_path / "plain.tif", scale=scale, consistent=False)
+    words: dict[str, Any] = {"scale": scale, "bound": False}  # which comes last, and may cut
+    made = geoloupe.upscale(scene, tmp_path / "sr.tif", consistent=True, **words)
+    plain = geoloupe.upscale(scene, tmp_path / "plain.tif", consistent=False, **words)
     assert (made.optics.sensor, made.optics.mtf) == ("sentinel-2", GAINS)
-    assert missed(scene, made.path) < 0.2 * missed(scene, plain.path)
+    assert missed(scene, made.path) < 0.1 * missed(scene, plain.path)
     with rasterio.open(made.path) as product, rasterio.open(plain.path) as other:
         assert product.tags()["GEOLOUPE_SENSOR"] == "sentinel-2"
         assert product.tags()["GEOLOUPE_MTF"] == "0.26, 0.28, 0.24, 0.26"
@@ -76,7 +77,7 @@ def test_noise_is_measured_and_need_not_be_seen_again(tmp_path: Path) -> None:
     with rasterio.open(made.path) as product:
         assert re.match(r"but for noise of 0\.00\d+, ", product.tags()["GEOLOUPE_CONSISTENT"])
     one, two, three = (missed(scene, result.path) for result in (exact, made, plain))
-    assert one < two <= three
+    assert one < min(two, three)
 
 
 def test_tiles_agree_as_the_whole_scene_does(tmp_path: Path) -> None:
