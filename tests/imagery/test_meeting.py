@@ -22,9 +22,9 @@ def coarse(ratio: float, down: float, across: float, height: int, width: int) ->
 
 
 @given(
-    ratio=st.floats(1.1, 12),
-    down=st.floats(-30, 30),
-    across=st.floats(-30, 30),
+    ratio=st.floats(1.1, 12, allow_subnormal=False),
+    down=st.floats(-30, 30, allow_subnormal=False),
+    across=st.floats(-30, 30, allow_subnormal=False),
     size=st.tuples(st.integers(8, 60), st.integers(8, 60)),
 )
 def test_any_two_grids_meet_where_they_lie(
@@ -46,8 +46,8 @@ def test_any_two_grids_meet_where_they_lie(
 
 
 @given(
-    ratio=st.floats(1.1, 12),
-    offset=st.floats(-5, 5),
+    ratio=st.floats(1.1, 12, allow_subnormal=False),
+    offset=st.floats(-5, 5, allow_subnormal=False),
     start=st.integers(0, 80),
     length=st.integers(1, 40),
 )

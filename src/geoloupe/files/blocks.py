@@ -12,7 +12,8 @@ from geoloupe.system.memory import available
 
 def refuse_large_blocks(name: str, dataset: Any) -> None:
     """Refuse an open dataset of which memory has no room for one block."""
-    (rows, columns), dtype = dataset.block_shapes[0], dataset.dtypes[0]
+    (rows, columns), stored = dataset.block_shapes[0], dataset.dtypes[0]
+    dtype = "complex64" if stored == "complex_int16" else stored  # as it is read
     together = dataset.count if dataset.interleaving is Interleaving.pixel else 1
     size, free = rows * columns * together * np.dtype(dtype).itemsize, available()
     if size > free:

@@ -144,7 +144,7 @@ def test_empty_tags_say_nothing() -> None:
 @given(
     tags=st.dictionaries(st.sampled_from(["platform", "SENSOR_ID", "id", "x"]), st.text()),
     names=st.lists(st.text() | st.sampled_from(["B02", "B8A", "SR_B6", " "]), max_size=4),
-    pixel=st.none() | st.floats(1e-3, 1e4),
+    pixel=st.none() | st.floats(1e-3, 1e4, allow_subnormal=False),
     name=st.text(),
 )
 @settings(max_examples=100, deadline=None)
