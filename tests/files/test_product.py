@@ -59,6 +59,4 @@ def test_as_many_threads_pack_as_there_is_room_for(
     made = layout(bands, 1000, 1000, "float32")
     threads = int(product._packing(FORMATS[".tif"], made, memory)["num_threads"])
     room = {None: 2 * 10**8, 10**9: 2**28, 10**6: 0}[memory]
-    assert 1 <= threads <= 64
-    assert threads == 1 or threads * packing_memory(made) <= room
-    assert (threads + 1) * packing_memory(made) > room
+    assert threads == min(max(room // packing_memory(made), 1), 64)

@@ -375,8 +375,7 @@ def _held(crs: CRS) -> CRS | None:
     """Give what a coordinate system becomes on its way into a GeoTIFF: rare ones lose parts."""
     name = f"/vsimem/{secrets.token_hex(8)}"
     size = {"width": 1, "height": 1, "count": 1, "dtype": "uint8"}
-    with rasterio.open(f"{name}.vrt", "w", driver="VRT", crs=crs, **size):
-        pass
+    rasterio.open(f"{name}.vrt", "w", driver="VRT", crs=crs, **size).close()
     try:
         rasterio.shutil.copy(f"{name}.vrt", f"{name}.tif", driver="COG")
         with rasterio.open(f"{name}.tif") as dataset:

@@ -44,7 +44,7 @@ def test_metadata_name_the_sensor(tags: dict[str, str], sensor: str) -> None:
     [
         ("S2A_MSIL2A_20170613T101031_N9999_R022_T33UUP_75_43.SAFE:10m", "sentinel-2"),
         (
-            "/data/S2B_MSIL1C_20220101T101031_N0400_R022_T32TQM_20220101T121212.SAFE.zip",
+            "archive/S2B_MSIL1C_20220101T101031_N0400_R022_T32TQM_20220101T121212.SAFE.zip",
             "sentinel-2",
         ),
         ("T32TQM_20220101T101031_B04_10m.jp2", "sentinel-2"),
