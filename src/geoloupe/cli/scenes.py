@@ -49,6 +49,13 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say what is deci
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")]
 
 
+# Said by options, or nobody's to say; --set is for the rest.
+ALREADY = (
+    *("path", "output", "model", "bands", "sensor", "guide", "memory", "shard", "cluster"),
+    *("workers", "overwrite", "progress"),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Making:
     """How a command makes scenes, and says what it made."""

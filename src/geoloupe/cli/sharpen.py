@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from geoloupe.cli.scenes import (
+    ALREADY,
     AsJson,
     Bands,
     Cluster,
@@ -51,11 +52,6 @@ Assignments = Annotated[
     ),
 ]
 
-_ALREADY = (
-    *("path", "output", "model", "bands", "sensor", "guide", "memory", "shard", "cluster"),
-    *("workers", "overwrite", "progress"),
-)
-
 
 def sharpen(
     scenes: Scenes,
@@ -79,7 +75,7 @@ def sharpen(
 ) -> None:
     """Put a finer image's detail into coarser bands. Stopped, it can be run again."""
     speak(verbose)
-    options = parse_assignments(assignments or (), taken=_ALREADY)
+    options = parse_assignments(assignments or (), taken=ALREADY)
     options |= said(bands=bands, sensor=sensor, guide=guide)
     options |= said(memory=memory, shard=shard, cluster=cluster, workers=workers)
     options |= {"model": model, "overwrite": overwrite}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from geoloupe.cli.scenes import (
+    ALREADY,
     AsJson,
     Bands,
     Cluster,
@@ -51,13 +52,6 @@ Assignments = Annotated[
 ]
 
 
-# Said by options, or nobody's to say; --set is for the rest.
-_ALREADY = (
-    *("path", "output", "model", "bands", "sensor", "guide", "memory", "shard", "cluster"),
-    *("workers", "overwrite", "progress"),
-)
-
-
 def upscale(
     scenes: Scenes,
     *,
@@ -80,7 +74,7 @@ def upscale(
 ) -> None:
     """Enlarge scenes; place, bands, nodata and tags are kept. Stopped, it can be run again."""
     speak(verbose)
-    options = parse_assignments(assignments or (), taken=_ALREADY)
+    options = parse_assignments(assignments or (), taken=ALREADY)
     options |= said(bands=bands, sensor=sensor, guide=guide)
     options |= said(memory=memory, shard=shard, cluster=cluster, workers=workers)
     options |= {"model": model, "overwrite": overwrite}

@@ -16,10 +16,14 @@ from typing import Any
 from geoloupe import settings
 from geoloupe.errors import InputError
 from geoloupe.files.beside import check_targets
+from geoloupe.files.planes import Layout
 from geoloupe.files.sizes import parse_size
+from geoloupe.imagery.grid import Grid
+from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.inference.assemble import assemble
 from geoloupe.inference.job import Job
 from geoloupe.inference.local import compute_blocks, refuse_crowd
+from geoloupe.inference.plan import Plan
 from geoloupe.inference.scene import Work
 from geoloupe.inference.work_folder import read_facts, sweep, work_folder
 from geoloupe.progress import Progress
@@ -74,6 +78,24 @@ class Done:
     pending: int  # blocks that are missing
     skipped: int  # tiles without data
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made(Done):
+    """How a run ended, and what it made."""
+
+    layout: Layout
+    plan: Plan
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the result."""
+        return self.layout.grid
+
+    @property
+    def radiometry(self) -> Radiometry:
+        """What the numbers of what was read and of the result mean."""
+        return self.layout.radiometry
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,7 @@ from geoloupe.files.planes import PIXELS, Layout
 from geoloupe.files.product import check_output, fitting
 from geoloupe.files.publish import refuse_inputs
 from geoloupe.files.source import is_address, stem_of
-from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.nodata import Nodata
-from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.inference.bound import GUIDED_MARGIN
 from geoloupe.inference.coregistration import Registration, registered
 from geoloupe.inference.fusion import Fusion, Reading
@@ -30,7 +28,7 @@ from geoloupe.inference.predictor import device_of
 from geoloupe.inference.running import (
     ONLY_HOW,
     Command,
-    Done,
+    Made,
     Prepared,
     Resources,
     group_before,
@@ -89,7 +87,7 @@ class SharpenSettings(Resources):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sharpened(Done):
+class Sharpened(Made):
     """What was made, for people and programs."""
 
     verb: ClassVar[str] = "sharpen"
@@ -99,18 +97,6 @@ class Sharpened(Done):
     ratios: tuple[float, ...]  # how much finer, one for each pixel size of the coarse bands
     optics: tuple[Optics, ...]
     registrations: tuple[Registration, ...]
-    layout: Layout
-    plan: Plan
-
-    @property
-    def grid(self) -> Grid:
-        """The grid of the result."""
-        return self.layout.grid
-
-    @property
-    def radiometry(self) -> Radiometry:
-        """What the numbers of the bands and of the result mean."""
-        return self.layout.radiometry
 
 
 @dataclass(frozen=True, kw_only=True)

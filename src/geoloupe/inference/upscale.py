@@ -14,7 +14,6 @@ from geoloupe.files.product import admit_product, check_output, fitting
 from geoloupe.files.publish import refuse_inputs
 from geoloupe.files.source import Source, aligned, is_address, open_source, stem_of
 from geoloupe.imagery.grid import Grid
-from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.inference.choices import (
     Choices,
     chosen_layers,
@@ -28,12 +27,11 @@ from geoloupe.inference.choices import (
 from geoloupe.inference.job import absolute, identities
 from geoloupe.inference.model import Model
 from geoloupe.inference.optics import Optics
-from geoloupe.inference.plan import Plan
 from geoloupe.inference.predictor import check_guide
 from geoloupe.inference.running import (
     ONLY_HOW,
     Command,
-    Done,
+    Made,
     Prepared,
     Resources,
     group_before,
@@ -59,7 +57,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Upscaled(Done):
+class Upscaled(Made):
     """What was made, for people and programs."""
 
     verb: ClassVar[str] = "upscale"
@@ -67,18 +65,6 @@ class Upscaled(Done):
     model: str
     scale: int
     optics: Optics
-    layout: Layout
-    plan: Plan
-
-    @property
-    def grid(self) -> Grid:
-        """The grid of the result."""
-        return self.layout.grid
-
-    @property
-    def radiometry(self) -> Radiometry:
-        """What the numbers of the scene and of the result mean."""
-        return self.layout.radiometry
 
     @property
     def beside(self) -> dict[str, Path]:

@@ -20,11 +20,9 @@ _LEAST = 1e-6  # of the guide's size over the scene, below which no ratio is tak
 _RANK = 1e-10  # of the largest singular value, below which bands are the same
 
 
-class Brovey:
-    """Bands times the ratio of the panchromatic band to what they make of it together."""
+class _OfMoments:
+    """What sharpens by one panchromatic band from moments of its features over the whole scene."""
 
-    TITLE: ClassVar[str] = "Brovey, weights by regression"
-    PAPER: ClassVar[str] = "Gillespie et al., Remote Sensing of Environment 1987"
     guide_bands: ClassVar[int | None] = 1
     consistent: ClassVar[bool] = False
     reach: ClassVar[int] = 2
@@ -32,6 +30,13 @@ class Brovey:
     def features(self, lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tensor | None:
         """Return ones, the bands, and the guide as their sensors see it."""
         return _seen(lr, guide, sensors)
+
+
+class Brovey(_OfMoments):
+    """Bands times the ratio of the panchromatic band to what they make of it together."""
+
+    TITLE: ClassVar[str] = "Brovey, weights by regression"
+    PAPER: ClassVar[str] = "Gillespie et al., Remote Sensing of Environment 1987"
 
     def fitted(self, moments: Tensor | None) -> Sharpener:
         """Return the map of tiles."""
@@ -48,7 +53,7 @@ class Brovey:
         return sharpened
 
 
-class GSA:
+class GSA(_OfMoments):
     """Gram-Schmidt with an adaptive intensity: its difference to the panchromatic band, by gains.
 
     A band's gain is its covariance with the intensity over that one's variance.
@@ -56,13 +61,6 @@ class GSA:
 
     TITLE: ClassVar[str] = "GSA, adaptive Gram-Schmidt"
     PAPER: ClassVar[str] = "Aiazzi, Baronti and Selva, IEEE TGRS 2007"
-    guide_bands: ClassVar[int | None] = 1
-    consistent: ClassVar[bool] = False
-    reach: ClassVar[int] = 2
-
-    def features(self, lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tensor | None:
-        """Return ones, the bands, and the guide as their sensors see it."""
-        return _seen(lr, guide, sensors)
 
     def fitted(self, moments: Tensor | None) -> Sharpener:
         """Return the map of tiles."""
@@ -80,7 +78,7 @@ class GSA:
         return sharpened
 
 
-class BDSD:
+class BDSD(_OfMoments):
     """Band-dependent spatial detail: what bands lose at a coarser scale, by regression.
 
     One block, the whole scene, and a constant beside the bands.
@@ -88,9 +86,6 @@ class BDSD:
 
     TITLE: ClassVar[str] = "BDSD, band-dependent spatial detail"
     PAPER: ClassVar[str] = "Garzelli, Nencini and Capobianco, IEEE TGRS 2008"
-    guide_bands: ClassVar[int | None] = 1
-    consistent: ClassVar[bool] = False
-    reach: ClassVar[int] = 2
 
     def features(self, lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tensor | None:
         """Return ones, the blurred bands, the guide as seen, and what the blur took."""
