@@ -181,7 +181,7 @@ def test_a_stopped_run_goes_on_to_the_same_files(
     tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "_BLOCK", 2**14)
-    path = scene(tmp_path)
+    path = write(tmp_path / "scene.tif", fields(width=150).astype(np.uint16))
     whole = pair(tmp_path, weights, tile=64)
 
     def stop(*_: Any, **__: Any) -> None:
@@ -193,7 +193,7 @@ def test_a_stopped_run_goes_on_to_the_same_files(
             made(path, weights, tile=64)
     folder = work_folder(tmp_path / "out.tif")
     finished = sorted((folder / "blocks").glob("*.safetensors"))
-    assert len(finished) > 1
+    assert len(finished) > 2
     finished[0].unlink()
     raw = bytearray((folder / "sigma.raw").read_bytes())  # as a power cut may leave it
     raw[-40:] = bytes(40)
