@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import torch
@@ -13,9 +14,10 @@ from torch.nn import functional as F
 
 from geoloupe.networks import network_class
 from geoloupe.networks.hsenet import attend
-from geoloupe.networks.inference import prepare_for_inference
+from geoloupe.networks.inference import prepare_for_inference, weights_device
 from geoloupe.networks.rewrites.hsenet import attend_in_blocks
 from geoloupe.networks.rewrites.tail import MergedTail
+from tests.contract.samples import NAMES, make, pixels
 from tests.networks import golden
 from tests.networks.test_golden import converted, run
 
@@ -31,6 +33,19 @@ def test_prepared_networks_give_the_published_output(name: str) -> None:
         error, room = (found[key] - expected).abs(), 1 + expected.std()
         assert error.max() <= largest * room, key
         assert error.mean() <= 1e-4 * room, key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_prepared_network_makes_tensors_only_where_it_is(name: str) -> None:
+    """On the device without memory, one made on the processor is an error at once."""
+    network: Any = make(name)
+    prepared: Any = prepare_for_inference(network.eval()).run
+    away = prepared.network.to("meta")
+    with torch.inference_mode():
+        answer = away(*(x.to("meta") for x in pixels(network, (1, 16, 16))))
+    assert answer.is_meta
+    assert answer.shape[-1] == 16 * network.signature.scale
+    assert weights_device(away).type == ("meta" if list(away.parameters()) else "cpu")
 
 
 def test_threads_with_maps_of_several_shapes_do_not_mix_them_up() -> None:
@@ -102,7 +117,7 @@ def test_hsenet_memory_grows_with_pixels_not_with_their_square() -> None:
     program = """
 import resource, torch
 from geoloupe.networks import build
-from geoloupe.networks.inference import prepare_for_inference
+from geoloupe.networks.inference import prepare_for_inference, weights_device
 torch.set_num_threads(1)
 network = prepare_for_inference(build("hsenet", features=8, modules=1, scale=2))
 network(torch.rand(1, 3, 16, 16))

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -89,8 +88,11 @@ def _compared(name: str, network: Any, device: torch.device) -> Iterator[Finding
         yield _finding(f"{name}, fp32", lambda: moved(*there), truth, _EXACT)
         quick: list[tuple[Precision, float]] = [("fp32", _EXACT), ("bf16", _HALF)]
         for precision, most in quick:
-            ready = prepare_for_inference(moved, precision=precision)
-            yield _finding(f"{name}, made quick, {precision}", partial(ready, *there), truth, most)
+
+            def quick_answer(precision: Precision = precision) -> Tensor:
+                return prepare_for_inference(moved, precision=precision)(*there)
+
+            yield _finding(f"{name}, made quick, {precision}", quick_answer, truth, most)
 
 
 def _finding(subject: str, run: Callable[[], Tensor], truth: Tensor, most: float) -> Finding:

@@ -1,6 +1,7 @@
 """One place that makes a trained network fast; the networks' own files stay plain."""
 
 from copy import deepcopy
+from itertools import chain
 from typing import Literal, cast
 
 import torch
@@ -48,12 +49,20 @@ def prepare_for_inference(
     # Softmax leaves numbers below 1e-38 behind, on which a processor is a hundred times slower;
     # from here on this thread takes them for zero.
     torch.set_flush_denormal(True)
-    ready = rewrite(_folded(network))
+    # Rewriting computes new weights, which is done on the processor wherever they are to be used.
+    device = weights_device(cast("nn.Module", network))
+    ready = rewrite(_folded(network).cpu())
     replace_pointwise(ready)
-    ready = ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ready = ready.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if precision == "bf16":
         keep_ends_exact(ready)
     return Prepared(network, ENGINES[engine](lambda: _folded(network), ready, precision))
+
+
+def weights_device(module: nn.Module) -> torch.device:
+    """Return where a module's weights are; the processor if it has none."""
+    weights = chain(module.parameters(), module.buffers())
+    return next((weight.device for weight in weights), torch.device("cpu"))
 
 
 def _folded(network: Network) -> nn.Module:

@@ -82,7 +82,7 @@ def _attend_one(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         (kb.mT.contiguous(), vb) for kb, vb in zip(k.split(COLUMNS), v.split(COLUMNS), strict=True)
     ]
     out = torch.empty_like(q[:, :-1])
-    total = torch.empty(len(q), 1)
+    total = q.new_empty(len(q), 1)
     for top in range(0, len(q), ROWS):
         rows = slice(top, top + ROWS)
         _attend_rows(q[rows], blocks, out[rows], total[rows])
