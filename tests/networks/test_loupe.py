@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from geoloupe.networks import build
 from geoloupe.networks.inference import prepare_for_inference
@@ -120,3 +121,23 @@ def test_a_network_that_is_told_nothing_is_its_convolutions() -> None:
     detail = model.shuffle(model.tail(model.after_body(deep) + shallow))
     interpolated: Any = build("bicubic", scale=2)
     assert model(lr).equal(interpolated(lr) + detail)
+
+
+@pytest.mark.parametrize("knots", [0, 5])
+def test_another_factor_begins_with_the_detail_of_the_same_places(knots: int) -> None:
+    """A pixel of x2 is four of x4, so it begins with their mean."""
+    torch.manual_seed(0)
+    fine: Any = build("loupe", scale=4, features=8, blocks=1, knots=knots)
+    if knots:
+        fine.factors.data.uniform_(0.9, 1.1)
+        fine.factors.data[:, -48:] = 1  # one factor of each place's filter: means are of products
+    coarse: Any = build("loupe", scale=2, features=8, blocks=1, knots=knots)
+    coarse.load_state_dict(coarse.begun_with(fine.state_dict()))
+    lr, mtf = pixels(3), torch.full((1, 3), 0.3) if knots else None
+    expected = F.avg_pool2d(fine.detail(lr, mtf), 2)
+    assert (coarse.detail(lr, mtf) - expected).abs().max() <= 1e-6
+
+
+def test_a_network_begins_with_its_own_weights_unchanged(network: Loupe) -> None:
+    begun = network.begun_with(network.state_dict())
+    assert all(begun[name].equal(tensor) for name, tensor in network.state_dict().items())

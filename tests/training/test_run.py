@@ -230,6 +230,17 @@ def test_a_told_network_learns_from_several_sets(data: Path, whole: Path, tmp_pa
     assert all((one[name] == other[name]).all() for name in one)
 
 
+def test_a_run_begins_with_a_model_of_another_factor(
+    data: Path, whole: Path, tmp_path: Path
+) -> None:
+    recipe = short(data, **TOLD | {"settings.scale": 4}, start=str(whole / "model"))
+    done = train(recipe, tmp_path / "run", hardware=CPU)
+    assert read_weights(done.model)[0].settings["scale"] == 4
+    other = {"network": "edsr", "settings": {}, "start": str(whole / "model")}
+    with pytest.raises(InputError, match="has other settings"):
+        train(short(data, **other), tmp_path / "other", hardware=CPU)
+
+
 def test_a_branch_begins_where_the_trunk_is(data: Path, tmp_path: Path) -> None:
     trunk = tmp_path / "trunk"
     train(short(data, **TOLD), trunk, hardware=CPU)

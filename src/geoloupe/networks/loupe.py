@@ -227,6 +227,27 @@ class Loupe(nn.Module):
         bands = tail.unflatten(1, (_TOGETHER, -1))  # (knots,3,scale**2)
         yield torch.einsum("nbk,kbp->nbp", each, bands).flatten(1)
 
+    def begun_with(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return weights to begin with: those of a Loupe alike, perhaps of another factor.
+
+        What makes the pixels of one LR pixel is taken from the nearest places of the other's.
+        """
+        found = {**self.state_dict(), **weights}
+        found["tail.weight"] = self._places(found["tail.weight"])
+        if "factors" in weights and self.factors is not None:
+            inside = self.factors.shape[1] - self.tail.out_channels
+            table = weights["factors"]
+            tail = self._places(table[:, inside:].T).T
+            found["factors"] = torch.cat((table[:, :inside], tail), dim=1)
+        return found
+
+    def _places(self, filters: Tensor) -> Tensor:
+        """Interpolate filters (3*s*s,...) of a factor s between the places of an LR pixel."""
+        side = round((len(filters) / _TOGETHER) ** 0.5)
+        places = filters.flatten(1).unflatten(0, (_TOGETHER, side, side)).permute(0, 3, 1, 2)
+        ours = F.interpolate(places, (self.settings.scale,) * 2, mode="bilinear")
+        return ours.permute(0, 2, 3, 1).reshape(self.tail.out_channels, *filters.shape[1:])
+
     @classmethod
     def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         """Read all settings, which the shapes tell."""

@@ -306,11 +306,15 @@ def _start(recipe: Recipe, state: State) -> None:
     begun = load(recipe.start)
     module, other = (cast("nn.Module", net) for net in (state.network, begun.network))
     theirs, ours = plain_settings(begun.network), plain_settings(state.network)
-    # A plain network is a good beginning of one that has more, where more changes nothing at first.
+    # A plain network is a good beginning of one that has more, where more changes nothing at first;
+    # and one of another factor, where the network knows how to begin with it.
     added = {key: 0 for key in getattr(state.network, "ADDED", ()) if theirs.get(key) == 0}
-    if theirs != ours | added:
+    begins = getattr(state.network, "begun_with", None)
+    other_scale = {"scale": theirs.get("scale")} if begins else {}
+    if begun.card.network != recipe.network or theirs != ours | added | other_scale:
         raise InputError(f"{recipe.start}: has other settings than the recipe's network")
-    weights = {**module.state_dict(), **other.state_dict()}
+    given = other.state_dict()
+    weights = begins(given) if begins else {**module.state_dict(), **given}
     module.load_state_dict(weights)
     if state.average is not None:
         for name, tensor in weights.items():
