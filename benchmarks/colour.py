@@ -17,14 +17,14 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from geoloupe.files.source import open_source
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
-from geoloupe.inference.model import Model, load
-from geoloupe.inference.optics import optics_of, told
-from geoloupe.inference.predictor import Predictor
+from geoloupe.models.model import Model, load
+from geoloupe.models.predictor import Predictor
 from geoloupe.networks.observation import Observation
+from geoloupe.rasters.source import open_source
+from geoloupe.scenes.optics import optics_of, told
 
 SIDE = 480  # pixels of a scene that are used, from its middle
 BORDER = 8  # pixels that are left out of PSNR

@@ -20,15 +20,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from geoloupe.datasets.examples import Examples
-from geoloupe.datasets.patches import Patches, PatchSettings
-from geoloupe.datasets.prepare import prepare
-from geoloupe.datasets.prepared import Prepared, find
-from geoloupe.degradations.recipes import BD, BI, MULSR_TRAIN
-from geoloupe.files.product import write_image
+from geoloupe.datasets.preparation.prepare import prepare
+from geoloupe.datasets.preparation.prepared import Prepared, find
+from geoloupe.datasets.samples.examples import Examples
+from geoloupe.datasets.samples.patches import Patches, PatchSettings
+from geoloupe.degradations.named import BD, BI, MULSR_TRAIN
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.networks import build
+from geoloupe.rasters.product import write_image
 
 SAMPLES = 300
 SIZE = 48

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.cases import CASES, Case, build
 from benchmarks.forms import Form, prepare
-from geoloupe.allocator import keep_freed_memory
+from geoloupe.system.allocator import keep_freed_memory
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ import numpy as np
 
 from geoloupe import catalog
 from geoloupe.datasets.sample import sample_scene
-from geoloupe.degradations.recipes import BI
+from geoloupe.degradations.named import BI
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
-from geoloupe.inference.model import load
-from geoloupe.inference.predictor import Predictor
 from geoloupe.metrics.protocols import Protocol
+from geoloupe.models.model import load
+from geoloupe.models.predictor import Predictor
 
 SCALE = 4
 BYTE = Radiometry(dtype="uint8", high=(255.0,))

@@ -21,13 +21,13 @@ import rasterio
 from rasterio.transform import Affine
 
 PHASES = {  # where each is done: a module, what of it, and its attribute
-    "opening": ("geoloupe.inference.upscale", "", "prepare"),
-    "trying tiles": ("geoloupe.inference.local", "", "thread_count"),
-    "blocks": ("geoloupe.inference.local", "", "_in_threads"),
-    "seams": ("geoloupe.inference.upscale", "", "assemble"),
-    "overviews": ("geoloupe.files.planes", "Planes", "as_vrt"),
-    "writing": ("geoloupe.files.product", "", "_copy"),
-    "reading back": ("geoloupe.files.product", "", "_check"),
+    "opening": ("geoloupe.scenes.upscale", "", "prepare"),
+    "trying tiles": ("geoloupe.scenes.local", "", "thread_count"),
+    "blocks": ("geoloupe.scenes.local", "", "_in_threads"),
+    "seams": ("geoloupe.scenes.upscale", "", "assemble"),
+    "overviews": ("geoloupe.rasters.planes", "Planes", "as_vrt"),
+    "writing": ("geoloupe.rasters.product", "", "_copy"),
+    "reading back": ("geoloupe.rasters.product", "", "_check"),
 }
 
 
@@ -81,9 +81,9 @@ def run(source: str, target: str, options: dict[str, Any]) -> dict[str, Any]:
     """Enlarge a scene in this process, watching every phase; give peaks or the refusal."""
     from importlib import import_module
 
-    from geoloupe.allocator import keep_freed_memory
     from geoloupe.errors import GeoloupeError
-    from geoloupe.inference.upscale import upscale
+    from geoloupe.scenes.upscale import upscale
+    from geoloupe.system.allocator import keep_freed_memory
 
     keep_freed_memory()
     phases = Phases()

@@ -28,8 +28,8 @@ opensr_utils.super_resolve(
 """
 _SHARE = """
 import json, sys, threading, time
-from geoloupe.inference import predictor
-from geoloupe.inference.upscale import upscale
+from geoloupe.models import predictor
+from geoloupe.scenes.upscale import upscale
 run, lock, spent = predictor.Predictor._run, threading.Lock(), {}
 def timed(self, *rest):
     start = time.thread_time()

@@ -26,11 +26,11 @@ from rasterio.transform import Affine
 
 import geoloupe
 from geoloupe.errors import InputError
-from geoloupe.files.raster import quiet
 from geoloupe.imagery.grid import Window
-from geoloupe.inference.sharpen import SharpenSettings, prepare
-from geoloupe.inference.sharpeners import weights_for
+from geoloupe.models.sharpeners import weights_for
 from geoloupe.networks.observation import Observation
+from geoloupe.rasters.raster import quiet
+from geoloupe.scenes.sharpen import SharpenSettings, prepare
 
 PLACE = Affine(30, 0, 5e5, 0, -30, 4e6)
 FINE_MTF, PAN_MTF = 0.25, 0.15  # of guides of several bands and of one

@@ -17,8 +17,8 @@ from typing import cast
 import torch
 from torch import nn
 
-from geoloupe.allocator import keep_freed_memory
 from geoloupe.networks import build
+from geoloupe.system.allocator import keep_freed_memory
 from geoloupe.training.losses import Objective
 from geoloupe.training.recipe import read_recipe
 from geoloupe.training.run import lay_out

@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from geoloupe.degradations.jpeg import compress
-from geoloupe.evaluation.inspection import LIMITS
-from geoloupe.evaluation.seams import seam_steps
-from geoloupe.files.source import Source, open_source
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT, Radiometry
 from geoloupe.imagery.resize import imresize
-from geoloupe.inference.model import load
-from geoloupe.inference.plan import Span, spans
-from geoloupe.inference.predictor import Predictor
 from geoloupe.metrics.texture import find_strokes, texture
+from geoloupe.models.model import load
+from geoloupe.models.predictor import Predictor
+from geoloupe.rasters.source import Source, open_source
+from geoloupe.scenes.inspection import LIMITS
+from geoloupe.scenes.plan import Span, spans
+from geoloupe.scenes.seams import seam_steps
 
 SCALE = 4
 BYTE = Radiometry(dtype="uint8", high=(255.0,))

@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.cases import CASES
 from benchmarks.forms import Form, start
-from geoloupe.allocator import keep_freed_memory
+from geoloupe.system.allocator import keep_freed_memory
 
 WARM_UP = 3  # calls before the first that counts: freed memory settles after a few
 

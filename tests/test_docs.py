@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from tools import model_page
 
-from geoloupe.files.product import write_image
-from geoloupe.files.source import open_source
 from geoloupe.imagery.grid import Window
+from geoloupe.rasters.product import write_image
+from geoloupe.rasters.source import open_source
 from tests.training.scenes import draw
 
 DOCS = Path(__file__).parent.parent / "docs"

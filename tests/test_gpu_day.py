@@ -13,9 +13,9 @@ from tools.gpu_day.plan import LONGEST, START, steps, text
 from tools.gpu_day.training import CHANGES, day_recipe, rest, train_for
 
 from geoloupe import catalog
-from geoloupe.datasets.prepared import Prepared
-from geoloupe.files.weights import read_weights
-from geoloupe.inference.model import load
+from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.models.card import read_weights
+from geoloupe.models.model import load
 from geoloupe.training.hardware import Hardware
 from geoloupe.training.recipe import Recipe
 from tests.datasets import small

@@ -11,20 +11,23 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "geoloupe"
 LAYERS = (
-    {"errors"},
-    {"catalog", "settings", "allocator", "progress", "system"},
+    {"errors", "version"},
+    {"catalog", "settings", "system"},
     {"imagery"},
-    {"files", "networks", "degradations", "metrics"},
+    {"storage"},
+    {"rasters", "networks", "degradations", "metrics"},
+    {"models", "reports"},
     {"datasets"},
-    {"inference"},
+    {"scenes"},
     {"training"},
     {"evaluation"},
+    {"studies"},
     {"cli"},
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TORCH = (
-    *("networks/", "inference/", "training/"),
-    *("datasets/patches.py", "files/checkpoint.py", "system/memory.py"),
+    *("networks/", "models/", "scenes/", "training/", "studies/"),
+    *("datasets/samples/patches.py", "system/memory.py"),
 )
 FORBIDDEN = {"utils", "util", "common", "helpers", "helper", "misc", "base", "core", "manager"}
 FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
@@ -69,7 +72,7 @@ def test_every_module_has_a_layer() -> None:
 def test_torch_and_rasterio_stay_where_they_belong(name: str) -> None:
     roots = {module.split(".")[0] for module in imported(SOURCE / name)}
     assert "torch" not in roots or name.startswith(TORCH)
-    assert "rasterio" not in roots or name.startswith("files/")
+    assert "rasterio" not in roots or name.startswith("rasters/")
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 
 import geoloupe
 from geoloupe.networks import network_class
-from geoloupe.networks.name_table import published_name
+from geoloupe.networks.published.name_table import published_name
 
 PLACE = Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
 MODELS = {

@@ -11,12 +11,12 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from geoloupe.datasets.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import Prepared
 from geoloupe.evaluation.calibration import MTF, Sample, Seen, calibrated, cover
 from geoloupe.evaluation.evaluate import open_data
-from geoloupe.files.weights import Calibration, Cover, read_weights, write_weights
-from geoloupe.inference.model import Model, load
-from geoloupe.inference.shipped import shipped
+from geoloupe.models.card import Calibration, Cover, read_weights, write_weights
+from geoloupe.models.model import Model, load
+from geoloupe.models.shipped import shipped
 
 _OTHERS = (
     Seen(mtf=0.25, told=0.3),

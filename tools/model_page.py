@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from geoloupe.evaluation.cards import gain_table
-from geoloupe.files.publish import publish_texts
-from geoloupe.files.weights import CARD_FILE, WEIGHTS_FILE, Calibration, Card, Shares
 from geoloupe.imagery.kinds import PHRASES
-from geoloupe.inference.model import load
-from geoloupe.inference.sharpeners import load_sharpener
-from geoloupe.inference.shipped import shipped, shipped_sharpeners
+from geoloupe.models.card import CARD_FILE, WEIGHTS_FILE, Calibration, Card, Shares
+from geoloupe.models.model import load
+from geoloupe.models.sharpeners import load_sharpener
+from geoloupe.models.shipped import shipped, shipped_sharpeners
 from geoloupe.networks.summary import parameter_count
+from geoloupe.storage.publish import publish_texts
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = "models.md"

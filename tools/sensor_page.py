@@ -6,9 +6,9 @@ python -m tools.sensor_page
 from collections.abc import Iterator
 from pathlib import Path
 
-from geoloupe.files.publish import publish_texts
 from geoloupe.imagery.sensors.listing import COLUMNS, KEY, citations, rows
 from geoloupe.imagery.sensors.table import Sensor, load_sensor, sensors
+from geoloupe.storage.publish import publish_texts
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = "sensors.md"

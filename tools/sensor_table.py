@@ -1,7 +1,7 @@
 """Measure models against interpolation by sensor: every blur with every noise, on any data sets.
 
     python -m tools.sensor_table runs/mine/model loupe-x4 --data data/ucmerced:val data/pan:test
-    python -m tools.sensor_table src/geoloupe/models/loupe-x4 --data data/pan:test --cards
+    python -m tools.sensor_table src/geoloupe/weights/loupe-x4 --data data/pan:test --cards
 
 Each cell is the mean gain in dB over bicubic interpolation of the same LR images (PSNR as the
 protocol hsenet has it) with the 95 % interval of a paired bootstrap over images. A model that can
@@ -18,18 +18,18 @@ from typing import Any
 
 import numpy as np
 
-from geoloupe.datasets.examples import Example, Examples
-from geoloupe.datasets.prepared import find
+from geoloupe.datasets.preparation.prepared import find
+from geoloupe.datasets.samples.examples import Example, Examples
 from geoloupe.degradations.blur import Box, Matlab, SensorMTF
+from geoloupe.degradations.degradation import Recipe
 from geoloupe.degradations.noise import GaussianNoise
-from geoloupe.degradations.recipe import Recipe
 from geoloupe.evaluation.bootstrap import interval
 from geoloupe.evaluation.cards import record_gains
-from geoloupe.files.weights import Gain
-from geoloupe.inference.model import Model, load
-from geoloupe.inference.predictor import Predictor
-from geoloupe.inference.telling import Telling
 from geoloupe.metrics.protocols import HSENET
+from geoloupe.models.card import Gain
+from geoloupe.models.model import Model, load
+from geoloupe.models.predictor import Predictor
+from geoloupe.models.tuned import Telling
 
 BLURS: dict[str, Any] = {
     "mtf .2": SensorMTF(gains=(0.2,)),

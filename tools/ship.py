@@ -5,7 +5,7 @@
 It makes plain convolutions of grown ones, stores weights in 16 bits, writes the card, and writes
 down what the model answers to one known image, which `geoloupe doctor` and the tests try again
 wherever the package is installed. Measure the result with `geoloupe evaluate --models
-src/geoloupe/models/mine,bicubic ... --cards`.
+src/geoloupe/weights/mine,bicubic ... --cards`.
 """
 
 import argparse
@@ -13,13 +13,13 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
-from geoloupe.files.publish import publish_texts
 from geoloupe.imagery.kinds import PHRASES
-from geoloupe.inference.golden import FILE, golden_text
-from geoloupe.inference.model import Model, load, plain_settings, save
+from geoloupe.models.golden import FILE, golden_text
+from geoloupe.models.model import Model, load, plain_settings, save
 from geoloupe.networks.loupe import Loupe, collapse
+from geoloupe.storage.publish import publish_texts
 
-HOME = Path(__file__).parent.parent / "src" / "geoloupe" / "models"
+HOME = Path(__file__).parent.parent / "src" / "geoloupe" / "weights"
 
 
 def main() -> None:

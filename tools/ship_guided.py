@@ -16,17 +16,17 @@ from tempfile import TemporaryDirectory
 import torch
 from benchmarks.sharpening import SENSORS, errors, opened, over_all, pairs, reduced
 
-from geoloupe import __version__
-from geoloupe.files.publish import publish_texts
-from geoloupe.files.weights import Card, Shares, Training
-from geoloupe.inference.golden import FILE, golden_text
-from geoloupe.inference.sharpeners import (
+from geoloupe.models.card import Card, Shares, Training
+from geoloupe.models.golden import FILE, golden_text
+from geoloupe.models.sharpeners import (
     NETWORK,
     TrainedSharpener,
     load_sharpener,
     save_sharpener,
 )
-from geoloupe.networks.guided import Guided, GuidedSettings
+from geoloupe.networks.sharpening.guided import Guided, GuidedSettings
+from geoloupe.storage.publish import publish_texts
+from geoloupe.version import __version__
 from tools.ship import HOME
 from tools.train_guided import COURSES, Course, held_out
 

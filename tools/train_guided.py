@@ -21,9 +21,9 @@ import torch
 from benchmarks.sharpening import SENSORS, Reduced, opened, pairs, reduced
 from torch import Tensor
 
-from geoloupe.networks.guided import Guided, GuidedSettings
-from geoloupe.networks.injection import injected
 from geoloupe.networks.observation import Observation
+from geoloupe.networks.sharpening.guided import Guided, GuidedSettings
+from geoloupe.networks.sharpening.injection import injected
 
 BATCH, RATE, BANDS = 4, 2e-3, 2
 EDGE = 6  # pixels along the border of an example that do not count

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from scipy.io import loadmat
 
-from geoloupe.datasets.prepare import prepare
+from geoloupe.datasets.preparation.prepare import prepare
 
 SETS = ("ucmerced", "rgb", "pan", "octave")
 _STRETCH = (0.1, 99.9)  # percentiles of a band that become 0 and 255

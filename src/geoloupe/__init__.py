@@ -7,21 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from geoloupe.errors import GeoloupeError, InputError, RunError
+from geoloupe.version import __version__
 
 if TYPE_CHECKING:
     from geoloupe import networks
     from geoloupe.evaluation.evaluate import evaluate
-    from geoloupe.inference.arrays import upscale_array
-    from geoloupe.inference.model import load
-    from geoloupe.inference.sharpen import sharpen
-    from geoloupe.inference.upscale import upscale
+    from geoloupe.models.model import load
+    from geoloupe.scenes.arrays import upscale_array
+    from geoloupe.scenes.sharpen import sharpen
+    from geoloupe.scenes.upscale import upscale
 
-__version__ = "0.1.0"
 
 __all__ = [
     "GeoloupeError",
     "InputError",
     "RunError",
+    "__version__",
     "evaluate",
     "load",
     "networks",
@@ -32,10 +33,10 @@ __all__ = [
 
 _LAZY = {
     "evaluate": "geoloupe.evaluation.evaluate",
-    "load": "geoloupe.inference.model",
-    "sharpen": "geoloupe.inference.sharpen",
-    "upscale": "geoloupe.inference.upscale",
-    "upscale_array": "geoloupe.inference.arrays",
+    "load": "geoloupe.models.model",
+    "sharpen": "geoloupe.scenes.sharpen",
+    "upscale": "geoloupe.scenes.upscale",
+    "upscale_array": "geoloupe.scenes.arrays",
 }
 
 

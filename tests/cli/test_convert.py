@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from geoloupe.inference.model import load
+from geoloupe.models.model import load
 from geoloupe.networks import network_class
-from geoloupe.networks.name_table import published_name
+from geoloupe.networks.published.name_table import published_name
 
 
 def convert(*words: str | Path) -> subprocess.CompletedProcess[str]:

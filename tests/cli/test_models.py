@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geoloupe.files.weights import Card, read_weights
-from geoloupe.inference.model import Model, load, save
-from geoloupe.inference.sharpeners import load_sharpener
-from geoloupe.inference.shipped import shipped, shipped_sharpeners
+from geoloupe.models.card import Card, read_weights
+from geoloupe.models.model import Model, load, save
+from geoloupe.models.sharpeners import load_sharpener
+from geoloupe.models.shipped import shipped, shipped_sharpeners
 from geoloupe.networks import build
 from tests.training.scenes import prepared
 

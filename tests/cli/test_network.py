@@ -14,7 +14,7 @@ import torch
 
 from tests.cli.test_convert import published
 from tests.datasets.small import picture
-from tests.inference.test_upscale import write
+from tests.scenes.test_upscale import write
 from tests.training.scenes import draw, prepared
 
 ALONE = Path(__file__).parent / "alone"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from geoloupe.datasets.prepared import Prepared, find
-from geoloupe.datasets.ucmerced import UCMERCED
+from geoloupe.datasets.preparation.prepared import Prepared, find
+from geoloupe.datasets.sets.ucmerced import UCMERCED
 
 
 def run(*words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:

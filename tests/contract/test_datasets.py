@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from geoloupe import catalog
-from geoloupe.datasets.examples import Examples
-from geoloupe.datasets.prepare import prepare
-from geoloupe.datasets.prepared import Prepared
+from geoloupe.datasets.preparation.prepare import prepare
+from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.samples.examples import Examples
 from geoloupe.datasets.scenes import DataCard, Dataset
 from geoloupe.errors import InputError
-from geoloupe.files.tree import open_tree
+from geoloupe.storage.tree import open_tree
 
 NAMES = catalog.names("dataset")
 COUNTS = {  # of the small archives, where papers say what they should be: train, val, test

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from geoloupe import catalog, settings
-from geoloupe.degradations.recipe import Recipe
+from geoloupe.degradations.degradation import Recipe
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image

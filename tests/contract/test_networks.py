@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from geoloupe.errors import InputError
 from geoloupe.networks import build, network_class
-from geoloupe.networks.name_table import published_name, rename
+from geoloupe.networks.published.name_table import published_name, rename
 from geoloupe.networks.signature import Network, Reference, Signature
 from tests.contract.samples import NAMES, SAMPLES, label, make, pixels, promise, ready
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from geoloupe.networks.inference import prepare_for_inference
+from geoloupe.networks.acceleration.accelerate import prepare_for_inference
 from tests.contract.samples import NAMES, SAMPLES, label, pixels, ready
 
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=label)

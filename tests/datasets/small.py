@@ -11,15 +11,15 @@ import rasterio
 from rasterio.transform import Affine
 
 from geoloupe import catalog
-from geoloupe.datasets.prepare import prepare
-from geoloupe.datasets.prepared import Prepared
-from geoloupe.datasets.rasters import raster_part
+from geoloupe.datasets.preparation.prepare import prepare
+from geoloupe.datasets.preparation.prepared import Prepared
 from geoloupe.datasets.scenes import DataCard, Part, Scene
+from geoloupe.datasets.sets.rasters import raster_part
 from geoloupe.datasets.splits import Archived, InOrder, Shares
-from geoloupe.files.product import write_image
-from geoloupe.files.tree import Tree
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
+from geoloupe.rasters.product import write_image
+from geoloupe.storage.tree import Tree
 
 PLACE = Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
 

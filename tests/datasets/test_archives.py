@@ -9,8 +9,8 @@ import pytest
 import scipy.io
 
 from geoloupe import catalog
-from geoloupe.datasets.prepare import prepare
-from geoloupe.datasets.prepared import Prepared
+from geoloupe.datasets.preparation.prepare import prepare
+from geoloupe.datasets.preparation.prepared import Prepared
 from geoloupe.datasets.scenes import Dataset
 from geoloupe.errors import InputError
 from tests.datasets.small import picture, random

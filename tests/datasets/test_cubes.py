@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from geoloupe.datasets.prepare import prepare
+from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.errors import InputError
 
 

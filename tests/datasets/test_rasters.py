@@ -8,7 +8,7 @@ import pytest
 import rasterio
 
 from geoloupe import catalog
-from geoloupe.datasets.prepare import prepare
+from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.errors import GeoloupeError
 from tests.datasets import small
 
@@ -31,8 +31,8 @@ def test_a_raster_of_holes_needs_the_disk_and_the_memory_that_it_claims(
     tmp_path: Path, free: int, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=free)
-    monkeypatch.setattr("geoloupe.files.product.shutil.disk_usage", lambda _: usage)
-    monkeypatch.setattr("geoloupe.datasets.rasters.available", lambda: 10**7)
+    monkeypatch.setattr("geoloupe.rasters.product.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("geoloupe.datasets.sets.rasters.available", lambda: 10**7)
     (tmp_path / "in").mkdir()
     size = {"width": 2_000_000, "height": 2_000_000, "count": 1, "dtype": "uint8"}
     blocks = {"tiled": True, "blockxsize": 65536, "blockysize": 65536, "sparse_ok": True}

@@ -8,7 +8,6 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
-from tests.networks.golden import FOLDER
 
 from geoloupe.degradations.blur import (
     Anisotropic,
@@ -18,10 +17,11 @@ from geoloupe.degradations.blur import (
     gaussian,
     response,
 )
-from geoloupe.degradations.recipes import BD, MULSR_TEST
+from geoloupe.degradations.named import BD, MULSR_TEST
 from geoloupe.degradations.sampling import centre_offset, sample
 from geoloupe.errors import InputError
 from geoloupe.imagery.optics import sensor_sigma
+from tests.networks.golden import FOLDER
 
 GOLDEN = load_file(FOLDER / "mulsr-degradation.safetensors")
 RNG = np.random.default_rng(0)

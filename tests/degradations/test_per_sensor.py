@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 from geoloupe import catalog
-from geoloupe.datasets.degrade import degrade
 from geoloupe.degradations.blur import SensorMTF
+from geoloupe.degradations.degradation import Recipe
 from geoloupe.degradations.loading import load_recipe
+from geoloupe.degradations.named import MTF_QUICKBIRD, MTF_WORLDVIEW_2, MTF_WORLDVIEW_3
 from geoloupe.degradations.per_sensor import LANDSAT_8, QUICKBIRD, SENTINEL_2
-from geoloupe.degradations.recipe import Recipe
-from geoloupe.degradations.recipes import MTF_QUICKBIRD, MTF_WORLDVIEW_2, MTF_WORLDVIEW_3
 from geoloupe.errors import InputError
-from geoloupe.files.facts import BandFacts, Facts
-from geoloupe.files.product import write_image
-from geoloupe.files.source import open_source
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.imagery.sensors.table import load_sensor, sensors
 from geoloupe.imagery.spectra import Band
+from geoloupe.rasters.facts import BandFacts, Facts
+from geoloupe.rasters.product import write_image
+from geoloupe.rasters.source import open_source
+from geoloupe.scenes.degrade import degrade
 from geoloupe.settings import build, dump
 
 

@@ -10,13 +10,13 @@ import pytest
 from pydantic import ValidationError
 from tools import calibrate
 
-from geoloupe.datasets.examples import Example
-from geoloupe.datasets.prepared import find
+from geoloupe.datasets.preparation.prepared import find
+from geoloupe.datasets.samples.examples import Example
 from geoloupe.errors import InputError
 from geoloupe.evaluation.calibration import Sample, Seen, cover, fit, interval_score, sparsification
-from geoloupe.files.weights import Calibration, Card, read_weights
-from geoloupe.inference.doubt import Table
-from geoloupe.inference.model import Model, load, save
+from geoloupe.models.card import Calibration, Card, read_weights
+from geoloupe.models.doubt import Table
+from geoloupe.models.model import Model, load, save
 from geoloupe.networks import build, network_class
 from tests.training.scenes import prepared
 

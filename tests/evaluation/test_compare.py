@@ -9,7 +9,7 @@ import pytest
 import rasterio
 from scipy import ndimage
 
-from geoloupe.datasets.prepare import prepare
+from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.errors import InputError
 from geoloupe.evaluation.bootstrap import differences, interval
 from geoloupe.evaluation.comparison import compare
@@ -17,8 +17,8 @@ from geoloupe.evaluation.evaluate import evaluate
 from geoloupe.evaluation.published import published
 from geoloupe.evaluation.report import FILES, check_report, write_report
 from geoloupe.evaluation.rows import Result, Row
-from geoloupe.files.weights import Card
-from geoloupe.inference.model import Model
+from geoloupe.models.card import Card
+from geoloupe.models.model import Model
 from geoloupe.networks import build
 from tests.datasets.small import enter, picture, prepared, random
 

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 import geoloupe
-from geoloupe.datasets.prepare import prepare
-from geoloupe.datasets.prepared import Prepared
+from geoloupe.datasets.preparation.prepare import prepare
+from geoloupe.datasets.preparation.prepared import Prepared
 from geoloupe.errors import InputError
 from geoloupe.evaluation.tables import FILES, write_tables
-from geoloupe.files.publish import check_folder
-from geoloupe.files.weights import Card
 from geoloupe.imagery.image import Image
-from geoloupe.inference.model import Model, load
 from geoloupe.metrics.protocols import HSENET
+from geoloupe.models.card import Card
+from geoloupe.models.model import Model, load
 from geoloupe.networks import build
+from geoloupe.storage.publish import check_folder
 from tests.datasets.small import enter, prepared, random
 from tests.real_data import DATA
 
@@ -187,7 +187,7 @@ def test_mistakes_are_one_sentence(data: Prepared, change: dict[str, Any], messa
 
 
 def test_a_factor_that_the_weights_do_not_have_is_refused(data: Prepared, tmp_path: Path) -> None:
-    from geoloupe.inference.model import save
+    from geoloupe.models.model import save
 
     save(model("two", scale=2), tmp_path / "two")
     with pytest.raises(InputError, match="is a x2 model, but --scale asks for 4"):

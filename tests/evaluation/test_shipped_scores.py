@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from geoloupe.datasets.prepare import prepare
+from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.evaluation.evaluate import evaluate
-from geoloupe.files.weights import CARD_FILE, Card
-from geoloupe.inference.shipped import shipped
+from geoloupe.models.card import CARD_FILE, Card
+from geoloupe.models.shipped import shipped
 from tests.real_data import DATA
 
 pytestmark = [

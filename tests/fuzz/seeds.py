@@ -16,14 +16,14 @@ import torch
 from rasterio.windows import Window
 
 import geoloupe
-from geoloupe.files.weights import Card
-from geoloupe.inference import plan as planning
-from geoloupe.inference.model import Model, save
+from geoloupe.models.card import Card
+from geoloupe.models.model import Model, save
 from geoloupe.networks import build
+from geoloupe.scenes import plan as planning
 from geoloupe.training.recipe import read_recipe, recipe_text
 from tests.datasets.small import PLACE, picture
 from tests.datasets.small import random as noise
-from tests.files.test_sentinel2 import product
+from tests.rasters.test_sentinel2 import product
 from tests.real_data import DATA
 from tests.training.scenes import prepared
 

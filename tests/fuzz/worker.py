@@ -37,7 +37,7 @@ def upscaled(path: Path) -> str:
     """Enlarge a scene: the product must be sound, or nothing may be left behind."""
     import geoloupe
     from geoloupe.errors import GeoloupeError
-    from geoloupe.files.source import open_source
+    from geoloupe.rasters.source import open_source
 
     scene = _scene(path)
     target = scene.parent / "result.tif"
@@ -71,7 +71,7 @@ def _scene(path: Path) -> Path:
 
 def loaded(path: Path) -> str:
     """Load weights."""
-    from geoloupe.inference.model import load
+    from geoloupe.models.model import load
 
     load(path.parent)
     return MADE
@@ -79,7 +79,7 @@ def loaded(path: Path) -> str:
 
 def converted(path: Path) -> str:
     """Read a checkpoint from elsewhere."""
-    from geoloupe.files.checkpoint import read_checkpoint
+    from geoloupe.models.checkpoint import read_checkpoint
 
     read_checkpoint(path)
     return MADE
@@ -117,8 +117,8 @@ def finished(path: Path) -> str:
 
 def opened(path: Path) -> str:
     """Open a prepared data set and read all of it."""
-    from geoloupe.datasets.examples import Examples
-    from geoloupe.datasets.prepared import Prepared
+    from geoloupe.datasets.preparation.prepared import Prepared
+    from geoloupe.datasets.samples.examples import Examples
 
     prepared = Prepared.open(path.parent)
     for example in Examples(prepared=prepared, entries=prepared.entries, scale=2):

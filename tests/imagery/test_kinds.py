@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.relief import relief
 
 from geoloupe.imagery.kinds import Described, Kind, shows_classes, told_kind
+from tests.relief import relief
 
 
 def seen(

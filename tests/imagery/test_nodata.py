@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.relief import relief, slanted
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.nodata import Missing, Nodata, settle, spread_windows, zero_collar
+from tests.relief import relief, slanted
 
 Log = pytest.LogCaptureFixture
 

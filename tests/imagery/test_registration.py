@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.io import loadmat
 from skimage.registration import phase_cross_correlation
-from tests.real_data import DATA
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.registration import Shift, check_registration, measure_shift
 from geoloupe.imagery.resize import imresize
+from tests.real_data import DATA
 
 LANDSAT = DATA / "landsat7"
 Plane = NDArray[np.float64]

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
-from tests.networks.golden import FOLDER
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.resize import METHODS, imresize, symmetric_index
+from tests.networks.golden import FOLDER
 
 GOLDEN = load_file(FOLDER / "imresize.safetensors")
 TOLERANCE = 1e-6  # the golden values were computed in single precision

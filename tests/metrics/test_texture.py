@@ -5,17 +5,17 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import fft
-from tests.real_data import DATA
 
 from geoloupe.degradations.jpeg import compress
-from geoloupe.evaluation.inspection import LIMITS
-from geoloupe.files.source import open_source
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.imagery.resize import imresize
-from geoloupe.inference.model import Model, load
-from geoloupe.inference.predictor import Predictor
 from geoloupe.metrics.texture import find_strokes, texture
+from geoloupe.models.model import Model, load
+from geoloupe.models.predictor import Predictor
+from geoloupe.rasters.source import open_source
+from geoloupe.scenes.inspection import LIMITS
+from tests.real_data import DATA
 
 LIMIT = LIMITS["texture"]
 SCALE = 4

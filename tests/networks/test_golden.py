@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from geoloupe.networks import network_class
-from geoloupe.networks.published import convert_state
+from geoloupe.networks.published.conversion import convert_state
 from tests.networks import golden
 
 CASES = golden.cases()

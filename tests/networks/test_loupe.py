@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from geoloupe.networks import build
-from geoloupe.networks.inference import prepare_for_inference
+from geoloupe.networks.acceleration.accelerate import prepare_for_inference
 from geoloupe.networks.loupe import Loupe
 from geoloupe.networks.signature import UNKNOWN_MTF
 

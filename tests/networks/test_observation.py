@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from geoloupe.degradations.blur import SensorMTF
-from geoloupe.degradations.recipe import Recipe
+from geoloupe.degradations.degradation import Recipe
 from geoloupe.imagery.alignment import Axis
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT

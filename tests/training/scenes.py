@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from geoloupe.datasets.prepare import prepare
+from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.datasets.sample import sample_scene
-from geoloupe.files.product import write_image
 from geoloupe.imagery.grid import Window
+from geoloupe.rasters.product import write_image
 
 SIDE = 96
 

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from geoloupe import catalog
-from geoloupe.datasets.examples import Examples
-from geoloupe.datasets.patches import Mix, Patches, PatchSettings
-from geoloupe.datasets.prepared import Prepared
-from geoloupe.degradations.recipe import Recipe
-from geoloupe.degradations.recipes import BI, MULSR_TEST, SENSORS
+from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.samples.examples import Examples
+from geoloupe.datasets.samples.patches import Mix, Patches, PatchSettings
+from geoloupe.degradations.degradation import Recipe
+from geoloupe.degradations.named import BI, MULSR_TEST, SENSORS
 from geoloupe.errors import InputError
-from geoloupe.files.product import write_image
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
+from geoloupe.rasters.product import write_image
 from geoloupe.training.batches import Share, batches
 from geoloupe.training.device_samples import DeviceImages, Maker
 from geoloupe.training.dice import dice_of, foreign
@@ -70,7 +70,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Prepared]]:
 
 def wide(home: Path) -> Prepared:
     """Prepare images of 16 bits, whose range is told."""
-    from geoloupe.datasets.prepare import prepare
+    from geoloupe.datasets.preparation.prepare import prepare
 
     prepare("folder", home / "many", home / "wide")
     return Prepared.open(home / "wide")

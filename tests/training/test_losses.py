@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from geoloupe.datasets.patches import SomeBands
+from geoloupe.datasets.samples.patches import SomeBands
 from geoloupe.networks import build
 from geoloupe.training.losses import (
     LossSettings,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from geoloupe import catalog, settings
-from geoloupe.datasets.prepare import prepare
-from geoloupe.files.weights import read_weights
+from geoloupe.datasets.preparation.prepare import prepare
+from geoloupe.models.card import read_weights
 from geoloupe.networks import network_class
 from geoloupe.training.hardware import Hardware
 from geoloupe.training.recipe import recipe_of

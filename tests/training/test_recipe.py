@@ -7,7 +7,7 @@ import pytest
 
 from geoloupe.errors import InputError
 from geoloupe.networks import build
-from geoloupe.training.ablation import read_ablation, shipped_ablations
+from geoloupe.studies.ablation import read_ablation, shipped_ablations
 from geoloupe.training.recipe import read_recipe, recipe_text, shipped
 
 

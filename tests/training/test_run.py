@@ -14,8 +14,8 @@ import torch
 
 from geoloupe.errors import InputError, RunError
 from geoloupe.evaluation.evaluate import evaluate
-from geoloupe.files.lock import locked
-from geoloupe.files.weights import read_weights
+from geoloupe.models.card import read_weights
+from geoloupe.storage.lock import locked
 from geoloupe.training.finetune import finetuning
 from geoloupe.training.hardware import Hardware
 from geoloupe.training.recipe import read_recipe

@@ -9,15 +9,15 @@ import torch
 from tools.sensor_table import degradations, gains_of, measure
 
 import geoloupe
-from geoloupe.datasets.examples import Examples
-from geoloupe.datasets.prepared import Prepared, find
-from geoloupe.degradations.recipes import SENSORS
+from geoloupe.datasets.preparation.prepared import Prepared, find
+from geoloupe.datasets.samples.examples import Examples
+from geoloupe.degradations.named import SENSORS
 from geoloupe.evaluation.cards import record_gains
-from geoloupe.files.weights import Card, read_weights, write_weights
-from geoloupe.inference.model import Model, plain_settings
-from geoloupe.inference.predictor import Predictor
-from geoloupe.inference.telling import Telling
 from geoloupe.metrics.protocols import HSENET
+from geoloupe.models.card import Card, read_weights, write_weights
+from geoloupe.models.model import Model, plain_settings
+from geoloupe.models.predictor import Predictor
+from geoloupe.models.tuned import Telling
 from geoloupe.networks import build
 from geoloupe.training.validation import Validation
 from tests.training.scenes import prepared

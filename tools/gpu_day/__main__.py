@@ -16,8 +16,8 @@ from pathlib import Path
 
 import torch
 
-from geoloupe.datasets.prepared import FOLDER_VARIABLE, Prepared
-from geoloupe.inference.shipped import shipped
+from geoloupe.datasets.preparation.prepared import FOLDER_VARIABLE, Prepared
+from geoloupe.models.shipped import shipped
 from geoloupe.settings import parse_assignments
 from geoloupe.training.hardware import Hardware
 from geoloupe.training.recipe import Recipe

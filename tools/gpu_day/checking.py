@@ -14,11 +14,11 @@ from torch.utils.data import default_collate
 from geoloupe import catalog
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
-from geoloupe.inference.model import load
-from geoloupe.inference.shipped import shipped
-from geoloupe.inference.telling import Telling
+from geoloupe.models.model import load
+from geoloupe.models.shipped import shipped
+from geoloupe.models.tuned import Telling
 from geoloupe.networks import network_class
-from geoloupe.networks.inference import Precision, prepare_for_inference
+from geoloupe.networks.acceleration.accelerate import Precision, prepare_for_inference
 from geoloupe.training.device_samples import DeviceImages, Maker
 from geoloupe.training.dice import dice_of
 from geoloupe.training.recipe import Recipe

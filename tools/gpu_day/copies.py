@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from geoloupe.files.publish import publish
-from geoloupe.inference.model import Model, load, plain_settings, save
+from geoloupe.models.model import Model, load, plain_settings, save
 from geoloupe.networks.loupe import Loupe, collapse
+from geoloupe.storage.publish import publish
 from geoloupe.training.run import CHECKPOINTS, MODEL, RECIPE_FILE
 from geoloupe.training.state import checkpoints
 

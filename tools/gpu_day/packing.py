@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from geoloupe.datasets.prepared import FACTS, INDEX, Entry, Prepared
+from geoloupe.datasets.preparation.prepared import FACTS, INDEX, Entry, Prepared
 
 ARCHIVE = "images.zip"
 _BEST, _WORST, _STEP = 50.0, 34.0, 0.5  # dB

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from geoloupe.inference.model import load
-from geoloupe.networks.inference import prepare_for_inference
+from geoloupe.models.model import load
+from geoloupe.networks.acceleration.accelerate import prepare_for_inference
 from geoloupe.training.batches import Share, batches
 from geoloupe.training.hardware import Hardware, open_fabric
 from geoloupe.training.loop import Loop

@@ -7,8 +7,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from geoloupe import __version__
-from geoloupe.allocator import keep_freed_memory
 from geoloupe.cli.ablate import ablate
 from geoloupe.cli.assemble import assemble
 from geoloupe.cli.compare import compare
@@ -30,6 +28,8 @@ from geoloupe.cli.sharpen import sharpen
 from geoloupe.cli.train import finetune, train
 from geoloupe.cli.upscale import upscale
 from geoloupe.errors import GeoloupeError
+from geoloupe.system.allocator import keep_freed_memory
+from geoloupe.version import __version__
 
 INTERRUPTED = 130  # what shells expect of a program that was stopped with Ctrl+C
 STOPPED = "stopped; what is done is kept where that can be: run the same again to go on"

@@ -32,8 +32,8 @@ def ablate(
     from geoloupe.cli.progress import progress_bar
     from geoloupe.evaluation.comparison import compare
     from geoloupe.evaluation.report import write_report
-    from geoloupe.evaluation.study import PAGE
-    from geoloupe.training.ablation import read_ablation, shipped_ablations
+    from geoloupe.reports.study import PAGE
+    from geoloupe.studies.ablation import read_ablation, shipped_ablations
     from geoloupe.training.run import RECIPE_FILE, train
 
     if name is None:

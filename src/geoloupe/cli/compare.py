@@ -38,7 +38,7 @@ def compare(
     from geoloupe.cli.progress import progress_bar
     from geoloupe.evaluation.comparison import compare as run
     from geoloupe.evaluation.report import check_report, write_report
-    from geoloupe.evaluation.study import PAGE
+    from geoloupe.reports.study import PAGE
 
     names = parse_names(models)
     options = parse_assignments(assignments or (), taken=_ALREADY) | {"protocol": protocol}

@@ -29,9 +29,9 @@ def convert(
     ] = False,
 ) -> None:
     """Convert published weights, checked name by name, into a folder that geoloupe loads."""
-    from geoloupe.inference.conversion import Label, convert_checkpoint
-    from geoloupe.inference.model import refuse_target, save
-    from geoloupe.networks.published import as_text
+    from geoloupe.models.conversion import Label, convert_checkpoint
+    from geoloupe.models.model import refuse_target, save
+    from geoloupe.networks.published.conversion import as_text
     from geoloupe.networks.summary import parameter_count
     from geoloupe.settings import parse_assignments
 

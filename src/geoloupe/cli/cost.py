@@ -32,8 +32,8 @@ def cost(
 ) -> None:
     """Measure what networks cost, by the size of an image."""
     from geoloupe.cli.progress import progress_bar
-    from geoloupe.evaluation.cost import NUMBERS, CostSettings, costs, study_of
-    from geoloupe.evaluation.study import PAGE, check_study
+    from geoloupe.reports.study import PAGE, check_study
+    from geoloupe.studies.cost import NUMBERS, CostSettings, costs, study_of
 
     names = parse_names(models)
     options = parse_assignments([f"sizes=[{sizes}]", *(assignments or ())])

@@ -25,7 +25,7 @@ def degrade(
 ) -> None:
     """Make a scene coarser by a named recipe; its place, nodata and tags are kept."""
     from geoloupe.cli.progress import progress_bar
-    from geoloupe.datasets.degrade import degrade as run
+    from geoloupe.scenes.degrade import degrade as run
 
     with progress_bar("rows") as progress:
         layout = run(

@@ -24,8 +24,8 @@ def demo(
 ) -> None:
     """Draw a sample scene, make it four times finer, and a page that compares it with the truth."""
     from geoloupe.datasets.sample import sample_pair
-    from geoloupe.files.publish import publish_texts
-    from geoloupe.inference.upscale import upscale
+    from geoloupe.scenes.upscale import upscale
+    from geoloupe.storage.publish import publish_texts
 
     _prepare(folder)
     scene, result, page = (folder / name for name in FILES)
@@ -42,8 +42,8 @@ def demo(
 
 
 def _write_scene(path: Path, image: "Image") -> None:
-    from geoloupe.files.facts import BandFacts, Facts
-    from geoloupe.files.product import write_image
+    from geoloupe.rasters.facts import BandFacts, Facts
+    from geoloupe.rasters.product import write_image
 
     bands = tuple(
         BandFacts(
@@ -59,12 +59,12 @@ def _write_scene(path: Path, image: "Image") -> None:
 
 def _page(image: "Image", result: "Image", truth: "Image", model: str) -> str:
     """Compare a part of the result with its LR pixels, interpolation and the truth."""
-    from geoloupe.evaluation.pages import Page, Table, Viewer, layer, render
-    from geoloupe.files.picture import limits_of
     from geoloupe.imagery.grid import Window
-    from geoloupe.inference.model import load
-    from geoloupe.inference.predictor import Predictor
     from geoloupe.metrics.protocols import HSENET
+    from geoloupe.models.model import load
+    from geoloupe.models.predictor import Predictor
+    from geoloupe.rasters.picture import limits_of
+    from geoloupe.reports.pages import Page, Table, Viewer, layer, render
 
     top, left, width, height = SHOWN
     window = Window(top=top, left=left, height=height, width=width)
@@ -108,7 +108,7 @@ def _page(image: "Image", result: "Image", truth: "Image", model: str) -> str:
 
 def _prepare(folder: Path) -> None:
     """Make the folder, and refuse one whose files of the same names are not the demo's."""
-    from geoloupe.files.source import open_source
+    from geoloupe.rasters.source import open_source
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def _prepare(folder: Path) -> None:
 
 
 def _read(path: Path) -> "Image":
-    from geoloupe.files.source import open_source
+    from geoloupe.rasters.source import open_source
 
     with open_source(path) as source:
         return source.read()

@@ -14,7 +14,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """Tell what a report of a fault needs, and try the models that come with the program."""
-    from geoloupe.inference.checkup import checkup
+    from geoloupe.models.doctor import checkup
 
     found = list(checkup())
     if as_json:

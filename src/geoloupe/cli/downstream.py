@@ -53,8 +53,8 @@ def downstream(
 ) -> None:
     """Try what people do with images on sharpened ones, and on the truth."""
     from geoloupe.cli.progress import progress_bar
-    from geoloupe.evaluation.downstream import indices, pixels, scenes
-    from geoloupe.evaluation.study import PAGE, check_study
+    from geoloupe.reports.study import PAGE, check_study
+    from geoloupe.studies.downstream import indices, pixels, scenes
 
     names = parse_names(models)
     options = parse_assignments(assignments or (), taken=_ALREADY)

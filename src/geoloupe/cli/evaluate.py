@@ -51,7 +51,7 @@ def evaluate(
     from geoloupe.evaluation.cards import record
     from geoloupe.evaluation.evaluate import evaluate as run
     from geoloupe.evaluation.tables import FILES, write_tables
-    from geoloupe.files.publish import check_folder
+    from geoloupe.storage.publish import check_folder
 
     folder = output or Path("evaluation")
     names = parse_names(models)

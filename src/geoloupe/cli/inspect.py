@@ -29,8 +29,8 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """Measure a product against its input: brightness, colour, place, seams, invented detail."""
-    from geoloupe.evaluation.inspection import inspect as run
-    from geoloupe.evaluation.verdicts import PAGE, check_verdict, write_verdict
+    from geoloupe.scenes.inspection import inspect as run
+    from geoloupe.scenes.inspection_page import PAGE, check_verdict, write_verdict
 
     if output is not None:
         check_verdict(output, overwrite=overwrite)

@@ -11,7 +11,7 @@ from geoloupe.cli.screen import print_table, say
 from geoloupe.errors import InputError
 
 if TYPE_CHECKING:
-    from geoloupe.files.weights import Calibration, Card
+    from geoloupe.models.card import Calibration, Card
 
 
 def models(
@@ -28,10 +28,10 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """List the models that come with the program, or show the card of one."""
-    from geoloupe.files.weights import read_weights
-    from geoloupe.inference.model import load, save
-    from geoloupe.inference.sharpeners import load_sharpener, save_sharpener
-    from geoloupe.inference.shipped import shipped, shipped_sharpeners
+    from geoloupe.models.card import read_weights
+    from geoloupe.models.model import load, save
+    from geoloupe.models.sharpeners import load_sharpener, save_sharpener
+    from geoloupe.models.shipped import shipped, shipped_sharpeners
 
     if name is None:
         folders = shipped() | shipped_sharpeners()

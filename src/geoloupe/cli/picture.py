@@ -25,8 +25,9 @@ def picture(
 ) -> None:
     """Show a scene of any type and size: three bands, stretched, in eight bits."""
     from geoloupe.errors import InputError, naming
-    from geoloupe.files.displayed import fixed_limits
-    from geoloupe.files.picture import (
+    from geoloupe.models.bands import choose_bands
+    from geoloupe.rasters.displayed import fixed_limits
+    from geoloupe.rasters.picture import (
         admit_pictured,
         alike,
         limits_of,
@@ -34,9 +35,8 @@ def picture(
         visible,
         write_picture,
     )
-    from geoloupe.files.publish import refuse_inputs
-    from geoloupe.files.source import Source, open_source
-    from geoloupe.inference.bands import choose_bands
+    from geoloupe.rasters.source import Source, open_source
+    from geoloupe.storage.publish import refuse_inputs
 
     if side < 1:
         raise InputError(f"--side must be 1 or more, not {side}")

@@ -27,8 +27,8 @@ def prepare(
     """Check an archive, split it, and write it once in a fast form; stop and go on at any time."""
     from geoloupe import catalog
     from geoloupe.cli.progress import progress_bar
-    from geoloupe.datasets.prepare import prepare as run
-    from geoloupe.datasets.prepared import default_folder
+    from geoloupe.datasets.preparation.prepare import prepare as run
+    from geoloupe.datasets.preparation.prepared import default_folder
     from geoloupe.errors import InputError
 
     if name == "list":

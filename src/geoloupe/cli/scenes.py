@@ -70,7 +70,7 @@ class Making:
 
     def each(self, scenes: Sequence[str], output: str | None, options: dict[str, Any]) -> None:
         """Make every scene; of several, one that fails is named and the others are made."""
-        from geoloupe.files.source import stem_of
+        from geoloupe.rasters.source import stem_of
 
         several = len(scenes) > 1
         into = _folder(output, several=several)
@@ -95,7 +95,7 @@ class Making:
             raise type(failed[0][1])(f"{len(failed)} of {len(scenes)} scenes failed: {names}")
 
     def _forecast(self, name: str, target: Path | None, options: dict[str, Any]) -> None:
-        from geoloupe.inference.preview import forecast
+        from geoloupe.scenes.preview import forecast
 
         with collected_warnings() as warnings:
             found = asdict(forecast(name, target, verb=self.verb, **options))
@@ -105,7 +105,7 @@ class Making:
             say(_told(name, found))
 
     def _preview(self, name: str, target: Path | None, options: dict[str, Any]) -> None:
-        from geoloupe.inference.preview import preview
+        from geoloupe.scenes.preview import preview
 
         with collected_warnings() as warnings:
             path = str(preview(name, target, verb=self.verb, **options))
@@ -115,7 +115,7 @@ class Making:
             say(path)
 
     def _make(self, name: str, target: Path | None, options: dict[str, Any]) -> None:
-        from geoloupe.inference.running import command
+        from geoloupe.scenes.running import command
 
         with (
             collected_warnings() as warnings,
@@ -181,7 +181,7 @@ def common_facts(result: Any) -> dict[str, Any]:
 
 def _folder(output: str | None, *, several: bool) -> Path | None:
     """Return the folder that `output` names: it exists, ends in a slash, or is for several."""
-    from geoloupe.files.product import FORMATS
+    from geoloupe.rasters.product import FORMATS
 
     if output is None:
         return None

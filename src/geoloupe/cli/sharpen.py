@@ -30,7 +30,7 @@ from geoloupe.cli.screen import say
 from geoloupe.settings import parse_assignments
 
 if TYPE_CHECKING:
-    from geoloupe.inference.sharpen import Sharpened
+    from geoloupe.scenes.sharpen import Sharpened
 
 Scenes = Annotated[
     list[str],

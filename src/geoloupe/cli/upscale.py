@@ -30,7 +30,7 @@ from geoloupe.cli.screen import say
 from geoloupe.settings import parse_assignments
 
 if TYPE_CHECKING:
-    from geoloupe.inference.upscale import Upscaled
+    from geoloupe.scenes.upscale import Upscaled
 
 
 Scenes = Annotated[

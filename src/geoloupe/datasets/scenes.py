@@ -8,10 +8,10 @@ from typing import Any, Protocol, Self
 from numpy.typing import NDArray
 
 from geoloupe.datasets.splits import Rule
-from geoloupe.files.tree import Tree
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.imagery.spectra import Band
+from geoloupe.storage.tree import Tree
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from geoloupe import catalog, settings
-from geoloupe.degradations.recipe import Recipe
+from geoloupe.degradations.degradation import Recipe
 from geoloupe.errors import InputError, naming
 
 

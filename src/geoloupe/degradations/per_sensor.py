@@ -1,6 +1,6 @@
 """What each sensor of the table would have seen, by the sensor's name (Wald's protocol)."""
 
-from geoloupe.degradations.recipe import Recipe
+from geoloupe.degradations.degradation import Recipe
 from geoloupe.imagery.sensors.table import load_sensor
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geoloupe.evaluation.pages import Table
 from geoloupe.evaluation.rows import Result
+from geoloupe.reports.pages import Table
 
 _DRAWS = 10_000
 _TAILS = (2.5, 97.5)

@@ -14,21 +14,21 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.datasets.examples import Example, Examples
-from geoloupe.datasets.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.samples.examples import Example, Examples
 from geoloupe.degradations.blur import SensorMTF
+from geoloupe.degradations.degradation import Recipe
 from geoloupe.degradations.noise import GaussianNoise
-from geoloupe.degradations.recipe import Recipe
 from geoloupe.errors import InputError
 from geoloupe.evaluation.evaluate import seen_by
-from geoloupe.files.weights import Calibration, Cover
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.noise import noise_level
-from geoloupe.inference.choices import Choices, predictor_for
-from geoloupe.inference.doubt import LEVELS, Roughness, Table, enlarged
-from geoloupe.inference.layers import rounding_steps
-from geoloupe.inference.model import Model
-from geoloupe.inference.optics import Optics
+from geoloupe.models.card import Calibration, Cover
+from geoloupe.models.doubt import LEVELS, Roughness, Table, enlarged
+from geoloupe.models.model import Model
+from geoloupe.scenes.choices import Choices, predictor_for
+from geoloupe.scenes.layers import rounding_steps
+from geoloupe.scenes.optics import Optics
 
 MTF = (0.12, 0.2, 0.3, 0.4, 0.5)
 _PIXELS = 2000  # of an image that are looked at

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from geoloupe.evaluation.rows import Result
-from geoloupe.files.weights import Card, Gain, Score, read_weights, write_weights
+from geoloupe.models.card import Card, Gain, Score, read_weights, write_weights
 
 _YARDSTICK = "bicubic"
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.datasets.examples import Example
+from geoloupe.datasets.samples.examples import Example
 from geoloupe.errors import InputError
 from geoloupe.evaluation.bootstrap import Difference, differences
 from geoloupe.evaluation.evaluate import (
@@ -23,9 +23,9 @@ from geoloupe.evaluation.evaluate import (
 from geoloupe.evaluation.published import Published, published
 from geoloupe.evaluation.rows import Result
 from geoloupe.imagery.image import Image
-from geoloupe.inference.model import Model
+from geoloupe.models.model import Model
 from geoloupe.networks.summary import multiply_adds, parameter_count
-from geoloupe.progress import Progress
+from geoloupe.system.progress import Progress
 
 _CROPS = 4  # images that are shown
 

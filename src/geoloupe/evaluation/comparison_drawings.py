@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe.evaluation.comparison import Comparison, Shown
-from geoloupe.evaluation.drawings import bars, curves, points
-from geoloupe.evaluation.pages import Figure
+from geoloupe.reports.drawings import bars, curves, points
+from geoloupe.reports.pages import Figure
 
 Curves = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 

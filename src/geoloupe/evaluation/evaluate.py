@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from geoloupe import catalog, settings
-from geoloupe.datasets.examples import Example, Examples
-from geoloupe.datasets.prepared import Prepared, find
+from geoloupe.datasets.preparation.prepared import Prepared, find
+from geoloupe.datasets.samples.examples import Example, Examples
+from geoloupe.degradations.degradation import Recipe
 from geoloupe.degradations.loading import load_recipe
-from geoloupe.degradations.recipe import Recipe
 from geoloupe.errors import InputError, RunError
 from geoloupe.evaluation.rows import Result, Row
 from geoloupe.evaluation.scoring import Scoring
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.response import SpectralResponse
-from geoloupe.inference.bands import choose_bands
-from geoloupe.inference.model import Model, load
-from geoloupe.inference.predictor import device_of
-from geoloupe.inference.telling import Telling
 from geoloupe.metrics.protocols import Protocol
-from geoloupe.networks.inference import Precision
-from geoloupe.progress import Progress
+from geoloupe.models.bands import choose_bands
+from geoloupe.models.model import Model, load
+from geoloupe.models.predictor import device_of
+from geoloupe.models.tuned import Telling
+from geoloupe.networks.acceleration.accelerate import Precision
 from geoloupe.system.memory import PeakMemory
+from geoloupe.system.progress import Progress
 
 Watch = Callable[[Model, Image, Image], None]
 """Called with each model, its answer, and the truth in the same bands."""

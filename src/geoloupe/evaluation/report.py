@@ -8,13 +8,13 @@ import numpy as np
 from geoloupe.evaluation.bootstrap import FEW, difference_lines, difference_table
 from geoloupe.evaluation.comparison import Comparison, Shown
 from geoloupe.evaluation.comparison_drawings import drawings_of, spectra_of
-from geoloupe.evaluation.pages import Table, Viewer, layer
 from geoloupe.evaluation.rows import Summary
-from geoloupe.evaluation.study import TEXTS, Study, check_study
 from geoloupe.evaluation.tables import FILES as TABLES
 from geoloupe.evaluation.tables import write_tables
-from geoloupe.files.picture import limits_of
 from geoloupe.imagery.image import Image
+from geoloupe.rasters.picture import limits_of
+from geoloupe.reports.pages import Table, Viewer, layer
+from geoloupe.reports.study import TEXTS, Study, check_study
 
 NUMBERS = (
     *(*TABLES, "differences.csv", "bands.csv", "published.csv"),

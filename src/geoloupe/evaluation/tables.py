@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from geoloupe.evaluation.rows import Result, Summary
-from geoloupe.evaluation.table_texts import csv_text
-from geoloupe.files.publish import publish_texts
+from geoloupe.reports.table_texts import csv_text
+from geoloupe.storage.publish import publish_texts
 
 FILES = ("images.csv", "classes.csv", "summary.csv", "summary.json")
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from geoloupe.datasets.patches import Mix, Patches
+from geoloupe.datasets.samples.patches import Mix, Patches
 from geoloupe.errors import InputError
 from geoloupe.training.device_samples import DeviceBatches, DeviceImages, Maker, roomy
 from geoloupe.training.dice import Dice, dice_of, foreign

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from geoloupe.datasets.examples import Examples, Picked
-from geoloupe.datasets.patches import Mix, Patches, Turn
-from geoloupe.datasets.prepared import Entry
+from geoloupe.datasets.preparation.prepared import Entry
+from geoloupe.datasets.samples.examples import Examples, Picked
+from geoloupe.datasets.samples.patches import Mix, Patches, Turn
 from geoloupe.degradations.blur import AnySensor, Blur, Box, Matlab, SensorMTF
+from geoloupe.degradations.degradation import Recipe
 from geoloupe.degradations.noise import GaussianNoise, NormalNoise
-from geoloupe.degradations.recipe import Recipe
 from geoloupe.degradations.sampling import centre_offset, passed
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from geoloupe.datasets.prepare import prepare
-from geoloupe.datasets.prepared import FACTS
+from geoloupe.datasets.preparation.prepare import prepare
+from geoloupe.datasets.preparation.prepared import FACTS
 from geoloupe.errors import InputError
-from geoloupe.inference.model import load, plain_settings
+from geoloupe.models.model import load, plain_settings
 from geoloupe.training.recipe import Recipe, change, recipe_of
 
 _RATE, _STEPS, _EVERY = 1e-4, 5000, 500

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geoloupe.files.publish import publish
+from geoloupe.storage.publish import publish
 
 
 @dataclass(frozen=True, kw_only=True)

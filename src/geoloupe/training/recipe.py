@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import JsonValue
 
 from geoloupe import catalog, settings
-from geoloupe.datasets.patches import PatchSettings
+from geoloupe.datasets.samples.patches import PatchSettings
 from geoloupe.errors import InputError, naming
 from geoloupe.settings import STRICT
 from geoloupe.training.losses import LossSettings

@@ -1,31 +1,29 @@
 """A run: a recipe becomes a folder with a log, checkpoints, pictures and at last a model."""
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import nn
 
-from geoloupe import __version__, catalog
-from geoloupe.datasets.examples import Examples
-from geoloupe.datasets.patches import Mix, Patches, SomeBands
-from geoloupe.datasets.prepared import Prepared, find
+from geoloupe import catalog
+from geoloupe.datasets.preparation.prepared import Prepared, find
+from geoloupe.datasets.samples.examples import Examples
+from geoloupe.datasets.samples.patches import Mix, Patches, SomeBands
 from geoloupe.degradations.loading import load_recipe
 from geoloupe.errors import InputError
-from geoloupe.files.lock import locked
-from geoloupe.files.publish import publish_texts
-from geoloupe.files.weights import Card, Training
 from geoloupe.imagery.response import SpectralResponse
-from geoloupe.inference.bound import usual_margin
-from geoloupe.inference.model import Model, assemble, load, plain_settings, save
 from geoloupe.metrics.protocols import Protocol
+from geoloupe.models.bound import usual_margin
+from geoloupe.models.card import Card, Training
+from geoloupe.models.model import Model, assemble, load, plain_settings, save
 from geoloupe.networks import build
-from geoloupe.progress import Progress, silent
+from geoloupe.storage.lock import locked
+from geoloupe.storage.publish import publish_texts
+from geoloupe.system.progress import Progress, silent
 from geoloupe.training.batches import Share, batches
 from geoloupe.training.hardware import Hardware, described, open_fabric
 from geoloupe.training.log import open_log
@@ -34,6 +32,7 @@ from geoloupe.training.losses import Objective
 from geoloupe.training.recipe import Recipe, recipe_text
 from geoloupe.training.state import State
 from geoloupe.training.validation import Validation
+from geoloupe.version import __version__, commit
 
 RECIPE_FILE = "recipe.toml"
 CHECKPOINTS, PICTURES, MODEL = "checkpoints", "pictures", "model"
@@ -222,7 +221,7 @@ class _Events:
                 hardware=described(self.fabric),
                 split=str(self.prepared.facts.get("split", "")),
                 version=__version__,
-                commit=_commit(),
+                commit=commit(),
             ),
         )
         return assemble(fresh, state.weights(), card)
@@ -378,22 +377,6 @@ def _band_names(prepared: Prepared, count: int | None) -> tuple[str, ...] | None
     if count is None or count != len(names) or None in names or len(set(names)) < len(names):
         return None
     return tuple(str(name) for name in names)
-
-
-@cache
-def _commit() -> str | None:
-    """Give the commit of a working copy; None for an installed package."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()
 
 
 def _nothing(*_: Any) -> None:

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from geoloupe.errors import InputError, RunError
-from geoloupe.files.publish import publish
 from geoloupe.networks.signature import Network
+from geoloupe.storage.publish import publish
 
 _KEPT = 2  # checkpoints: the last, and one before it should the last be damaged
 _NAME = re.compile(r"step-(\d{8})\.pt")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from geoloupe.datasets.examples import Example, Examples
+from geoloupe.datasets.samples.examples import Example, Examples
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
-from geoloupe.inference.model import Model
-from geoloupe.inference.telling import Telling
 from geoloupe.metrics.protocols import Protocol
+from geoloupe.models.model import Model
+from geoloupe.models.tuned import Telling
 
 _SHOWN = 64  # LR pixels along a side of the picture at most
 
@@ -32,7 +32,7 @@ class Validation:
 
     def show(self, model: Model, device: str, path: Path) -> None:
         """Draw the middle of the first image: its LR pixels, the model's answer, the truth."""
-        from geoloupe.files.picture import limits_of, visible, write_picture  # needs GDAL
+        from geoloupe.rasters.picture import limits_of, visible, write_picture  # needs GDAL
 
         example = _middle(self.examples[0], self.examples.scale)
         sr = _predicted(Telling(model, device=device), example)

@@ -8,9 +8,9 @@ from dataclasses import fields
 import pytest
 
 from geoloupe.errors import InputError
-from geoloupe.files import sentinel2
 from geoloupe.imagery.sensors.table import Sensor, SensorBand, load_sensor, sensors
 from geoloupe.imagery.spectra import Band
+from geoloupe.rasters import sentinel2
 from geoloupe.settings import build, dump
 
 ALL = [load_sensor(name) for name in sensors()]

@@ -1,0 +1,96 @@
+"""How well the real images of a data set lie on each other, measured once and written down."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from geoloupe.datasets.preparation.prepared import Entry, Prepared
+from geoloupe.imagery.grid import Window
+from geoloupe.imagery.registration import Shift, check_registration, measure_shift
+from geoloupe.storage.publish import publish_texts
+
+REPORT = "registration.csv"
+_LARGEST = 1024  # finer pixels a side that are looked at, in the middle of the image
+_SURE = 0.5  # confidence below which a shift is a guess
+_FAR = 0.5  # finer pixels of shift that a person should know of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """How far the finer of two images of a scene lies below and right of the coarser."""
+
+    scene: str
+    coarser: str
+    finer: str
+    scale: int
+    shift: Shift  # in pixels of the finer
+
+
+def registration_notes(prepared: Prepared) -> list[str]:
+    """Measure all real pairs unless that was done, write the report, and sum it up in a line."""
+    if not any(len(entry.parts) > 1 for entry in prepared.entries):
+        return []
+    path = prepared.folder / REPORT
+    if path.exists():
+        return [f"how well the pairs lie on each other: {path}"]
+    found = list(registrations(prepared))
+    publish_texts(prepared.folder, {REPORT: _csv(found)})
+    sure = [item.shift.length for item in found if item.shift.confidence >= _SURE]
+    if not sure:
+        return [f"no pair tells how it lies; every guess: {path}"]
+    far = sum(length > _FAR for length in sure)
+    return [
+        f"pairs are {median(sure):.2f} finer pixels apart (median of {len(sure)} of {len(found)} "
+        f"that tell), {far} more than {_FAR}; each: {path}"
+    ]
+
+
+def registrations(prepared: Prepared) -> Iterator[Registered]:
+    """Measure LR against HR and HR against the guide, where they are real."""
+    for entry in prepared.entries:
+        for coarser, finer in (("lr", "hr"), ("hr", "guide")):
+            if coarser not in entry.parts or finer not in entry.parts:
+                continue
+            low, high = entry.parts[coarser].shape, entry.parts[finer].shape
+            scale = high[0] // low[0]
+            if scale < 1 or (low[0] * scale, low[1] * scale) != high[:2]:
+                continue  # what has no common grid cannot be compared, and is refused when used
+            yield Registered(
+                scene=entry.id,
+                coarser=coarser,
+                finer=finer,
+                scale=scale,
+                shift=_shift(prepared, entry, (coarser, finer), scale),
+            )
+
+
+def _shift(prepared: Prepared, entry: Entry, parts: tuple[str, str], scale: int) -> Shift:
+    height, width, _ = entry.parts[parts[0]].shape
+    rows, columns = (min(side, max(_LARGEST // scale, 1)) for side in (height, width))
+    window = Window(
+        top=(height - rows) // 2, left=(width - columns) // 2, height=rows, width=columns
+    )
+    coarse = prepared.image(entry, parts[0], window).in_unit().values.astype(np.float64)
+    fine = prepared.image(entry, parts[1], window.finer(scale)).in_unit().values.astype(np.float64)
+    if scale == 1:
+        return measure_shift(coarse, fine)
+    return check_registration(coarse, fine, scale)
+
+
+def _csv(found: list[Registered]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["scene", "coarser", "finer", "scale", "rows", "columns", "confidence"])
+    for item in found:
+        shift = item.shift
+        writer.writerow(
+            [
+                *(item.scene, item.coarser, item.finer, item.scale),
+                *(f"{shift.rows:.2f}", f"{shift.columns:.2f}", f"{shift.confidence:.2f}"),
+            ]
+        )
+    return text.getvalue()

@@ -1,0 +1,144 @@
+"""Real pairs of two sensors: matching rasters in a folder of LR and a folder of HR images."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+import numpy as np
+
+from geoloupe.datasets.sample import UTM_33N
+from geoloupe.datasets.scenes import DataCard, Part, Scene
+from geoloupe.datasets.sets.rasters import SUFFIXES, raster_part
+from geoloupe.datasets.splits import Archived, Shares
+from geoloupe.errors import InputError
+from geoloupe.imagery.grid import Grid
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import Radiometry
+from geoloupe.rasters.product import write_image
+from geoloupe.storage.tree import Tree
+
+_SIDES = {
+    "lr": {"lr", "low", "oli", "landsat", "landsat8", "l8"},
+    "hr": {"hr", "high", "msi", "sentinel", "sentinel2", "s2"},
+}
+_SPLIT_WORDS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
+_WORDS = set().union(*_SIDES.values(), _SPLIT_WORDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RasterPairs:
+    """Folders such as train_lr and train_hr, or lr and hr; files pair by name."""
+
+    card: DataCard
+
+    def tiny(self) -> Self:
+        """Ask for nothing less: any number and size will do."""
+        return self
+
+    def scenes(self, tree: Tree) -> Sequence[Scene]:
+        """List the pairs; a file without a partner is an InputError."""
+        found: dict[tuple[str, str | None], dict[str, str]] = {}
+        for name in tree.names:
+            if name.lower().endswith(SUFFIXES) and (place := _place(name)) is not None:
+                side, split, scene = place
+                files = found.setdefault((scene, split), {})
+                if side in files:
+                    raise InputError(
+                        f"{tree.place(name)}: pairs like {tree.place(files[side])}; rename one"
+                    )
+                files[side] = name
+        if not found:
+            raise InputError(
+                f"{tree.root}: holds no folders of LR and HR rasters; expected {self.card.layout}"
+            )
+        for files in found.values():
+            if len(files) == 1:
+                ((side, name),) = files.items()
+                other = "HR" if side == "lr" else "LR"
+                raise InputError(f"{tree.place(name)}: has no {other} image of a like name")
+        names = [scene for scene, _ in found]
+        return [
+            Scene(
+                id=scene if names.count(scene) == 1 else f"{split}/{scene}",
+                split=split,
+                file=tree.place(files["hr"]),
+                parts={
+                    "hr": raster_part(tree, files["hr"]),
+                    "lr": _coarser(tree, files["lr"], files["hr"]),
+                },
+            )
+            for (scene, split), files in found.items()
+        ]
+
+    def fake(self, root: Path) -> None:
+        """Write OLI2MSI's layout with noise of factor 3."""
+        rng = np.random.default_rng(0)
+        for split, count in (("train", 6), ("test", 2)):
+            for number in range(count):
+                hr = rng.integers(1, 4000, (3, 36, 36)).astype(np.uint16)
+                lr = hr.reshape(3, 12, 3, 12, 3).mean(axis=(2, 4)).astype(np.uint16)
+                for side, values, pixel in (("hr", hr, 10.0), ("lr", lr, 30.0)):
+                    folder = root / f"{split}_{side}"
+                    folder.mkdir(parents=True, exist_ok=True)
+                    grid = Grid(
+                        crs=UTM_33N,
+                        transform=(pixel, 0, 5e5, 0, -pixel, 4e6),
+                        height=values.shape[1],
+                        width=values.shape[2],
+                    )
+                    image = Image.of(
+                        values, radiometry=Radiometry(dtype="uint16", high=(10000.0,)), grid=grid
+                    )
+                    write_image(folder / f"{number:03}.tif", image)
+
+
+def _place(name: str) -> tuple[str, str | None, str] | None:
+    """Tell the side, the split and what both files of a pair are called, or None."""
+    path = PurePosixPath(name)
+    words = [word for part in path.parts[:-1] for word in _words(part)]
+    sides = {side for side, known in _SIDES.items() if known & set(words)}
+    if len(sides) != 1:
+        return None
+    split = next((_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS), None)
+    kept = [word for word in re.split(r"[_\-]", path.stem) if word.lower() not in _WORDS]
+    return sides.pop(), split, "_".join(kept) or path.stem
+
+
+def _coarser(tree: Tree, lr: str, hr: str) -> Callable[[], Part]:
+    """Promise an LR raster that fits its HR raster by a whole factor."""
+
+    def open_part() -> Part:
+        coarse, fine = raster_part(tree, lr)(), raster_part(tree, hr)()
+        factor = fine.height // coarse.height
+        if (coarse.height * factor, coarse.width * factor) != (fine.height, fine.width):
+            raise InputError(
+                f"{tree.place(lr)}: has {coarse.width} x {coarse.height} pixels, and the HR image "
+                f"has {fine.width} x {fine.height}: no whole factor"
+            )
+        if len(coarse.bands) != len(fine.bands):
+            raise InputError(
+                f"{tree.place(lr)}: has {len(coarse.bands)} bands, and the HR image has "
+                f"{len(fine.bands)}"
+            )
+        return coarse
+
+    return open_part
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[^a-z0-9]+", text.lower()) if word]
+
+
+PAIRS = RasterPairs(
+    card=DataCard(
+        name="pairs",
+        about="real pairs of two sensors, such as OLI2MSI (Landsat-8 and Sentinel-2, x3)",
+        source="https://github.com/wjwjww/OLI2MSI, for OLI2MSI",
+        terms="those of your files",
+        cite="Wang et al., Multisensor Remote Sensing Imagery Super-Resolution, RSE 2021",
+        layout="train_lr/001.tif and train_hr/001.tif and so on, or lr/ and hr/",
+        rules={"shares": Shares(train=0.8, val=0.1, test=0.1), "archive": Archived()},
+    )
+)

@@ -1,0 +1,75 @@
+"""Raster files as parts of scenes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloupe.datasets.scenes import Part
+from geoloupe.errors import InputError
+from geoloupe.imagery.grid import Window
+from geoloupe.rasters.source import open_source
+from geoloupe.storage.sizes import size_text
+from geoloupe.storage.tree import Tree
+from geoloupe.system.memory import available
+
+SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".webp", ".bmp", ".img", ".dat")
+_BLOCK = 2**27  # bytes that are read at once, roughly
+
+
+def raster_part(
+    tree: Tree,
+    name: str,
+    *,
+    band_count: int | None = None,
+    dtype: str | None = None,
+    sides: tuple[int, int] | None = None,
+) -> Callable[[], Part]:
+    """Promise a raster of this many bands, type and sides; it is checked when it is opened."""
+
+    def open_part() -> Part:
+        with open_source(tree.raster(name)) as source:
+            part = Part(
+                height=source.grid.height,
+                width=source.grid.width,
+                bands=source.bands,
+                radiometry=source.radiometry,
+                # Once looked at, transparency is not judged, and not spoken of, again.
+                blocks=lambda: _blocks(tree.raster(name), alpha=source.facts.mask == "alpha"),
+                grid=source.grid,
+            )
+        found = f"{len(part.bands)} bands of {part.radiometry.dtype}"
+        if band_count not in (None, len(part.bands)) or dtype not in (None, part.radiometry.dtype):
+            raise InputError(
+                f"holds {found} where {band_count} of {dtype or 'any type'} are expected"
+            )
+        if sides and not all(sides[0] <= side <= sides[1] for side in (part.height, part.width)):
+            size = f"{part.width} x {part.height}"
+            raise InputError(f"has {size} pixels where {sides[1]} x {sides[1]} are expected")
+        return part
+
+    return open_part
+
+
+def _blocks(path: str, *, alpha: bool) -> Iterator[NDArray[Any]]:
+    with open_source(path, alpha=alpha) as source:
+        grid = source.grid
+        row = grid.width * len(source.bands) * 8
+        free = available()
+        if row > free:
+            raise InputError(
+                f"a row of {grid.width} pixels takes some {size_text(row)} of memory, and "
+                f"{size_text(free)} are free"
+            )
+        rows = max(_BLOCK // row, 1)
+        for top in range(0, grid.height, rows):
+            height = min(rows, grid.height - top)
+            image = source.read(Window(top=top, left=0, height=height, width=grid.width))
+            # What is stored has no mask beside it: a value must tell what is missing.
+            if not (image.valid | np.any(image.radiometry.missing(image.values), axis=0)).all():
+                raise InputError(
+                    "has transparent or masked pixels; mark them by a nodata value instead, as "
+                    "gdalwarp -dstnodata does"
+                )
+            yield image.values

@@ -1,0 +1,64 @@
+"""A published checkpoint -> a model of ours: read, rename, check, and say where it came from."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geoloupe.errors import InputError, naming
+from geoloupe.models.card import Card, Origin
+from geoloupe.models.checkpoint import read_checkpoint
+from geoloupe.models.model import Model, assemble, plain_settings
+from geoloupe.networks import build, network_class
+from geoloupe.networks.published.conversion import convert_state, strip_wrappers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """What a person says about the weights, and no file tells."""
+
+    name: str
+    bands: Sequence[str] | None = None
+    licence: str | None = None
+
+
+def convert_checkpoint(
+    source: Path, network: str, settings: Mapping[str, Any], *, label: Label
+) -> Model:
+    """Convert a published checkpoint; settings are those that its weights do not tell."""
+    chosen = network_class(network)
+    content = read_checkpoint(source)
+    with naming(source):
+        values, state = convert_state(chosen, strip_wrappers(content), settings)
+    built = build(network, **values)
+    signature = built.signature
+    card = Card(
+        name=label.name,
+        network=network,
+        settings=plain_settings(built),
+        bands=_band_names(label.bands, signature.bands, source),
+        tile=signature.tile,
+        margin=signature.margin,
+        licence=label.licence,
+        origin=Origin(file=source.name, sha256=_sha256(source)),
+    )
+    return assemble(built, state, card)
+
+
+def _band_names(
+    names: Sequence[str] | None, count: int | None, source: Path
+) -> tuple[str, ...] | None:
+    """Check the band names against what the network takes."""
+    if names is None:
+        return None
+    if count is not None and len(names) != count:
+        raise InputError(f"{source}: its network takes {count} bands; --bands names {len(names)}")
+    if not all(names) or len(set(names)) < len(names):
+        raise InputError(f"--bands {','.join(names)}: give each band a name of its own")
+    return tuple(names)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

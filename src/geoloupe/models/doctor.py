@@ -1,0 +1,127 @@
+"""What is installed here, and whether the shipped models work: what a report of a fault needs."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from geoloupe.errors import GeoloupeError
+from geoloupe.models.golden import TOLERANCE, largest_error
+from geoloupe.models.model import Model, load
+from geoloupe.models.sharpeners import TrainedSharpener, load_sharpener
+from geoloupe.models.shipped import shipped, shipped_sharpeners
+from geoloupe.rasters.drivers import NEEDED, WELCOME, drivers, gdal_version
+from geoloupe.storage.sizes import size_text
+from geoloupe.system.allocator import keep_freed_memory
+from geoloupe.system.memory import available
+from geoloupe.version import __version__
+
+_PACKAGES = ("numpy", "scipy", "h5py", "rasterio", "pydantic", "safetensors", "matplotlib")
+_EXTRAS = {
+    "train": ("lightning-fabric", "tensorboard"),
+    "cluster": ("dask", "distributed"),
+    "export": ("onnx", "onnxruntime", "openvino"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    told: str
+    sound: bool = True  # False: something does not work, and `told` says what to do
+
+
+def checkup() -> Iterator[Finding]:
+    """Look at everything, the quick things first."""
+    yield Finding("geoloupe", f"{__version__} in {Path(__file__).parent.parent}")
+    yield Finding("python", f"{platform.python_version()}, {sys.executable}")
+    yield Finding("system", f"{platform.platform()}, {os.cpu_count()} processors")
+    yield Finding("torch", f"{torch.__version__}, {torch.get_num_threads()} threads, {_speed()}")
+    yield Finding("gpu", _gpu())
+    yield Finding("packages", ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
+    for extra, names in _EXTRAS.items():
+        missing = [name for name in names if _version(name) is None]
+        told = ", ".join(f"{name} {_version(name)}" for name in names if name not in missing)
+        advice = f"not installed: pip install 'geoloupe[{extra}]'" if missing else ""
+        yield Finding(f"extra {extra}", "; ".join(part for part in (told, advice) if part))
+    yield _files()
+    yield Finding("engines", ", ".join(_engines()))
+    kept = "freed memory is kept" if keep_freed_memory() else "freed memory goes back each time"
+    yield Finding("memory", f"{size_text(available())} free; {kept}")
+    yield from _models()
+
+
+def _models() -> Iterator[Finding]:
+    """Try every shipped model on its known image."""
+    for name, folder in shipped().items():
+        yield _tried(name, folder, load)
+    for name, folder in shipped_sharpeners().items():
+        yield _tried(name, folder, load_sharpener)
+
+
+def _tried(name: str, folder: Path, loads: Callable[[str], Model | TrainedSharpener]) -> Finding:
+    try:
+        error = largest_error(loads(name), folder)
+    except GeoloupeError as failure:
+        return Finding(f"model {name}", f"{failure}; install geoloupe again", sound=False)
+    if error > TOLERANCE:
+        told = f"is {error:.1e} from what it should answer; report this with all the lines here"
+        return Finding(f"model {name}", told, sound=False)
+    return Finding(f"model {name}", f"answers as it should, to {error:.0e}")
+
+
+def _files() -> Finding:
+    present = drivers()
+    lacking = [name for name in NEEDED if name not in present]
+    if lacking:
+        return Finding(
+            "files",
+            f"GDAL {gdal_version()} lacks {', '.join(lacking)}; install rasterio's own wheel",
+            sound=False,
+        )
+    also = [name for name in WELCOME if name in present]
+    without = [name for name in WELCOME if name not in present]
+    told = f"GDAL {gdal_version()} with {', '.join([*NEEDED, *also])}"
+    return Finding("files", told + (f"; without {', '.join(without)}" if without else ""))
+
+
+def _engines() -> Iterator[str]:
+    yield "torch"
+    if shutil.which("g++") or shutil.which("clang++"):
+        yield "compile"
+    for name in ("openvino", "onnxruntime"):
+        if _version(name) is not None:
+            yield name
+
+
+def _speed() -> str:
+    """Say which instructions PyTorch uses; bf16 pays where the processor multiplies it itself."""
+    capability = str(torch.backends.cpu.get_cpu_capability())
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return capability
+    native = [flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags]
+    return f"{capability}, bf16 by {native[0]}" if native else f"{capability}, no bf16 of its own"
+
+
+def _gpu() -> str:
+    if not torch.cuda.is_available():
+        return "none"
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return ", ".join(names)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,181 @@
+"""A network with its weights and its card: what every command that runs a network is given."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from pydantic import JsonValue
+from torch import Tensor, nn
+
+from geoloupe import catalog
+from geoloupe.errors import InputError, naming
+from geoloupe.models.card import (
+    CARD_FILE,
+    WEIGHTS_FILE,
+    Array,
+    Card,
+    read_weights,
+    write_weights,
+)
+from geoloupe.models.shipped import shipped, shipped_sharpeners
+from geoloupe.networks import build, network_class
+from geoloupe.networks.published.conversion import agree, expected_state
+from geoloupe.networks.published.name_table import shown
+from geoloupe.networks.signature import Network
+from geoloupe.storage.publish import check_folder
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network in evaluation mode and what is known about it."""
+
+    network: Network
+    card: Card
+
+    @property
+    def tile(self) -> int:
+        """The side of a tile in LR pixels: part of the answer of a network that sees globally."""
+        return self.card.tile or self.network.signature.tile
+
+    @property
+    def digest(self) -> str:
+        """A name for exactly these weights and settings."""
+        found = hashlib.sha256(json.dumps(plain_settings(self.network), sort_keys=True).encode())
+        for name, tensor in sorted(cast("nn.Module", self.network).state_dict().items()):
+            found.update(name.encode())
+            found.update(tensor.cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()[:16]
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the network was learned; interpolation was not."""
+        return next(cast("nn.Module", self.network).parameters(), None) is not None
+
+    @property
+    def margin(self) -> int:
+        """The context in LR pixels that a tile throws away on each side."""
+        margin = self.card.margin
+        return self.network.signature.margin if margin is None else margin
+
+
+_DEFAULT, _DEFAULT_SCALE = "loupe", 4
+
+
+def default_model(scale: int | None) -> str:
+    """Return the name of the shipped model of a scale; interpolation is never chosen unasked."""
+    name = f"{_DEFAULT}-x{scale or _DEFAULT_SCALE}"
+    if name in shipped():
+        return name
+    known = [name for name in shipped() if name.rpartition("-x")[0] == _DEFAULT]
+    raise InputError(
+        f"no model for scale {scale} comes with geoloupe, only {' and '.join(known)}; name the "
+        "weights of another, or the model bicubic to interpolate"
+    )
+
+
+def load(name_or_path: str | Path, **settings: Any) -> Model:
+    """Load weights from a file or a folder, or build a network that has none, by its name."""
+    name = str(name_or_path)
+    if name in catalog.names("network"):
+        return _without_weights(name, settings)
+    path = Path(name_or_path)
+    if path.exists():
+        return _with_weights(path, settings)
+    if name in shipped():
+        return _with_weights(shipped()[name], settings)
+    if name in shipped_sharpeners():
+        raise InputError(f"{name} sharpens bands by a guide and does not enlarge: see sharpen")
+    if path.suffix or len(path.parts) > 1:
+        raise InputError(f"{path}: no such file or folder of weights")
+    known = [*shipped(), *catalog.names("network")]
+    raise InputError.unknown("model or weights folder", name, known)
+
+
+def save(model: Model, folder: Path, *, half: bool = False, overwrite: bool = False) -> None:
+    """Write a model as a folder of weights, each file whole or absent; `half` takes 16 bits."""
+    state = cast("nn.Module", model.network).state_dict()
+    tensors = {
+        name: (tensor.half() if half and tensor.is_floating_point() else tensor).cpu().contiguous()
+        for name, tensor in state.items()
+    }
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    write_weights(folder, model.card, arrays, overwrite=overwrite)
+
+
+def refuse_target(folder: Path, *, overwrite: bool = False) -> None:
+    """Refuse a folder that cannot hold weights, before the work whose result it is to hold."""
+    check_folder(folder, (WEIGHTS_FILE, CARD_FILE), overwrite=overwrite)
+
+
+def assemble(network: Network, state: Mapping[str, Tensor], card: Card) -> Model:
+    """Load a state strictly into a fresh network and make it ready to run."""
+    module = cast("nn.Module", network)
+    module.load_state_dict(dict(state), strict=True)
+    module.requires_grad_(False).eval()
+    return Model(network, card)
+
+
+def plain_settings(network: Network) -> dict[str, JsonValue]:
+    """List all settings of a network as a card holds them."""
+    return cast("dict[str, JsonValue]", json.loads(json.dumps(asdict(network.settings))))
+
+
+def _without_weights(name: str, settings: Mapping[str, Any]) -> Model:
+    network = build(name, **settings)
+    if cast("nn.Module", network).state_dict():
+        title = network.REFERENCE.title
+        raise InputError(
+            f"{title} needs weights: name their file or folder instead; geoloupe convert makes "
+            f"them of published ones, as in: "
+            f"geoloupe convert published.pt --network {name} -o weights/my-{name}"
+        )
+    return assemble(network, {}, Card(name=name, network=name, settings=plain_settings(network)))
+
+
+def _with_weights(path: Path, settings: Mapping[str, Any]) -> Model:
+    card, arrays = read_weights(path)
+    with naming(path):
+        agree(settings, card.settings, ("you asked for", "these weights have"))
+        _refuse_strangers(card, arrays)
+        state = {name: torch.tensor(array) for name, array in arrays.items()}
+        return assemble(build(card.network, **card.settings), state, card)
+
+
+def _refuse_strangers(card: Card, arrays: Mapping[str, Array]) -> None:
+    """Refuse tensors that are not exactly those of the card's network, before it is built."""
+    network = network_class(card.network)
+    shapes = {name: array.shape for name, array in arrays.items()}
+    try:
+        told = network.infer(shapes)
+    except (LookupError, ArithmeticError, ValueError, TypeError):
+        told = {}  # what is wrong with the names or shapes is said below
+    counts = {key: value for key, value in told.items() if isinstance(value, int)}
+    # Before anything is built: a card must not ask for a network without end.
+    agree(card.settings, counts, ("its card says", "its tensors have"))
+    expected = expected_state(network, card.settings)
+    title = network.REFERENCE.title
+    if missing := sorted(expected.keys() - shapes.keys()):
+        raise InputError(f"lacks {len(missing)} tensors of {title}: {shown(missing)}")
+    if extra := sorted(shapes.keys() - expected.keys()):
+        raise InputError(f"holds {len(extra)} tensors too many for {title}: {shown(extra)}")
+    for name, wanted in expected.items():
+        _refuse_other_kind(name, arrays[name], wanted)
+
+
+def _refuse_other_kind(name: str, array: Array, wanted: Tensor) -> None:
+    """Refuse one tensor of another shape or type, or that no working network holds."""
+    if array.shape != tuple(wanted.shape):
+        raise InputError(
+            f"{shown([name])} has shape {array.shape}, but the card's settings make "
+            f"{tuple(wanted.shape)}"
+        )
+    stored, needed = str(array.dtype), str(wanted.dtype).removeprefix("torch.")
+    if stored != needed and (stored, needed) != ("float16", "float32"):
+        raise InputError(f"{shown([name])} holds {array.dtype}, not {wanted.dtype}")
+    if not np.isfinite(array).all():
+        raise InputError(f"{shown([name])} holds NaN or infinity")

@@ -1,0 +1,204 @@
+"""The one place where an image goes through a network: Image -> tensor -> network -> Image."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from geoloupe.errors import InputError, OutOfMemoryError, RunError
+from geoloupe.imagery.fill import fill_missing
+from geoloupe.imagery.image import Image
+from geoloupe.models.bound import Bound, margin_of
+from geoloupe.models.model import Model
+from geoloupe.networks.acceleration.accelerate import Engine, Precision, prepare_for_inference
+from geoloupe.networks.observation import Observation
+from geoloupe.networks.signature import Signature
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictor:
+    """A model made ready for one device, precision and engine."""
+
+    network: Any  # (lr, guide) -> sr
+    signature: Signature
+    name: str
+    rings: int  # how far missing pixels are filled from their neighbours, in LR pixels
+    device: torch.device
+    ensemble: bool = False  # the mean of eight answers
+    observation: Observation | None = None  # the sensor that must see of an answer what it saw
+    bound: float | None = None  # the margin of a `Bound` that holds answers; None: nothing does
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        *,
+        device: str = "cpu",
+        precision: Precision = "fp32",
+        engine: Engine = "torch",
+        ensemble: bool = False,
+        bound: float | bool | None = None,
+    ) -> Self:
+        """Make a model ready; engines differ by rounding only.
+
+        Without `bound`, answers are held as the model's card says, so as they were scored.
+        """
+        place = device_of(device)
+        cast("nn.Module", model.network).to(place)
+        return cls(
+            network=prepare_for_inference(model.network, precision=precision, engine=engine),
+            signature=model.network.signature,
+            name=model.card.name,
+            rings=max(model.margin, 4),
+            device=place,
+            ensemble=ensemble,
+            bound=margin_of(model, bound),
+        )
+
+    def predict(self, image: Image, guide: Image | None = None) -> Image:
+        """Enlarge an image; the result has unit values, NaN exactly where a band has no data."""
+        self._check(image, guide)
+        scale = self.signature.scale
+        unit = image.in_unit()
+        grid = unit.grid.finer(scale)
+        lr = self._tensor(unit, 1)
+        answer = self._answer(lr, None if guide is None else self._tensor(guide.in_unit(), scale))
+        answer = self._held(answer[:, : grid.height, : grid.width], image, unit)
+        values = answer.cpu().numpy()
+        valid = unit.valid
+        missing = np.isnan(unit.values)
+        if missing.any():
+            values[missing.repeat(scale, axis=1).repeat(scale, axis=2)] = np.nan
+        valid = valid.repeat(scale, axis=0).repeat(scale, axis=1)
+        return replace(unit, values=values, valid=valid, grid=grid)
+
+    def super_resolve(self, image: Image, guide: Image | None = None) -> Image:
+        """Enlarge an image and store the result as the image is stored."""
+        return self.predict(image, guide).in_radiometry(image.radiometry)
+
+    def _check(self, image: Image, guide: Image | None) -> None:
+        signature = self.signature
+        if signature.bands is not None and len(image.bands) != signature.bands:
+            raise InputError(
+                f"{self.name} needs {signature.bands} bands, but the image has {len(image.bands)}"
+            )
+        check_guide(signature, None if guide is None else len(guide.bands), self.name)
+        if guide is not None:
+            fine = image.grid.finer(signature.scale)
+            size, needed = (guide.grid.height, guide.grid.width), (fine.height, fine.width)
+            if size != needed:
+                raise InputError(f"the guide has {size} pixels, but {needed} are needed")
+
+    def _tensor(self, unit: Image, step: int) -> Tensor:
+        """Fill and pad unit values up to the network's least size: (1,B,H,W); a guide has step."""
+        filled = replace(unit, values=fill_missing(unit.values, rings=self.rings * step))
+        least = self.signature.minimum * step
+        bottom, right = (max(0, least - side) for side in filled.values.shape[1:])
+        if bottom or right:
+            filled = filled.pad(bottom=bottom, right=right)
+        return torch.tensor(filled.values, device=self.device)[None]
+
+    def disagreement(self, image: Image, guide: Image | None = None) -> NDArray[np.float32]:
+        """Give how far eight views of an image disagree (H,W): a deviation in unit values."""
+        self._check(image, guide)
+        scale = self.signature.scale
+        unit = image.in_unit()
+        fine = None if guide is None else self._tensor(guide.in_unit(), scale)
+        answers = torch.stack(self._answers(self._tensor(unit, 1), fine))
+        height, width = image.grid.height * scale, image.grid.width * scale
+        answers = self._held(answers[..., :height, :width], image, unit)
+        spread: NDArray[np.float32] = answers.std(0).mean(0).cpu().numpy()
+        return spread
+
+    def _held(self, answer: Tensor, image: Image, unit: Image) -> Tensor:
+        """Hold an answer (...,B,H*scale,W*scale) within what the image has around each pixel."""
+        if self.bound is None:
+            return answer
+        lr = torch.tensor(unit.values, device=self.device)
+        bound = Bound.around(lr, margin=self.bound, floor=image.radiometry.floor())
+        return bound.clamp(answer, self.signature.scale)
+
+    def _answer(self, lr: Tensor, guide: Tensor | None) -> Tensor:
+        """Give (B,H*scale,W*scale): the network's answer, or the mean of those to eight views."""
+        if not self.ensemble:
+            return self._run(lr, guide)
+        return torch.stack(self._answers(lr, guide)).mean(0)
+
+    def _answers(self, lr: Tensor, guide: Tensor | None) -> list[Tensor]:
+        """Give the answers to eight views, each turned back."""
+        answers = []
+        for view in _VIEWS:
+            seen = None if guide is None else _view(guide, *view)
+            answers.append(_viewed(self._run(_view(lr, *view), seen), *view))
+        return answers
+
+    def _run(self, lr: Tensor, guide: Tensor | None) -> Tensor:
+        """Call the network on (1,B,H,W) and give (B,H*scale,W*scale), finite and float32."""
+        try:
+            with torch.inference_mode():
+                answer: Tensor = self.network(lr, guide)[0].float()
+        except (RuntimeError, MemoryError) as error:
+            if not is_lack_of_memory(error):
+                raise
+            size = f"{lr.shape[-1]} x {lr.shape[-2]}"
+            raise OutOfMemoryError(
+                f"{self.name}: a tile of {size} pixels needs more memory than {self.device} has; "
+                "choose a smaller --set tile="
+            ) from None
+        scale = self.signature.scale
+        expected = (lr.shape[1], lr.shape[2] * scale, lr.shape[3] * scale)
+        assert answer.shape == expected, f"{self.name} gave {tuple(answer.shape)}, not {expected}"
+        # One sum tells of any NaN, many times quicker; it may overflow where nothing is wrong.
+        if not answer.sum().isfinite() and not answer.isfinite().all():
+            raise RunError(
+                f"{self.name}: the network gave values that are not numbers; if it runs in bf16, "
+                "try fp32, and else check its weights and the scene's value range"
+            )
+        if self.observation is not None:
+            answer = self.observation.consistent(answer[None], lr)[0]
+        return answer
+
+
+_VIEWS = tuple((turns, mirrored) for turns in range(4) for mirrored in (False, True))
+
+
+def _view(image: Tensor, turns: int, mirrored: bool) -> Tensor:
+    """Turn (...,H,W) by quarters, then mirror it."""
+    turned = image.rot90(turns, (-2, -1))
+    return (turned.flip(-1) if mirrored else turned).contiguous()
+
+
+def _viewed(image: Tensor, turns: int, mirrored: bool) -> Tensor:
+    """Undo a view of (...,H,W)."""
+    return (image.flip(-1) if mirrored else image).rot90(-turns, (-2, -1))
+
+
+def is_lack_of_memory(error: Exception) -> bool:
+    """Recognise it; on the processor, PyTorch says it in words alone."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return "can't allocate memory" in str(error) or "not enough memory" in str(error)
+
+
+def check_guide(signature: Signature, given: int | None, name: str) -> None:
+    """Refuse a guide of `given` bands that a network does not take, or the lack of one."""
+    needed = signature.guide_bands
+    if needed and given is None:
+        raise InputError(f"{name} needs a guide image of {needed} bands; name it with --guide")
+    if not needed and given is not None:
+        raise InputError(f"{name} takes no guide image; leave --guide out")
+    if given is not None and given != needed:
+        raise InputError(f"{name} needs a guide image of {needed} bands, but this one has {given}")
+
+
+def device_of(name: str) -> torch.device:
+    """Find a device by PyTorch's name of it; "auto" is a GPU if there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError):
+        raise InputError(f"there is no device {name!r} here; try cpu, cuda or auto") from None

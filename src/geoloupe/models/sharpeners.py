@@ -1,0 +1,122 @@
+"""What puts a guide's detail into bands, by name: trained weights, and methods that need none."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from geoloupe import catalog
+from geoloupe.errors import InputError, naming
+from geoloupe.models.card import Array, Card, read_weights, write_weights
+from geoloupe.models.shipped import shipped_sharpeners
+from geoloupe.networks.published.conversion import agree
+from geoloupe.networks.published.name_table import shown
+from geoloupe.networks.sharpening.guided import Guided, GuidedSettings
+from geoloupe.networks.sharpening.method import Method
+
+CLASSICAL = "glp"  # for guides that no weights were tried on
+SEVERAL, ONE = "guided-s2", "guided-pan"  # by how many bands a guide has
+NETWORK = "guided"  # what cards call the network
+_SEVERAL = 3  # bands of a guide at least, as in training
+_GREATEST = {SEVERAL: 6.5, ONE: 4.5}  # factors beyond were not learned
+
+
+@dataclass(frozen=True)
+class TrainedSharpener:
+    """A network that was taught to sharpen, and what is known about it."""
+
+    network: Guided
+    card: Card
+
+    @property
+    def digest(self) -> str:
+        """A name for exactly these weights."""
+        return digest_of(self.network)
+
+
+def default_sharpener(
+    guide_bands: int, ratios: Sequence[float], sensors: Sequence[str | None]
+) -> str:
+    """Return what sharpens bands of these sensors by a guide of so many bands and so much finer.
+
+    One panchromatic band is not like another: on GaoFen-2 what Landsat's taught loses to glp.
+    """
+    name = weights_for(guide_bands)
+    if guide_bands == 1:
+        learned = all(sensor is not None and sensor.startswith("landsat") for sensor in sensors)
+    else:
+        learned = guide_bands >= _SEVERAL
+    fits = learned and max(ratios) <= _GREATEST[name] and name in shipped_sharpeners()
+    return name if fits else CLASSICAL
+
+
+def weights_for(guide_bands: int) -> str:
+    """Return the name of the weights that a guide of so many bands is most like."""
+    return ONE if guide_bands == 1 else SEVERAL
+
+
+def make_sharpener(name: str) -> Method:
+    """Make the method of a name of the catalog, of shipped weights or of a folder of weights."""
+    if name in catalog.names("sharpener"):
+        made: Method = cast("Any", catalog.resolve("sharpener", name))()
+        return made
+    return load_sharpener(name).network
+
+
+def load_sharpener(name_or_path: str | Path) -> TrainedSharpener:
+    """Load the weights of a sharpener by their name, or from their file or folder."""
+    name = str(name_or_path)
+    path = shipped_sharpeners().get(name, Path(name))
+    if not path.exists():
+        known = [*shipped_sharpeners(), *catalog.names("sharpener")]
+        raise InputError.unknown("sharpener", name, known)
+    card, arrays = read_weights(path)
+    with naming(path):
+        return TrainedSharpener(_built(card, arrays), card)
+
+
+def save_sharpener(model: TrainedSharpener, folder: Path, *, overwrite: bool = False) -> None:
+    """Write a sharpener as a folder of weights in 16 bits, each file whole or absent."""
+    arrays = {name: x.half().cpu().numpy() for name, x in model.network.state_dict().items()}
+    write_weights(folder, model.card, arrays, overwrite=overwrite)
+
+
+def digest_of(network: Guided) -> str:
+    """Name exactly the weights of a network: a run that goes on must have the same."""
+    found = hashlib.sha256(repr(sorted(asdict(network.settings).items())).encode())
+    for tensor in network.state_dict().values():
+        found.update(tensor.cpu().numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
+def _built(card: Card, arrays: Mapping[str, Array]) -> Guided:
+    """Build the network that a card tells and load it strictly."""
+    if card.network != NETWORK:
+        raise InputError(f"these weights are of {card.network}, which does not sharpen by a guide")
+    try:
+        told = {
+            "looks": arrays["look.weight"].shape[0],
+            "width": arrays["head.weight"].shape[0],
+            "depth": sum(name.startswith("body.") for name in arrays) // 2,
+        }
+    except (KeyError, IndexError):
+        raise InputError("lacks tensors of the network guided") from None
+    # Before anything is built: a card must not ask for a network without end.
+    agree(card.settings, told, ("its card says", "its tensors have"))
+    network = Guided(GuidedSettings(**told))
+    wanted = {name: tuple(x.shape) for name, x in network.state_dict().items()}
+    wrong = [name for name in {*wanted, *arrays} if _shape(arrays, name) != wanted.get(name)]
+    if wrong:
+        raise InputError(f"holds other tensors than the network guided: {shown(sorted(wrong))}")
+    state = {name: torch.tensor(array).float() for name, array in arrays.items()}
+    if not all(bool(x.isfinite().all()) for x in state.values()):
+        raise InputError("holds NaN or infinity")
+    network.load_state_dict(state)
+    return network.requires_grad_(False).eval()
+
+
+def _shape(arrays: Mapping[str, Array], name: str) -> tuple[int, ...] | None:
+    return arrays[name].shape if name in arrays else None

@@ -1,0 +1,76 @@
+"""Whether a model was made for a scene, as its card tells a program; said before any pixel."""
+
+import logging
+
+from geoloupe.errors import InputError
+from geoloupe.imagery.grid import Window
+from geoloupe.imagery.kinds import PHRASES, Described, Sighting, shows_classes, told_kind
+from geoloupe.imagery.nodata import zero_collar
+from geoloupe.models.card import Card
+from geoloupe.rasters.source import Source, stem_of
+
+_log = logging.getLogger(__name__)
+
+_SIDE = 256  # pixels of the middle of a scene that is looked at
+_COLLAR = 0.05  # of a scene that zeros along its border take before they are mentioned
+
+
+def check_suited(source: Source, card: Card, *, anyway: bool) -> None:
+    """Refuse a scene of fewer bands than a card asks for, and warn of one it was not made for."""
+    least, count = card.least_bands, len(source.bands)
+    if least is not None and count < least and not anyway:
+        raise InputError(
+            f"{source.name}: {card.name} was made for {least} bands and more, and this has "
+            f"{count}; choose another model, or try it all the same with --set anyway=true"
+        )
+    if not card.unsuited:
+        return
+    seen = _sighted(source)
+    if seen is not None and seen.kind in card.unsuited:
+        _log.warning(
+            "%s: looks like %s (%s); %s was not made for it (see geoloupe models %s)",
+            *(source.name, PHRASES[seen.kind], seen.why, card.name, card.name),
+        )
+
+
+def warn_of_collar(source: Source) -> None:
+    """Mention zeros that fill corners of a scene which does not say what missing pixels hold.
+
+    They stay data: water and shadows are zero in many a product.
+    """
+    if source.radiometry.nodata is not None or source.facts.mask != "none":
+        return
+    size = (len(source.bands), source.grid.height, source.grid.width)
+    share = zero_collar(size, lambda window: source.read(window).values)
+    if _COLLAR <= share < 1:
+        _log.warning(
+            "%s: about %.0f %% of it is zero, from its border inwards, and counts as data; if "
+            "nothing was seen there: --set nodata=0",
+            *(source.name, 100 * share),
+        )
+
+
+def _sighted(source: Source) -> Sighting | None:
+    """Tell what a scene shows by its words, else by the pixels of its middle."""
+    facts = source.facts
+    told = told_kind(
+        stem_of(source.name),
+        source.radiometry.dtype,
+        [
+            Described(name=band.description or "", unit=band.unit or "", tags=band.tags)
+            for band in facts.bands
+        ],
+        facts.tags,
+        source.grid.crs,
+    )
+    if told is not None or len(source.bands) != 1 or source.radiometry.dtype != "uint8":
+        return told
+    height, width = min(_SIDE, source.grid.height), min(_SIDE, source.grid.width)
+    middle = Window(
+        top=(source.grid.height - height) // 2,
+        left=(source.grid.width - width) // 2,
+        height=height,
+        width=width,
+    )
+    patchy = shows_classes(source.read(middle).values[0])
+    return Sighting("classes", "few numbers, in patches") if patchy else None

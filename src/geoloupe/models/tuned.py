@@ -1,0 +1,43 @@
+"""A model for images whose MTF is known, one after the other: it is told, where it can be told."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.noise import noise_level
+from geoloupe.models.model import Model
+from geoloupe.models.predictor import Predictor
+from geoloupe.networks.observation import Observation
+
+
+class Telling:
+    """Makes the predictor of an image; that of the last MTF is kept."""
+
+    def __init__(self, model: Model, *, consistent: bool = False, **options: Any) -> None:
+        """Take a model, and what `Predictor.of` is to make it ready with.
+
+        With `consistent`, answers agree with their images but for noise, as in products of known
+        sensors.
+        """
+        self.model, self.options, self.consistent = model, options, consistent
+        self._last: tuple[tuple[float, ...] | None, Predictor] | None = None
+
+    def predictor(self, image: Image, mtf: tuple[float, ...] | None) -> Predictor:
+        """Return the predictor for an image, given the MTF of all its bands or of each."""
+        network: Any = self.model.network
+        if not (network.signature.told or self.consistent):
+            mtf = None
+        each = None if mtf is None else np.broadcast_to(mtf, len(image.bands)).tolist()
+        if self._last is None or self._last[0] != mtf:
+            model = self.model
+            if each is not None and network.signature.told:
+                model = replace(model, network=network.told(each))
+            self._last = (mtf, Predictor.of(model, **self.options))
+        made = self._last[1]
+        if each is None or not self.consistent:
+            return made
+        noise = tuple(np.nan_to_num(noise_level(image)).tolist())
+        seen = Observation.aligned(*each, scale=network.signature.scale, noise=noise)
+        return replace(made, observation=seen)

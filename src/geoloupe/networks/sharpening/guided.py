@@ -1,0 +1,132 @@
+"""Our own sharpener: what regression on the guide leaves undone, learned band by band.
+
+Regression in windows (`injection`) explains a band by its guide along lines. Where land changes
+inside a window they fail, and in the same way everywhere: what they leave is learned by a small
+network that sees a band interpolated, its estimate, and the guide, each in units of its own spread
+around. So a band's gain and offset are its answer's, the guide's do not matter, any number of bands
+and of guide bands may be given, and without learning the answer is the regression's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from geoloupe.networks.observation import Observation
+from geoloupe.networks.ranges import check_ranges
+from geoloupe.networks.resize import window_mean
+from geoloupe.networks.sharpening.injection import Explained, explained
+
+SPREAD = 4  # coarse pixels on each side over which a spread is taken
+_MOST = 8.0  # spreads that an input may lie away: beyond are sparks
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidedSettings:
+    """How wide and deep it is."""
+
+    looks: int = 16  # features of a band of the guide
+    width: int = 32
+    depth: int = 3
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    @classmethod
+    def tiny(cls) -> Self:
+        """Make the settings that tests use."""
+        return cls(looks=4, width=8, depth=1)
+
+
+class Guided(nn.Module):
+    """Bands (N,C,h,w), a guide (N,G,H,W) and a sensor for each band -> (N,C,H,W)."""
+
+    Settings: ClassVar[type] = GuidedSettings
+    TITLE: ClassVar[str] = "GLP and what a small network learned that it leaves"
+    PAPER: ClassVar[str] = "ours"
+    guide_bands: ClassVar[int | None] = None
+    consistent: ClassVar[bool] = True
+
+    def __init__(self, settings: GuidedSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        width = settings.width
+        self.look = nn.Conv2d(2, settings.looks, 3, padding=1)
+        self.head = nn.Conv2d(settings.looks + 3, width, 3, padding=1)
+        self.body = nn.ModuleList(
+            nn.Conv2d(width, width, 3, padding=1) for _ in range(settings.depth)
+        )
+        self.tail = nn.Conv2d(width, 1, 3, padding=1)
+        nn.init.zeros_(self.tail.weight)  # so that learning begins at the regression
+        assert self.tail.bias is not None
+        nn.init.zeros_(self.tail.bias)
+
+    @property
+    def reach(self) -> int:
+        """Coarse pixels around a pixel that it looks at, the sensor's blur aside."""
+        return SPREAD + 4 + 3 + self.settings.depth
+
+    def features(self, lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tensor | None:
+        """Return None: all that it looks at is near."""
+        return None
+
+    def fitted(self, moments: Tensor | None) -> Self:
+        """Return itself, which maps tiles."""
+        return self
+
+    def forward(self, lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tensor:
+        """Return the sharpened bands."""
+        known = explained(lr, guide, sensors)
+        bands = zip(lr.split(1, dim=1), sensors, known, strict=True)
+        return torch.cat(
+            [self._sharpened(band, guide, sensor, lines) for band, sensor, lines in bands], dim=1
+        )
+
+    def _sharpened(
+        self, band: Tensor, guide: Tensor, sensor: Observation, known: Explained
+    ) -> Tensor:
+        size = (int(guide.shape[-2]), int(guide.shape[-1]))
+        spread = sensor.interpolate(_spread(band), size).clamp_min(0)
+        middle = sensor.interpolate(window_mean(band, SPREAD), size)
+        left = sensor.interpolate(band - _predicted(band, known), size)
+        inputs = [known.plain - middle, known.estimate - known.plain, left]
+        ours = torch.cat([_measured(x, spread) for x in inputs], dim=1)
+        x = F.relu(self.head(torch.cat([ours, self._looked(guide, sensor, known, spread)], dim=1)))
+        for layer in self.body:
+            x = x + F.relu(layer(x))
+        return known.estimate + spread * self.tail(x)
+
+    def _looked(
+        self, guide: Tensor, sensor: Observation, known: Explained, spread: Tensor
+    ) -> Tensor:
+        """Look at every band of the guide (N,G,H,W) alike; return the mean (N,looks,H,W)."""
+        size = (int(guide.shape[-2]), int(guide.shape[-1]))
+        middle = sensor.interpolate(window_mean(known.low, SPREAD), size)
+        own = _measured(guide - middle, sensor.interpolate(_spread(known.low), size).clamp_min(0))
+        added = _measured(known.detail, spread)
+        seen = [
+            F.relu(self.look(torch.cat(pair, dim=1)))
+            for pair in zip(own.split(1, dim=1), added.split(1, dim=1), strict=True)
+        ]
+        return torch.stack(seen).mean(0)
+
+
+def _spread(x: Tensor) -> Tensor:
+    """Return how far (N,C,h,w) lies from its mean around each pixel, on the average."""
+    return window_mean((x - window_mean(x, SPREAD)).abs(), SPREAD)
+
+
+def _predicted(band: Tensor, known: Explained) -> Tensor:
+    """Return a band (N,1,h,w) as the lines around each pixel have it."""
+    away = known.low - window_mean(known.low, 2)
+    return window_mean(band, 2) + (known.slopes * away).sum(1, keepdim=True)
+
+
+def _measured(x: Tensor, spread: Tensor) -> Tensor:
+    """Return x in units of its spread, zero where there is none."""
+    known = spread > 0
+    safe = torch.where(known, spread, torch.ones_like(spread))
+    return torch.where(known, x / safe, torch.zeros_like(x)).clamp(-_MOST, _MOST)

@@ -1,0 +1,98 @@
+"""A coarse scene and a finer one brought together: never by resampling the finer one."""
+
+import logging
+import math
+from dataclasses import replace
+
+from rasterio.crs import CRS
+
+from geoloupe.errors import InputError, naming
+from geoloupe.imagery.grid import Grid
+from geoloupe.imagery.meeting import Meeting
+from geoloupe.rasters.raster import RasterSource
+from geoloupe.rasters.source import Source
+from geoloupe.rasters.warping import outline_on, warped
+
+_log = logging.getLogger(__name__)
+
+_FINER = 1.05  # times as fine as the coarse pixels a guide must be at least
+_MOST = 32.0  # times as fine as it may be: beyond, coarse pixels say nothing of fine ones
+
+
+def met(coarse: Source, fine: Source) -> tuple[Source, Meeting]:
+    """Return a coarse scene and how it lies on a finer one's grid.
+
+    Where it has another coordinate system, or is turned against it, it is warped: to pixels of its
+    own size, in line with the finer grid.
+    """
+    with naming(coarse.name):
+        _refuse_half_placed(coarse, fine)
+        meeting = Meeting.of(coarse.grid, fine.grid) if _same_crs(coarse.grid, fine.grid) else None
+        if meeting is None:
+            coarse = _in_line(coarse, fine)
+            meeting = Meeting.of(coarse.grid, fine.grid)
+        assert meeting is not None
+        _refuse_factor(meeting, fine)
+    return coarse, meeting
+
+
+def _refuse_half_placed(coarse: Source, fine: Source) -> None:
+    if coarse.grid.georeferenced != fine.grid.georeferenced:
+        lost = coarse if fine.grid.georeferenced else fine
+        raise InputError(
+            f"cannot be laid beside {fine.name}: {lost.name} does not say where it lies; give it "
+            "a georeference, as with gdal_edit, or crop both to one outline and take it from both"
+        )
+
+
+def _refuse_factor(meeting: Meeting, fine: Source) -> None:
+    ratio = meeting.ratio
+    if ratio < _FINER:
+        raise InputError(
+            f"{fine.name} has pixels {1 / ratio:.3g} times the size of this one's, so it is no "
+            "finer; name the finer image as the guide"
+        )
+    if ratio > _MOST:
+        raise InputError(
+            f"{fine.name} is {ratio:.3g} times as fine, and at most {_MOST:g} times can be done at "
+            "once; make the guide coarser first, as with gdalwarp -r average"
+        )
+
+
+def _same_crs(one: Grid, other: Grid) -> bool:
+    if one.crs == other.crs or not (one.crs and other.crs):
+        return True
+    return bool(CRS.from_wkt(one.crs) == CRS.from_wkt(other.crs))
+
+
+def _in_line(coarse: Source, fine: Source) -> Source:
+    """Warp a scene to its own pixel size on a grid in line with a finer one."""
+    if not isinstance(coarse, RasterSource):
+        raise InputError("is turned against the guide, and only rasters can be warped")
+    place = warped(coarse, _around(coarse, fine.grid), covering=False)
+    _log.warning(
+        "%s: lies in another coordinate system than %s, or is turned against it, and is resampled "
+        "to pixels of its own size there: it gets a little softer",
+        *(coarse.name, fine.name),
+    )
+    return place
+
+
+def _around(coarse: RasterSource, fine: Grid) -> Grid:
+    """Return a grid of the coarse pixel size in line with the fine one, where both have pixels."""
+    side, (least, greatest) = outline_on(coarse, fine)
+    top, left = (max(math.floor(corner), 0) for corner in least)
+    bottom, right = (
+        min(math.ceil(corner), length)
+        for corner, length in zip(greatest, (fine.height, fine.width), strict=True)
+    )
+    if bottom <= top or right <= left:
+        raise InputError("shows another place: the images do not overlap")
+    a, b, _, d, e, _ = fine.transform
+    c, f = fine.place(top, left)
+    return replace(
+        fine,
+        transform=(a * side, b * side, c, d * side, e * side, f),
+        height=math.ceil((bottom - top) / side),
+        width=math.ceil((right - left) / side),
+    )

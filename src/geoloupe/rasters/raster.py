@@ -1,0 +1,317 @@
+"""Every raster that GDAL reads, as a Source."""
+
+import logging
+import math
+import os
+import shlex
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError  # GDAL's complaints that rasterio does not translate
+from rasterio.enums import ColorInterp
+from rasterio.env import ensure_env_with_credentials
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window as RasterioWindow
+
+from geoloupe.errors import InputError
+from geoloupe.imagery.grid import Grid, Window
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Missing, Read, settle
+from geoloupe.imagery.radiometry import Radiometry, infer
+from geoloupe.imagery.spectra import Band
+from geoloupe.rasters.blocks import refuse_large_blocks
+from geoloupe.rasters.complaints import complaint
+from geoloupe.rasters.drivers import TRUST, drivers_for
+from geoloupe.rasters.facts import Facts, read_facts, refuse_many_bands
+from geoloupe.rasters.heads import read_head
+from geoloupe.rasters.opening import PLAIN, Opening
+from geoloupe.rasters.reach import vet, vet_opened
+from geoloupe.rasters.transparency import DATA_BELOW, opaque_share
+
+# GDAL would keep whole scenes in a twentieth of the machine's memory, and read none of them twice.
+os.environ.setdefault("GDAL_CACHEMAX", "64")
+# A virtual raster may bring Python functions; GDAL would run those of modules that it trusts.
+os.environ.setdefault("GDAL_VRT_ENABLE_PYTHON", "NO")
+_log = logging.getLogger(__name__)
+
+_SAMPLE = 4_000_000  # values that the range of a scene is measured on, spread over all of it
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RasterSource:
+    """An open GDAL dataset without its alpha band; see `Source` for what each part means."""
+
+    name: str
+    grid: Grid
+    radiometry: Radiometry
+    facts: Facts
+    indexes: tuple[int, ...]  # of the dataset, from 1
+    files: tuple[str, ...]
+    dataset: Any
+    alpha: int | None = None  # the dataset's band of transparency, from 1
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The bands that `read` gives."""
+        return tuple(facts.band for facts in self.facts.bands)
+
+    def read(self, window: Window | None = None) -> Image:
+        """Read a window that lies inside, or all; where nodata is set, what is masked holds it."""
+        part = window or Window(top=0, left=0, height=self.grid.height, width=self.grid.width)
+        place = RasterioWindow(part.left, part.top, part.width, part.height)
+        with failing(self.name):
+            values = self.dataset.read(list(self.indexes), window=place)
+            valid = _read_valid(self.dataset, self.facts, self.alpha, values, window=place)
+        stored = self.radiometry.nodata
+        if not valid.all() and stored is not None:
+            values[:, ~valid] = stored
+        return Image(
+            values=values,
+            valid=valid & np.any(~self.radiometry.missing(values), axis=0),
+            bands=self.bands,
+            grid=self.grid.window(part),
+            radiometry=self.radiometry,
+        )
+
+    def select(self, indexes: Sequence[int]) -> Self:
+        """Give the same scene with these bands (from 0) in this order; both close together."""
+        return replace(
+            self,
+            facts=self.facts.select(indexes),
+            radiometry=self.radiometry.select(indexes),
+            indexes=tuple(self.indexes[index] for index in indexes),
+        )
+
+    def ranging(self, low: float, high: float) -> Self:
+        """Give the same scene with the stored values low and high as a network's 0 and 1."""
+        return replace(self, radiometry=replace(self.radiometry, low=(low,), high=(high,)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.dataset.close()
+
+
+def open_raster(
+    name: str,
+    opening: Opening = PLAIN,
+    *,
+    label: str | None = None,
+    drivers: Sequence[str] | None = None,
+) -> RasterSource:
+    """Open a raster by the drivers of its kind; what no network can use is an InputError.
+
+    Messages say `label` for it. Naming the `drivers` says that it was looked into before.
+    """
+    with failing(label or name):
+        if not opening.trust and drivers is None:
+            vet(name)
+            drivers = drivers_for(name)
+        dataset = _opened(name, drivers)
+        try:
+            if not opening.trust:
+                vet_opened(dataset, label or name)
+            return _source(label or name, dataset, opening)
+        except BaseException:
+            dataset.close()
+            raise
+
+
+def _opened(name: str, drivers: Sequence[str] | None) -> Any:
+    """Open a dataset by one of these drivers, or by any."""
+    if drivers is not None and not drivers:
+        raise InputError(f"{name}: is nothing that can be opened by its first word; {TRUST}")
+    # What rasterio.open does, which takes a single driver.
+    opened = ensure_env_with_credentials(DatasetReader)
+    return opened(name, driver=None if drivers is None else list(drivers))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep from the person that an image has no georeference: many have none and need none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+@contextmanager
+def failing(name: object) -> Iterator[None]:
+    """Turn what GDAL says of a file into one sentence."""
+    try:
+        # GDAL's quick way of reading a whole .png gives noise where the file is cut short.
+        with quiet(), rasterio.Env(GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"):
+            yield
+    except (RasterioError, CRSError, CPLE_BaseError, UnicodeError) as error:
+        raise complaint(str(name), error, read_head(str(name)) or b"") from None
+
+
+def _source(name: str, dataset: Any, opening: Opening) -> RasterSource:
+    crs = dataset.crs
+    grid = Grid(
+        crs=crs.to_wkt() if crs else None,
+        transform=tuple(dataset.transform)[:6],
+        height=dataset.height,
+        width=dataset.width,
+    )
+    if dataset.count:
+        opening.admit(grid, dataset.dtypes[0])
+        refuse_large_blocks(name, dataset)
+    clear = _transparency(name, dataset, opening.alpha)
+    indexes = [index for index in dataset.indexes if index not in clear]
+    _refuse_unusable(name, dataset, indexes)
+    if not opening.look:
+        _refuse_unmeasured(name, dataset, indexes)
+    facts = read_facts(dataset, indexes)
+    dtype = dataset.dtypes[indexes[0] - 1]
+    declared = _nodata(dataset.nodatavals[indexes[0] - 1], dtype)
+    plain = facts.mask == "none" and "complex" not in dtype
+    missing = settle(
+        name,
+        opening.nodata,
+        declared,
+        dtype=dtype,
+        size=(len(indexes), dataset.height, dataset.width),
+        read=_reader(dataset, indexes) if plain else None,
+    )
+    opacity = clear[0] if clear else None
+    return RasterSource(
+        name=name,
+        grid=grid,
+        radiometry=_radiometry(dataset, facts, opacity, indexes, dtype, missing),
+        facts=facts,
+        indexes=tuple(indexes),
+        files=tuple(dataset.files),
+        dataset=dataset,
+        alpha=opacity,
+    )
+
+
+def _transparency(name: str, dataset: Any, alpha: bool | None) -> list[int]:
+    """List the bands that are transparency: those that are marked so, and hold it."""
+    marked = [
+        index
+        for index, colour in enumerate(dataset.colorinterp, start=1)
+        if colour is ColorInterp.alpha and alpha is not False
+    ]
+    return marked if alpha else [i for i in marked if _is_transparency(name, dataset, i)]
+
+
+def _is_transparency(name: str, dataset: Any, index: int) -> bool:
+    if opaque_share(dataset, index) >= DATA_BELOW:
+        return True
+    _log.warning(
+        "%s: band %s is marked as transparency, but holds data, and is kept as a band. If it is "
+        "transparency after all: --set alpha=true",
+        *(name, index),
+    )
+    return False
+
+
+def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
+    if not indexes:
+        inside = "; ".join(dataset.subdatasets[:5])
+        several = f"holds several images; name one of {inside}" if inside else "holds no image"
+        raise InputError(f"{name}: {several}")
+    refuse_many_bands(name, len(indexes))
+    # Each of rasterio's lists goes through all bands anew.
+    dtypes, nodatavals = dataset.dtypes, dataset.nodatavals
+    kinds = sorted({dtypes[index - 1] for index in indexes})
+    if len(kinds) > 1:
+        raise InputError(f"{name}: mixes bands of {' and '.join(kinds)}; convert them to one type")
+    numbers = tuple(dataset.transform)[:6]
+    if not np.isfinite(numbers).all() or numbers[0] * numbers[4] == numbers[1] * numbers[3]:
+        raise InputError(
+            f"{name}: its georeference is no place ({', '.join(f'{x:g}' for x in numbers)}); mend "
+            "it, as with gdal_edit, or remove it"
+        )
+    fillers = {str(nodatavals[index - 1]) for index in indexes}
+    if len(fillers) > 1:
+        raise InputError(
+            f"{name}: its bands mark missing data by {' and '.join(sorted(fillers))}; give them "
+            "one value, as in gdalwarp -dstnodata"
+        )
+
+
+def _refuse_unmeasured(name: str, dataset: Any, indexes: Sequence[int]) -> None:
+    """Refuse numbers that have no brightness, and name the command that makes some of them."""
+    old, path = shlex.quote(name), PurePath(name)
+    if "complex" in dataset.dtypes[indexes[0] - 1]:
+        new = shlex.quote(f"{path.stem}_amplitude.tif")
+        raise InputError(
+            f"{name}: holds complex numbers, which geoloupe picture shows; their amplitude can be "
+            f"enlarged: gdal_calc.py -A {old} --calc='abs(A)' --type=Float32 --outfile={new}"
+        )
+    if ColorInterp.palette in dataset.colorinterp:
+        new = shlex.quote(f"{path.stem}_rgb.tif")
+        raise InputError(
+            f"{name}: its numbers are entries of a palette, which geoloupe picture shows; their "
+            f"colours can be enlarged: gdal_translate -expand rgb {old} {new}"
+        )
+
+
+def _nodata(nodata: float | None, dtype: str) -> float | None:
+    """Drop a nodata value that no pixel of this type can hold."""
+    if nodata is None or "float" in dtype or "complex" in dtype:
+        return nodata
+    limits = np.iinfo(dtype)
+    return nodata if math.isfinite(nodata) and limits.min <= nodata <= limits.max else None
+
+
+def _reader(dataset: Any, indexes: Sequence[int]) -> Read:
+    def read(window: Window) -> NDArray[Any]:
+        place = RasterioWindow(window.left, window.top, window.width, window.height)
+        return np.asarray(dataset.read(list(indexes), window=place))
+
+    return read
+
+
+def _radiometry(
+    dataset: Any,
+    facts: Facts,
+    alpha: int | None,
+    indexes: Sequence[int],
+    dtype: str,
+    missing: Missing | None,
+) -> Radiometry:
+    """Measure the scene as a whole, so that no tile differs from its neighbour by a stretch."""
+    if "complex" in dtype:
+        return Radiometry(dtype=dtype, nodata=None if missing is None else missing.value)
+    tags = [(band.scale, band.offset) for band in facts.bands]
+    sample = np.zeros((len(indexes), 0, 0), dtype)
+    if dtype != "uint8" or any(tag != (1.0, 0.0) for tag in tags):
+        step = max(1, math.ceil((dataset.height * dataset.width * len(indexes) / _SAMPLE) ** 0.5))
+        most = max(1, _SAMPLE // len(indexes))
+        height = min(max(1, dataset.height // step), most)  # one column may be long
+        shape = (height, min(max(1, dataset.width // step), most // height))
+        sample = dataset.read(list(indexes), out_shape=(len(indexes), *shape))
+        valid = _read_valid(dataset, facts, alpha, sample, out_shape=shape)
+        sample = sample[:, valid][..., None]
+        sample = sample if missing is None else missing.without_blends(sample)
+    return infer(dtype, None if missing is None else missing.value, sample=sample, tags=tags)
+
+
+def _read_valid(
+    dataset: Any, facts: Facts, alpha: int | None, values: NDArray[Any], **part: Any
+) -> NDArray[np.bool_]:
+    """Read the mask (H,W) that is not nodata; a pixel that is at all transparent still counts."""
+    if facts.mask == "none":
+        return np.ones(values.shape[1:], bool)
+    if facts.mask == "alpha":
+        return np.asarray(dataset.read(alpha, **part) > 0)
+    return np.asarray(dataset.read_masks(1, **part) > 0)

@@ -1,0 +1,221 @@
+"""Where images are read from: any file, told by its content, behind one small interface."""
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from geoloupe.errors import InputError
+from geoloupe.imagery.grid import Grid, Window
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Nodata
+from geoloupe.imagery.radiometry import Radiometry
+from geoloupe.imagery.spectra import Band
+from geoloupe.rasters.displayed import displayed
+from geoloupe.rasters.drivers import SUFFIXES
+from geoloupe.rasters.facts import Facts
+from geoloupe.rasters.mat_source import mat_name, open_mat_source
+from geoloupe.rasters.opening import Opening
+from geoloupe.rasters.raster import RasterSource, open_raster
+from geoloupe.rasters.sentinel2 import open_product, product_name
+from geoloupe.rasters.warping import warped
+from geoloupe.storage.sizes import Admit, any_size
+from geoloupe.storage.tree import open_tree
+
+_ANYTHING = ("", ".dat", ".bin", ".raw")  # suffixes of rasters and of much else
+# A part of a file in GDAL's own words, such as NETCDF:cube.nc:reflectance.
+_DRIVER = re.compile(r"[A-Za-z0-9_]{3,}:")
+
+
+class Source(Protocol):
+    """An open scene: facts at once, pixels window by window. Not for several threads."""
+
+    @property
+    def name(self) -> str:
+        """The file as the person named it, for messages."""
+        ...
+
+    @property
+    def grid(self) -> Grid:
+        """The place and the size of all of it."""
+        ...
+
+    @property
+    def radiometry(self) -> Radiometry:
+        """What its numbers mean, the same in every window."""
+        ...
+
+    @property
+    def facts(self) -> Facts:
+        """What else it says of itself."""
+        ...
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The bands that `read` gives."""
+        ...
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it is read from, so that none of them is written over."""
+        ...
+
+    def read(self, window: Window | None = None) -> Image:
+        """Read a window that lies inside, or all."""
+        ...
+
+    def select(self, indexes: Sequence[int]) -> Self:
+        """Give the same scene with these bands (from 0) in this order; both close together."""
+        ...
+
+    def ranging(self, low: float, high: float) -> Self:
+        """Give the same scene with the stored values low and high as a network's 0 and 1."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def is_address(name: str) -> bool:
+    """Tell whether a name is in GDAL's own words: on a network, in an archive, a part of a file."""
+    words = "://" in name or name.startswith("/vsi") or bool(_DRIVER.match(name))
+    return words and not Path(name).exists()
+
+
+def stem_of(name: str) -> str:
+    """Name a scene for its results: without folders and suffix, with the part that is meant."""
+    path, colon, part = name.rstrip("/").rpartition(":")
+    if not colon or "/" in part or "\\" in part:
+        path, part = name.rstrip("/"), ""
+    stem = Path(path).name.removesuffix(".zip")
+    stem = Path(stem).stem if "." in stem[1:] else stem
+    return f"{stem}_{part}" if part else stem
+
+
+def open_source(
+    path: str | Path,
+    *,
+    alpha: bool | None = None,
+    nodata: Nodata = None,
+    trust: bool = False,
+    look: bool = False,
+    admit: Admit = any_size,
+) -> Source:
+    """Open a scene for reading; use it in a `with` statement.
+
+    `alpha` says whether a band that is marked as transparency is; None goes by its content.
+    `nodata` is what missing pixels hold, or "none"; else it is what the scene declares or plainly
+    shows. With `trust`, a file may lead to others outside of its folder, and to servers. With
+    `look`, palettes become their colours and complex numbers decibels, for people's eyes. `admit`
+    is called with the scene's grid and type, and may refuse it before a pixel is read.
+    """
+    name, opening = (
+        str(path),
+        Opening(alpha=alpha, nodata=nodata, trust=trust, look=look, admit=admit),
+    )
+    product, cube = product_name(name), mat_name(name)
+    if product is not None:
+        _refuse_plainly_wrong(product[0], folder=True)
+        return open_product(*product, opening)
+    if cube is not None:
+        _refuse_plainly_wrong(cube[0])
+        return open_mat_source(*cube, opening)
+    if not is_address(name):
+        _refuse_plainly_wrong(Path(path), folder=name.rstrip("/").lower().endswith(".zarr"))
+        if name.lower().endswith(".zip"):
+            name = _only_raster_in(Path(path))
+        elif _DRIVER.match(name):  # else GDAL would take the file's own name for its words
+            name = os.path.join(".", name)
+    raster = open_raster(name, opening)
+    return displayed(raster) if look else raster
+
+
+def scenes_in(folder: str | Path) -> list[str]:
+    """List the scenes that lie in a folder, not those in folders below it, in order."""
+    path = Path(folder)
+    if main := [item for item in path.glob("MTD_MSIL*.xml") if product_name(str(item))]:
+        return [str(main[0])]  # a Sentinel-2 product that was renamed
+    return [
+        str(item)
+        for item in sorted(path.iterdir())
+        if not item.name.startswith(".") and _is_scene(item)
+    ]
+
+
+def _is_scene(path: Path) -> bool:
+    if product_name(str(path)):
+        return True
+    suffix = path.suffix.lower()
+    if suffix == ".zarr":
+        return path.is_dir()
+    if not path.is_file():
+        return False
+    if suffix in _ANYTHING:  # told by the header of ENVI beside them
+        headers = (path.with_name(f"{path.name}.hdr"), path.with_suffix(".hdr"))
+        return any(header.exists() for header in headers)
+    return suffix in (*SUFFIXES, ".mat")
+
+
+def aligned(source: Source, grid: Grid) -> Source:
+    """Give an open scene on another grid; without a place in common it must have that size."""
+    placed = grid.georeferenced and source.grid.georeferenced
+    if placed and isinstance(source, RasterSource):
+        return warped(source, grid)
+    if (source.grid.height, source.grid.width) != (grid.height, grid.width):
+        raise InputError(
+            f"{source.name}: {source.grid.width} x {source.grid.height} pixels, but without "
+            f"georeference a guide must have {grid.width} x {grid.height}"
+        )
+    return source
+
+
+def _refuse_plainly_wrong(path: Path, *, folder: bool = False) -> None:
+    try:
+        if path.is_dir() and not folder:
+            raise InputError(f"{path}: {_folder(path)}")
+        if not path.exists():
+            raise InputError(f"{path}: no such file")
+        if not path.is_dir() and not path.is_file():
+            raise InputError(f"{path}: is no file that holds data, but a device or the like")
+        if path.is_file() and path.stat().st_size == 0:
+            raise InputError(f"{path}: is empty; was its download or copy cut short?")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror})") from None
+
+
+def _folder(path: Path) -> str:
+    """Say what a folder holds, for a person who named it where a file was meant."""
+    names = [Path(name).name for name in scenes_in(path)]
+    if not names:
+        return "is a folder without rasters; name a raster file"
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    endings = [Path(name).suffix for name in names]
+    ending = max(endings, key=endings.count)
+    every = shlex.quote(f"{path}/") + f"*{ending}"
+    return (
+        f"is a folder; name a raster in it ({shown}), or all: geoloupe upscale {every} -o RESULTS"
+    )
+
+
+def _only_raster_in(path: Path) -> str:
+    """Name the raster in a .zip as GDAL does; where there are several, a person must say which."""
+    tree = open_tree(path)
+    names = [name for name in tree.names if name.lower().endswith(SUFFIXES)]
+    if len(names) != 1:
+        several = ", ".join(tree.raster(name) for name in names[:5])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        raise InputError(
+            f"{path}: holds several rasters; name one: {several}{more}"
+            if names
+            else f"{path}: holds no raster of a kind that its name says"
+        )
+    return tree.raster(names[0])

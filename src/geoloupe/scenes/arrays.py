@@ -1,0 +1,329 @@
+"""Arrays that know their coordinates (xarray) through a network, as files go through it."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloupe import settings
+from geoloupe.errors import InputError, OutOfMemoryError
+from geoloupe.imagery.grid import Grid, Window
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.nodata import Nodata, settle
+from geoloupe.imagery.radiometry import Radiometry, infer
+from geoloupe.imagery.spectra import Band
+from geoloupe.models.model import Model
+from geoloupe.models.predictor import check_guide
+from geoloupe.rasters.facts import BandFacts, Facts
+from geoloupe.rasters.planes import Layout
+from geoloupe.scenes.choices import (
+    Choices,
+    chosen_layers,
+    chosen_optics,
+    chosen_part,
+    layout_of,
+    load_chosen,
+    plan_of,
+    predictor_for,
+)
+from geoloupe.scenes.scene import Scene
+from geoloupe.storage.sizes import size_text
+from geoloupe.system.memory import available
+
+if TYPE_CHECKING:
+    from xarray import DataArray, Dataset
+
+_NAME = "the array"
+_SAMPLE = 4_000_000  # values that the range of an array is measured on
+_BAND_NAMES = ("band", "bands", "wavelength", "wavelengths", "channel", "time")
+_NODATA = ("_FillValue", "missing_value", "nodata")
+
+
+def upscale_array(
+    array: "DataArray",
+    *,
+    model: str | Path | Model | None = None,
+    guide: "DataArray | None" = None,
+    **options: Any,
+) -> "DataArray | Dataset":
+    """Enlarge an array of (y,x) or (band,y,x) in memory; `options` are the fields of Choices.
+
+    With `uncertainty=True` or `detail=True` the result is a Dataset: the enlarged array under its
+    name (else "enlarged"), and beside it "sigma" or "detail", float32 in its units.
+    Coordinates, attributes and the spatial reference that rioxarray keeps are carried over, and
+    the numbers are those that `upscale` writes of the same scene and value range (one that is
+    measured may differ a little on large scenes). A guide has the result's size.
+    """
+    chosen = settings.build(Choices, options, "upscale_array")
+    loaded = load_chosen(model, chosen)
+    scale = loaded.network.signature.scale
+    source = chosen_part(_source(array, chosen.nodata), loaded, chosen)
+    optics = chosen_optics(source, chosen)
+    side = max(source.grid.height, source.grid.width)  # one block: the result is in memory
+    plan = plan_of(source, loaded, chosen, optics=optics, group=side)
+    seen = None if guide is None else _source(guide)
+    signature, name = loaded.network.signature, loaded.card.name
+    check_guide(signature, None if seen is None else len(seen.bands), name)
+    layers = chosen_layers(source, loaded, chosen, optics)
+    layout = layout_of(source, loaded, plan, chosen, optics=optics, layers=layers)
+    if seen is not None and seen.grid != layout.grid:
+        raise InputError(
+            f"the guide has {seen.grid.height} x {seen.grid.width} pixels, but the result has "
+            f"{layout.grid.height} x {layout.grid.width}"
+        )
+    _refuse_large(layout)
+    scene = Scene(
+        source=source,
+        guide=seen,
+        predictor=predictor_for(loaded, optics, chosen),
+        plan=plan,
+        layout=layout,
+        layers=layers,
+    )
+    piece = scene.compute(plan.blocks[0][0], lambda: None)
+    made = _marked(
+        _like(array, piece.values, scale, source.positions),
+        source.radiometry.nodata,
+        chosen.nodata,
+    )
+    return _together(made, layout, piece.beside) if layers else made
+
+
+def _together(made: "DataArray", layout: Layout, layers: Mapping[str, NDArray[Any]]) -> "Dataset":
+    """Put an array and its layers, of the same coordinates, into a Dataset."""
+    from xarray import Dataset
+
+    arrays = {made.name or "enlarged": made}
+    for name, values in layers.items():
+        tags = layout.beside[name].facts.tags
+        own = {key: text for key, text in tags.items() if key not in layout.facts.tags}
+        units = {key: made.attrs[key] for key in ("units",) if key in made.attrs}
+        arrays[name] = made.copy(data=values.reshape(made.shape))
+        arrays[name].attrs = units | own
+        arrays[name].encoding = {}
+    return Dataset(arrays)
+
+
+def _refuse_large(layout: Layout) -> None:
+    """Refuse a result of which memory has no room, as unit values and as it is stored."""
+    pixels = layout.grid.height * layout.grid.width
+    stacked = len(layout.facts.bands) * (1 + len(layout.beside))
+    size, free = 4 * pixels * stacked + layout.size, available()
+    if size > free:
+        raise OutOfMemoryError(
+            f"the array's result takes {size_text(size)} of memory, and {size_text(free)} are "
+            "free; write the array to a file and enlarge that, which is done in pieces"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _ImageSource:
+    """An image in memory as a Source; see there for what each part means."""
+
+    image: Image
+    tags: Mapping[str, str]
+    positions: tuple[int, ...] | None = None  # which bands of the array these are; None: all
+
+    @property
+    def name(self) -> str:
+        return _NAME
+
+    @property
+    def grid(self) -> Grid:
+        return self.image.grid
+
+    @property
+    def radiometry(self) -> Radiometry:
+        return self.image.radiometry
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        return self.image.bands
+
+    @property
+    def facts(self) -> Facts:
+        unit = self.tags.get("units")
+        bands = tuple(BandFacts(description=b.name or None, unit=unit) for b in self.bands)
+        return Facts(bands=bands, tags=self.tags)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return ()
+
+    def read(self, window: Window | None = None) -> Image:
+        return self.image if window is None else self.image.crop(window)
+
+    def select(self, indexes: Sequence[int]) -> Self:
+        return replace(self, image=self.image.select(indexes), positions=tuple(indexes))
+
+    def ranging(self, low: float, high: float) -> Self:
+        radiometry = replace(self.radiometry, low=(low,), high=(high,))
+        return replace(self, image=replace(self.image, radiometry=radiometry))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Hold nothing open."""
+
+
+def _source(array: "DataArray", nodata: Nodata = None) -> _ImageSource:
+    """See an array as a scene, with what its attributes say in words."""
+    image = _image(array, nodata)
+    words = {str(key): text for key, text in array.attrs.items() if isinstance(text, str)}
+    return _ImageSource(image, {"short_name": str(array.name or "")} | words)
+
+
+def _image(array: "DataArray", nodata: Nodata) -> Image:
+    """Take the values (band,y,x) and what the array says of them."""
+    if not hasattr(array, "dims") or not hasattr(array, "encoding") or not hasattr(array, "ndim"):
+        raise InputError(f"upscale_array takes an xarray.DataArray, not a {type(array).__name__}")
+    if array.ndim not in (2, 3) or 0 in array.shape or set(array.dims[-2:]) & set(_BAND_NAMES):
+        raise InputError(
+            f"the array is {dict(array.sizes)}; give one of (y, x) or (band, y, x), in this order"
+        )
+    values = np.asarray(array.values)
+    if values.dtype.kind not in "uif":
+        raise InputError(f"the array holds {values.dtype}; convert it to numbers first")
+    values = values.reshape(-1, *values.shape[-2:])
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    # What the encoding says is of the file: decoded floats hold NaN instead.
+    told = array.attrs if values.dtype.kind == "f" else {**array.encoding, **array.attrs}
+    step = max(int((values.size / _SAMPLE) ** 0.5), 1)
+    sample = values[:, ::step, ::step]
+    missing = settle(
+        _NAME,
+        nodata,
+        _nodata(told),
+        dtype=values.dtype.name,
+        size=(len(values), *values.shape[1:]),
+        read=lambda window: values[:, *window.slices],
+    )
+    return Image.of(
+        values,
+        radiometry=infer(
+            values.dtype.name,
+            None if missing is None else missing.value,
+            sample=sample,
+            tags=_tags(array.attrs, len(values)),
+        ),
+        bands=_bands(array, len(values)),
+    )
+
+
+def _nodata(told: Mapping[Any, Any]) -> float | None:
+    for key in _NODATA:
+        try:
+            return float(told[key])
+        except (KeyError, TypeError, ValueError):
+            continue  # absent, or a word such as "none"
+    return None
+
+
+def _tags(told: Mapping[Any, Any], count: int) -> list[tuple[float, float]]:
+    """Read scale and offset, which stay in the attributes of an array that was not decoded."""
+    try:
+        return [(float(told.get("scale_factor", 1)), float(told.get("add_offset", 0)))] * count
+    except (TypeError, ValueError):
+        return []
+
+
+def _bands(array: "DataArray", count: int) -> tuple[Band, ...]:
+    """Read names and wavelengths from coordinates of the band dimension, as xarray users give."""
+    names = [""] * count
+    lengths: list[float | None] = [None] * count
+    told = array.attrs.get("long_name")
+    if isinstance(told, (tuple, list)) and len(told) == count:
+        names = [str(name) for name in told]
+    for name, coordinate in array.coords.items():
+        if array.ndim == 3 and coordinate.dims == (array.dims[0],):
+            if coordinate.dtype.kind in "UO":
+                names = [str(value) for value in coordinate.values]
+            elif str(name).startswith("wavelength"):
+                nm = 1.0 if float(np.max(coordinate.values)) > 100 else 1000.0  # else micrometres
+                lengths = [float(value) * nm for value in coordinate.values]
+    return tuple(Band(*each) for each in zip(names, lengths, strict=True))
+
+
+def _like(
+    array: "DataArray", values: NDArray[Any], scale: int, positions: Sequence[int] | None
+) -> "DataArray":
+    """Give the values the coordinates, attributes and name of the array, each pixel cut finer."""
+    if array.ndim == 3 and positions is not None:
+        array = array.isel({array.dims[0]: list(positions)})
+    down, across = array.dims[-2:]
+    coords = {}
+    steps = dict(zip((down, across), _steps(array), strict=True))
+    for name, coordinate in array.coords.items():
+        fine = coordinate.values
+        for axis, dimension in enumerate(coordinate.dims):
+            if dimension in (down, across):
+                fine = _finer(fine, axis, scale, steps[dimension])
+        coords[name] = (coordinate.dims, fine, _finer_reference(coordinate.attrs, scale))
+    shape = (*array.shape[:-2], *values.shape[-2:])
+    made = type(array)(
+        values.reshape(shape), coords=coords, dims=array.dims, name=array.name, attrs=array.attrs
+    )
+    made.encoding = {key: array.encoding[key] for key in _NODATA if key in array.encoding}
+    return made
+
+
+def _marked(made: "DataArray", nodata: float | None, told: Nodata) -> "DataArray":
+    """Say what missing pixels hold where the array did not say so, or where a person did."""
+    said = _nodata({**made.encoding, **made.attrs})
+    if told is not None or (said is None and nodata is not None):
+        for key in _NODATA:
+            made.attrs.pop(key, None)
+            made.encoding.pop(key, None)
+        if nodata is not None:
+            made.attrs[_NODATA[0]] = made.dtype.type(nodata)
+    return made
+
+
+def _steps(array: "DataArray") -> tuple[float, float]:
+    """Give the sizes of a pixel down and across, which single pixels do not show; 0 if unknown."""
+    for coordinate in array.coords.values():
+        if "GeoTransform" in coordinate.attrs:
+            words = str(coordinate.attrs["GeoTransform"]).split()
+            with suppress(ValueError, IndexError):
+                return float(words[5]), float(words[1])
+    return 0.0, 0.0
+
+
+def _finer(centres: NDArray[Any], axis: int, scale: int, step: float) -> NDArray[Any]:
+    """Give the centres of pixels cut into `scale`, along an axis; the outline stays.
+
+    Between centres they are spread evenly, and beyond the outermost the last step goes on.
+    """
+    count = centres.shape[axis]
+    if centres.dtype.kind not in "uif":
+        return centres.repeat(scale, axis)
+    if count == 1:
+        shift = ((np.arange(scale) + 0.5) / scale - 0.5) * step
+        shape = [-1 if dim == axis else 1 for dim in range(centres.ndim)]
+        return np.asarray(centres.repeat(scale, axis) + shift.reshape(shape))
+    places = (np.arange(count * scale) + 0.5) / scale - 0.5
+    before = np.clip(np.floor(places).astype(int), 0, count - 2)
+    share = (places - before).reshape([-1 if dim == axis else 1 for dim in range(centres.ndim)])
+    one, two = (np.take(centres, before + after, axis).astype(float) for after in (0, 1))
+    return np.asarray(one + share * (two - one))
+
+
+def _finer_reference(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
+    """Give the attributes of a coordinate; the transform that rioxarray keeps in one is finer."""
+    told = dict(attrs)
+    if "GeoTransform" in told:
+        c, a, b, f, d, e = (float(number) for number in str(told["GeoTransform"]).split())
+        finer = (c, a / scale, b / scale, f, d / scale, e / scale)
+        told["GeoTransform"] = " ".join(repr(number) for number in finer)
+    return told

@@ -1,0 +1,201 @@
+"""What a person chooses of a model and a scene, and what follows from it before any pixel."""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from geoloupe.errors import InputError, naming
+from geoloupe.imagery.nodata import Nodata
+from geoloupe.models.bands import choose_bands
+from geoloupe.models.bound import margin_of
+from geoloupe.models.model import Model, default_model, load
+from geoloupe.models.predictor import Predictor
+from geoloupe.models.suitability import check_suited, warn_of_collar
+from geoloupe.networks.acceleration.accelerate import Engine, Precision
+from geoloupe.networks.observation import Observation
+from geoloupe.rasters.planes import Layout
+from geoloupe.rasters.source import Source
+from geoloupe.scenes.layers import Layer, beside, layers_of, reach_of
+from geoloupe.scenes.optics import UNKNOWN, Optics, observation_of, optics_of, told, with_noise
+from geoloupe.scenes.plan import Plan, block_side, make_plan, tile_side
+from geoloupe.version import __version__
+
+SourceT = TypeVar("SourceT", bound=Source)
+Layers = tuple[Layer, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What decides the numbers of a result, besides the scene and the model."""
+
+    scale: int | None = None  # None: the model's; of ours and of interpolation, 4
+    bands: str | tuple[str | int, ...] | None = None  # numbers from 1, names or wavelengths
+    tile: int | None = None  # None: the model's own, which belongs to its answer
+    range: tuple[float, float] | None = None  # stored values that a network sees as 0 and 1
+    sensor: str | None = None  # a name of geoloupe sensors, or "unknown"; None: as the scene tells
+    mtf: float | tuple[float, ...] | None = None  # of all bands, or each; None: the sensor's
+    # Whether the sensor would see the scene itself in the result, noise and all; None: where it is
+    # known, but for noise
+    consistent: bool | None = None
+    alpha: bool | None = None  # whether a band marked as transparency is; None: by its content
+    trust: bool = False  # whether a file may lead to others outside of its folder, and to servers
+    # What missing pixels hold; None: as the scene says, or a fill that plainly is one; "none": none
+    nodata: Nodata = None
+    # How far answers may go beyond the pixels around, in parts of their range; True: as the model's
+    # card says, else as most models; False: anywhere
+    bound: bool | float = True
+    anyway: bool = False  # use a model on a scene that its card refuses
+    ensemble: bool = False  # the mean of eight answers, one for each turn and mirror image
+    uncertainty: bool = False  # a file of sigma beside the product, if the model's card tells it
+    detail: bool = False  # a file of what the product has that interpolation has not
+    precision: Precision = "fp32"
+    engine: Engine = "torch"
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.tile is not None and self.tile < 1:
+            raise ValueError(f"tile must be 1 or more, not {self.tile}")
+        if self.range is not None and not -math.inf < self.range[0] < self.range[1] < math.inf:
+            raise ValueError(f"range must rise, but {self.range[0]:g} to {self.range[1]:g} do not")
+        if isinstance(self.nodata, float) and not math.isfinite(self.nodata):
+            raise ValueError("NaN and infinity always count as missing; leave nodata out")
+        if not 0 <= self.bound < math.inf:
+            raise ValueError(f"bound must be true, false or 0 and more, not {self.bound:g}")
+
+
+def load_chosen(model: str | Path | Model | None, choices: Choices) -> Model:
+    """Load a model for the factor that was asked for; None is ours."""
+    scale = choices.scale
+    if model is None:
+        model = default_model(scale)
+    if not isinstance(model, Model):
+        return load(model) if scale is None else load(model, scale=scale)
+    has = model.network.signature.scale
+    if scale not in (None, has):
+        raise InputError(f"{model.card.name} enlarges {has} times, not {scale}; leave scale out")
+    return model
+
+
+def chosen_optics(part: Source, choices: Choices) -> Optics:
+    """Tell what the chosen bands of a scene were seen through."""
+    optics = optics_of(part, sensor=choices.sensor, mtf=choices.mtf)
+    return with_noise(optics, part) if optics.known and choices.consistent is None else optics
+
+
+def predictor_for(model: Model, optics: Optics, choices: Choices) -> Predictor:
+    """Make a model ready to run as was asked for."""
+    ready = Predictor.of(
+        told(model, optics),
+        device=choices.device,
+        precision=choices.precision,
+        engine=choices.engine,
+        ensemble=choices.ensemble,
+        bound=choices.bound,
+    )
+    return replace(ready, observation=observation_of(model, optics, choices.consistent))
+
+
+def margin_for(model: Model, optics: Optics, choices: Choices) -> int:
+    """Return the context that a tile throws away: more where more looks at it than the network.
+
+    The tiles of networks that look at all of them are no others for it.
+    """
+    if model.network.signature.reach == "global":
+        return model.margin
+    observation = observation_of(model, optics, choices.consistent)
+    layers = reach_of(uncertainty=choices.uncertainty, detail=choices.detail)
+    return model.margin + (0 if observation is None else observation.reach) + layers
+
+
+def chosen_part(source: SourceT, model: Model, choices: Choices) -> SourceT:
+    """Give the bands that the model needs, with the value range that was asked for."""
+    words = choices.bands.split(",") if isinstance(choices.bands, str) else choices.bands
+    signature = model.network.signature
+    with naming(source.name):
+        indexes = choose_bands(source.bands, words, wanted=model.card.bands, count=signature.bands)
+    part = source.select(indexes)
+    check_suited(part, model.card, anyway=choices.anyway)
+    if choices.nodata is None:
+        warn_of_collar(part)
+    return part if choices.range is None else part.ranging(*choices.range)
+
+
+def plan_of(
+    source: Source,
+    model: Model,
+    choices: Choices,
+    *,
+    optics: Optics,
+    group: int | None = None,
+    memory: int | None = None,
+) -> Plan:
+    """Cut a scene as the model needs it, in blocks of `group` tiles a side or as memory allows."""
+    signature, grid = model.network.signature, source.grid
+    margin = margin_for(model, optics, choices)
+    local = signature.reach == "local"
+    layers = 1 + choices.uncertainty + choices.detail
+    pixel = len(source.bands) * 4 * signature.scale**2 * layers
+    tile = choices.tile or model.tile
+    if local and choices.tile is None:
+        tile = tile_side(tile, margin=margin, pixel=pixel)
+    group = group or block_side(tile=tile, margin=margin, pixel=pixel, memory=memory)
+    with naming(source.name):
+        return make_plan(grid.height, grid.width, tile=tile, margin=margin, group=group, fit=local)
+
+
+def _agreement(observation: Observation | None) -> str:
+    """Say how far a result agrees with its scene."""
+    if observation is None:
+        return "no"
+    if not observation.noise:
+        return "yes"
+    return f"but for noise of {', '.join(f'{level:.2g}' for level in observation.noise)}"
+
+
+def chosen_layers(source: Source, model: Model, choices: Choices, optics: Optics) -> Layers:
+    """Choose what goes into files beside the result."""
+    wanted = {"uncertainty": choices.uncertainty, "detail": choices.detail}
+    return layers_of(model, optics, **wanted, name=source.name)
+
+
+def layout_of(
+    source: Source,
+    model: Model,
+    plan: Plan,
+    choices: Choices,
+    *,
+    optics: Optics,
+    layers: Layers = (),
+) -> Layout:
+    """Say what the result will be: the scene's facts, finer, and how it was made."""
+    scale = model.network.signature.scale
+    lines = zip(source.radiometry.low, source.radiometry.high, strict=True)
+    bound = margin_of(model, choices.bound)
+    agreed = observation_of(model, optics, choices.consistent)
+    tags = {
+        "GEOLOUPE_VERSION": __version__,
+        "GEOLOUPE_MODEL": model.card.name,
+        "GEOLOUPE_SCALE": str(scale),
+        "GEOLOUPE_TILE": str(plan.tile),
+        "GEOLOUPE_MARGIN": str(plan.margin),
+        "GEOLOUPE_REACH": model.network.signature.reach,
+        "GEOLOUPE_TILES": f"{plan.sides[0]} x {plan.sides[1]}",
+        "GEOLOUPE_RANGE": "; ".join(f"{a:.12g} to {b:.12g}" for a, b in lines),
+        "GEOLOUPE_SENSOR": optics.sensor or UNKNOWN,
+        "GEOLOUPE_MTF": ", ".join(f"{gain:.3g}" for gain in optics.mtf),
+        "GEOLOUPE_CONSISTENT": _agreement(agreed),
+        "GEOLOUPE_BOUND": "none" if bound is None else f"{bound:g}",
+        "GEOLOUPE_PRECISION": choices.precision,
+        "GEOLOUPE_ENGINE": choices.engine,
+    }
+    if choices.ensemble:
+        tags["GEOLOUPE_ENSEMBLE"] = "8"
+    if choices.nodata is not None:
+        tags["GEOLOUPE_NODATA"] = str(choices.nodata)
+    layout = Layout(
+        grid=source.grid.finer(scale),
+        radiometry=source.radiometry,
+        facts=source.facts.finer(scale).tagged(tags),
+    )
+    return replace(layout, beside=beside(layout, layers, model, optics))

@@ -1,0 +1,184 @@
+"""How far a guide lies beside the bands that it is to sharpen: measured, told, and undone.
+
+Edges of the bands are compared with those of the guide as the bands' own sensor sees it, in windows
+spread over the scene; the median of those that are sure counts. A guide is never resampled: the
+bands are laid where it says that they lie.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+
+from geoloupe.errors import InputError
+from geoloupe.imagery.grid import Window
+from geoloupe.imagery.meeting import Meeting
+from geoloupe.imagery.registration import Shift, measure_shift
+from geoloupe.scenes.fusion import Coarse, Reading
+
+_log = logging.getLogger(__name__)
+
+LIMIT = 2.0  # guide pixels up to which a shift is undone; more is another place, or another day
+_SIDE = 384  # guide pixels of a window, about
+_LEAST = 48  # coarse pixels of it at least
+_ALONG = 3  # windows along each axis
+_BANDS = 4  # of the coarse image that are looked at
+_SOUGHT = 4  # coarse pixels of shift that are sought
+_SURE = 0.5  # confidence from which a window counts
+_FAINT = 0.1  # guide pixels below which nothing is gained by a correction
+_DOUBT = 0.05  # coarse pixels that a measurement may be wrong by
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """By how many guide pixels the guide lies below and right of where the bands say."""
+
+    rows: float = 0.0
+    columns: float = 0.0
+    windows: int = 0  # that agree on it
+    how: str = "not measured"
+    corrected: bool = False
+
+    @property
+    def length(self) -> float:
+        """The distance in guide pixels."""
+        return float(np.hypot(self.rows, self.columns))
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        if self.how == "not measured":
+            return "the shift between guide and bands could not be measured"
+        undone = "corrected" if self.corrected else "left as it is"
+        return (
+            f"the guide lies {self.rows:+.2f} rows and {self.columns:+.2f} columns off, in its own "
+            f"pixels ({self.how}), {undone}"
+        )
+
+
+def registered(
+    reading: Reading,
+    group: Coarse,
+    size: tuple[int, int],
+    *,
+    shift: tuple[float, float] | None,
+    anyway: bool,
+) -> tuple[Coarse, Registration]:
+    """Lay a group where the guide says that it lies; `shift` and `anyway` are a person's word.
+
+    A shift that is too great to be one is an InputError, unless anyway.
+    """
+    if shift is not None:
+        found = Registration(
+            rows=shift[0], columns=shift[1], how="as given", corrected=shift != (0.0, 0.0)
+        )
+    else:
+        found = measured(reading, group, size)
+        _judge(reading, group, found, anyway=anyway)
+        least = max(_FAINT, _DOUBT * group.meeting.greatest)
+        found = replace(found, corrected=least <= found.length <= LIMIT)
+    _log.info("%s: %s", group.source.name, found)
+    if not found.corrected:
+        return group, found
+    return replace(group, meeting=group.meeting.moved(found.rows, found.columns)), found
+
+
+def measured(reading: Reading, group: Coarse, size: tuple[int, int]) -> Registration:
+    """Measure the shift on windows of a product of `size`, (H, W)."""
+    shifts = [_shift(reading, group, window) for window in _windows(group.meeting, size)]
+    sure = [shift for shift in shifts if shift.confidence >= _SURE]
+    if not sure:
+        return Registration()
+    return Registration(
+        rows=round(median(shift.rows for shift in sure), 2),
+        columns=round(median(shift.columns for shift in sure), 2),
+        windows=len(sure),
+        how=f"measured on {len(sure)} of {len(shifts)} windows",
+    )
+
+
+def _judge(reading: Reading, group: Coarse, found: Registration, *, anyway: bool) -> None:
+    """Refuse a shift that is too great, and say what else a person should know."""
+    names = group.source.name, reading.guide.name
+    if not found.windows:
+        _log.warning(
+            "%s: how it lies beside %s could not be measured (too small, flat, or too different); "
+            "their georeference is believed",
+            *names,
+        )
+    elif found.length > LIMIT:
+        told = (
+            f"{names[0]}: {names[1]} lies {found.rows:+.2f} rows and {found.columns:+.2f} columns "
+            f"of its own pixels away from it ({found.how}), more than {LIMIT:g}"
+        )
+        if not anyway:
+            raise InputError(
+                f"{told}; if that is so, say --set shift={found.rows:g},{found.columns:g}; if the "
+                "files are right, --set anyway=true; else mend their georeference"
+            )
+        _log.warning("%s; their georeference is believed", told)
+
+
+def _shift(reading: Reading, group: Coarse, window: Window) -> Shift:
+    guide = reading.guide_at(window)
+    seen = reading.seen(window, group, guide)
+    absent = np.isnan(guide.values[list(reading.looked)]).any(0)
+    rows, columns = seen.meeting.down.under(window.height), seen.meeting.across.under(window.width)
+    unit = seen.coarse.in_unit().values
+    bands = np.unique(np.linspace(0, len(unit) - 1, _BANDS).round().astype(int))
+    absent |= np.isnan(unit[bands]).any(0)[rows][:, columns]
+    if absent.all():
+        return Shift()
+    ratio = group.meeting.ratio
+    around = 4 * int(np.ceil(ratio)) + 1  # what interpolation and the sensor mix into a pixel
+    valid = ~ndimage.maximum_filter(absent, around) if absent.any() else ~absent
+    sensors = group.sensors(seen.meeting)
+    size = (window.height, window.width)
+    middle = sensors[int(bands[len(bands) // 2])]
+    with torch.inference_mode():
+        chosen = seen.lr[:, bands.tolist()]
+        like = _explained(chosen, middle.observe(seen.guide, unit.shape[1:]))
+        through, enlarged = (middle.interpolate(part, size)[0] for part in (like, chosen))
+    return measure_shift(
+        _array(enlarged),
+        _array(through),
+        valid=valid,
+        limit=int(np.ceil(_SOUGHT * ratio)),
+        detail=max(ratio / 2, 1.0),
+    )
+
+
+def _explained(bands: Tensor, low: Tensor) -> Tensor:
+    """Return what bands (1,C,h,w) are as mixtures of the guide's (1,G,h,w), by regression.
+
+    Shadows and crowns move what one colour shows against another: a band is compared with its like.
+    """
+    known = low[0].flatten(1).double()
+    known = known - known.mean(1, keepdim=True)
+    sought = bands[0].flatten(1).double()
+    weights = torch.linalg.pinv(known @ known.T, rtol=1e-6, hermitian=True) @ (known @ sought.T)
+    return (weights.T @ known).reshape(bands.shape).to(bands)
+
+
+def _array(values: Tensor) -> NDArray[np.float32]:
+    return values.cpu().numpy()
+
+
+def _windows(meeting: Meeting, size: tuple[int, int]) -> Iterator[Window]:
+    """Spread windows of the product over it."""
+    side = max(_SIDE, int(np.ceil(_LEAST * meeting.ratio)))
+    height, width = min(side, size[0]), min(side, size[1])
+    for top in _starts(size[0], height):
+        for left in _starts(size[1], width):
+            yield Window(top=top, left=left, height=height, width=width)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    count = min(-(-length // side), _ALONG)
+    room = length - side
+    return [room * index // (count - 1) for index in range(count)] if count > 1 else [0]

@@ -1,0 +1,301 @@
+"""What can be believed of one product: measured on windows spread over it, said in plain words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloupe.errors import InputError
+from geoloupe.imagery.grid import spread_windows
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import UNIT
+from geoloupe.imagery.resize import imresize
+from geoloupe.metrics.indices import INDICES, index_error
+from geoloupe.metrics.texture import LEAST_SCALE, Strokes, find_strokes, texture
+from geoloupe.metrics.trust import detail_maps, trust
+from geoloupe.models.bands import choose_bands
+from geoloupe.models.model import Model, load
+from geoloupe.models.shipped import shipped
+from geoloupe.models.tuned import Telling
+from geoloupe.rasters.source import Source, open_source
+from geoloupe.scenes.full_scale import MEANINGS, full_scale
+from geoloupe.scenes.seams import seam_steps
+
+_SIDE = 128  # LR pixels of a window that is measured
+_ALONG = 3  # windows along each axis
+_FAULTS = {"seams": "seams", "texture": "invented texture"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was measured."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float | None  # up to which it is as it should be; None: it is told, not judged
+    meaning: str
+
+    @property
+    def good(self) -> bool:
+        """Whether it is as it should be."""
+        return self.limit is None or self.value <= self.limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """All findings of a product, and one window of it to look at."""
+
+    product: str
+    scale: int
+    findings: tuple[Finding, ...]
+    windows: int
+    shown: Mapping[str, Image]  # LR pixels, the product, perhaps the truth
+    doubt: NDArray[np.float64] | None  # (H,W) of the window shown: where detail may be invented
+    doubt_name: str
+
+    @property
+    def verdict(self) -> str:
+        """Say it in a sentence or two."""
+        bad = [finding for finding in self.findings if not finding.good]
+        if not bad:
+            measured = {finding.name for finding in self.findings}
+            faults = [text for name, text in _FAULTS.items() if name in measured]
+            shown = f", and shows no {' and no '.join(faults)}" if faults else ""
+            return f"It agrees with its input in brightness, colour and place{shown}."
+        worst = "; ".join(f"{f.name} is {f.value:.3g}{f.unit}, above {f.limit:g}" for f in bad)
+        return f"Look before you use it: {worst}."
+
+
+def inspect(
+    product: str | Path,
+    lr: str | Path,
+    hr: str | Path | None = None,
+    *,
+    model: str | None = None,
+    guide: str | Path | None = None,
+) -> Inspection:
+    """Measure a product against its input and, if it is known, the truth on the product's grid.
+
+    By the panchromatic `guide` that sharpened it, quality without a truth is measured too.
+    """
+    with ExitStack() as stack:
+        made, source = (stack.enter_context(open_source(name)) for name in (product, lr))
+        scale = _scale(made, source)
+        made = made.select(_shared_bands(made, source))
+        coarse = source.select(_same_bands(source, made))
+        fine = _alike(made, coarse)
+        truth = None
+        if hr is not None:
+            real = stack.enter_context(open_source(hr))
+            if (real.grid.height, real.grid.width) != (fine.grid.height, fine.grid.width):
+                raise InputError(f"{hr}: has another size than {product}")
+            truth = _alike(real.select(_same_bands(real, fine)), coarse)
+        tags = made.facts.tags
+        chosen = _maker(model, tags.get("GEOLOUPE_MODEL"), scale)
+        found = _inspected(fine, coarse, truth, scale, chosen, tags)
+        if guide is None:
+            return found
+        by = stack.enter_context(open_source(guide))
+        more = full_scale(fine, coarse, by, scale, side=_SIDE, along=_ALONG)
+        return replace(found, findings=(*found.findings, *_findings(more)))
+
+
+def _inspected(
+    fine: Source,
+    coarse: Source,
+    truth: Source | None,
+    scale: int,
+    model: Model | None,
+    tags: Mapping[str, str],
+) -> Inspection:
+    telling = None if model is None or truth is not None else _telling(model, tags)
+    mtf = _mtf(tags, len(coarse.bands))
+    rows: list[dict[str, float]] = []
+    strokes: list[Strokes] = []
+    shown: tuple[dict[str, Image], NDArray[np.float64] | None] | None = None
+    failure = InputError(f"{coarse.name}: no window of it holds data")
+    for window in spread_windows(coarse.grid, side=_SIDE, along=_ALONG):
+        low, high = coarse.read(window), fine.read(window.finer(scale))
+        if not low.valid.any():
+            continue
+        real = None if truth is None else truth.read(window.finer(scale))
+        spread = None
+        if telling is not None:
+            spread = telling.predictor(low, mtf).disagreement(low).astype(np.float64)
+        try:
+            row = _measured(low, high, real, scale)
+        except InputError as error:  # too few pixels, which is one window's misfortune
+            failure = InputError(f"{fine.name}: {error}")
+            continue
+        if spread is not None:
+            row["disagreement"] = float(spread.mean())
+        rows.append(row)
+        strokes.append(find_strokes(low, high, scale))
+        if shown is None:  # the middle, if it holds data
+            images = {"input": low.repeated(scale), "product": high}
+            images |= {} if real is None else {"truth": real}
+            shown = images, spread if real is None else _invented(low, high, real, scale)
+    if shown is None:
+        raise failure
+    names = dict.fromkeys(name for row in rows for name in row)
+    means = {name: fmean(row[name] for row in rows if name in row) for name in names}
+    whole = {
+        "texture": texture(strokes) if scale >= LEAST_SCALE else None,
+        "seams": seam_steps(fine, coarse, tags, scale),
+    }
+    return Inspection(
+        product=fine.name,
+        scale=scale,
+        findings=tuple(_findings(means | {k: v for k, v in whole.items() if v is not None})),
+        windows=len(rows),
+        shown=shown[0],
+        doubt=shown[1],
+        doubt_name="disagreement of eight views" if truth is None else "invented detail",
+    )
+
+
+def _measured(low: Image, high: Image, real: Image | None, scale: int) -> dict[str, float]:
+    measures = trust(low, high, real, scale).to_dict().items()
+    row = {name: value for name, value in measures if value is not None}
+    row["nodata"] = abs(float(low.valid.mean()) - float(high.valid.mean()))
+    row["clipped"] = max(_clipped(high) - _clipped(low), 0.0)
+    down = _averaged(high, low, scale)
+    for index in INDICES:
+        try:
+            row[f"{index.name} drift"] = index_error(down, low, index)
+        except InputError:
+            continue  # the bands for it are not there
+    return row
+
+
+_MEANINGS: dict[str, tuple[str, float | None, str]] = {
+    "reflectance": ("", 0.01, "mean difference from the input, both on its pixels; 1 is bright"),
+    "spectral": ("°", 2.0, "mean angle between spectra of input and product"),
+    "spatial": (" px", 0.5, "shift against the input, in pixels of the product"),
+    "synthesis": ("", None, "mean difference from interpolation: how much was added"),
+    "improvement": ("", None, "share of the detail that is right"),
+    "omission": ("", None, "share of the detail that is missing"),
+    "hallucination": ("", 0.34, "share of the detail that is neither input nor truth"),
+    "disagreement": ("", 0.02, "deviation among eight turned and mirrored answers"),
+    "texture": ("", 0.1, "share of it with fine strokes that nothing in the input bears out"),
+    "seams": (
+        "",
+        0.005,
+        "step of brightness along seams that is not beside them; 1 is the contrast",
+    ),
+    "nodata": ("", 1e-6, "difference of the shares without data"),
+    "clipped": ("", 0.001, "share of values at the type's limits, beyond the input's"),
+    **{name: ("", None, meaning) for name, meaning in MEANINGS.items()},
+}
+
+
+LIMITS = {name: limit for name, (_, limit, _) in _MEANINGS.items() if limit is not None}
+
+
+def _findings(means: Mapping[str, float]) -> Iterator[Finding]:
+    for name, value in means.items():
+        unit, limit, meaning = _MEANINGS.get(name, ("", 0.02, "mean change of the index"))
+        yield Finding(name=name, value=value, unit=unit, limit=limit, meaning=meaning)
+
+
+def _scale(fine: Source, coarse: Source) -> int:
+    down, across = (
+        one / other
+        for one, other in (
+            (fine.grid.height, coarse.grid.height),
+            (fine.grid.width, coarse.grid.width),
+        )
+    )
+    if down != across or not down.is_integer() or down < 1:
+        raise InputError(
+            f"{fine.name}: {fine.grid.width} x {fine.grid.height} pixels are no whole multiple of "
+            f"{coarse.name}'s {coarse.grid.width} x {coarse.grid.height}"
+        )
+    return int(down)
+
+
+def _shared_bands(made: Source, source: Source) -> list[int]:
+    """Choose the bands of a product that its input has by name; all where it has no fewer.
+
+    What was sharpened holds bands of several pixel sizes, of which an input is one.
+    """
+    everything = list(range(len(made.bands)))
+    if len(made.bands) <= len(source.bands):
+        return everything
+    names = {band.name for band in source.bands if band.name}
+    return [index for index in everything if made.bands[index].name in names] or everything
+
+
+def _same_bands(source: Source, like: Source) -> list[int]:
+    """Find the bands of another image by name, or take all where the counts agree."""
+    names = [band.name for band in like.bands]
+    if len(source.bands) == len(like.bands):
+        return list(range(len(names)))
+    if not all(names):
+        raise InputError(
+            f"{source.name}: has {len(source.bands)} bands and {like.name} {len(like.bands)}, and "
+            "no names tell which are the same"
+        )
+    return choose_bands(source.bands, names, wanted=None, count=len(names))
+
+
+def _alike(fine: Source, coarse: Source) -> Source:
+    """Read the product with the input's meaning of numbers, where both are stored alike."""
+    one, other = fine.radiometry, coarse.radiometry
+    if one.dtype != other.dtype or len(set(other.low)) > 1 or len(set(other.high)) > 1:
+        return fine
+    return fine.ranging(other.low[0], other.high[0])
+
+
+def _maker(name: str | None, tag: str | None, scale: int) -> Model | None:
+    """Load the model that a person names, or the shipped one that a product's tag names."""
+    place = name or shipped().get(tag or "")
+    if place is None:
+        return None
+    model = load(place)
+    fits = model.network.signature.scale == scale and not model.network.signature.guide_bands
+    return model if fits else None
+
+
+def _telling(model: Model, tags: Mapping[str, str]) -> Telling:
+    """Make a model give the answers that the product was made of."""
+    return Telling(model, consistent=tags.get("GEOLOUPE_CONSISTENT", "no") != "no")
+
+
+def _mtf(tags: Mapping[str, str], count: int) -> tuple[float, ...] | None:
+    """Read what the product's model was told of `count` bands; None if its tags do not say."""
+    try:
+        gains = tuple(float(gain) for gain in tags["GEOLOUPE_MTF"].split(","))
+    except (KeyError, ValueError):
+        return None
+    return gains if len(gains) == count and all(0 < gain < 1 for gain in gains) else None
+
+
+def _clipped(image: Image) -> float:
+    if image.values.dtype.kind not in "ui" or not image.valid.any():
+        return 0.0
+    limits = np.iinfo(image.values.dtype)
+    values = image.values[image.present]
+    return float(((values == limits.min) | (values == limits.max)).mean())
+
+
+def _averaged(high: Image, low: Image, scale: int) -> Image:
+    values = high.in_unit().values
+    bands, height, width = values.shape
+    cells = values.reshape(bands, height // scale, scale, width // scale, scale)
+    return Image.of(cells.mean(axis=(2, 4)), radiometry=UNIT, grid=low.grid, bands=low.bands)
+
+
+def _invented(low: Image, high: Image, real: Image, scale: int) -> NDArray[np.float64]:
+    """Map the share of invented detail (H,W); 0 where there is no detail."""
+    units: Sequence[NDArray[np.float64]] = [
+        np.nan_to_num(image.in_unit().values.astype(np.float64)) for image in (low, high, real)
+    ]
+    up = imresize(units[0], scale, method="bilinear")
+    maps = detail_maps(up, units[1], units[2], valid=high.valid & real.valid)
+    return np.nan_to_num(maps.hallucination)

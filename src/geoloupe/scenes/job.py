@@ -1,0 +1,295 @@
+"""Work on a result that can be stopped, continued and shared: a folder of finished pieces.
+
+The folder lies beside the result until that is complete. Its `job.json` says what is being made;
+each block is one file that appears when it is whole, so the files are the ledger. A block's file is
+sealed with the digest of that `job.json` and the block's own name: one of other work, or of another
+place, counts as not there. Any number of processes and machines that see the folder may add to it.
+"""
+
+import errno
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from geoloupe.errors import GeoloupeError, InputError, RunError
+from geoloupe.rasters.planes import PIXELS, Layout, Planes
+from geoloupe.scenes.block_file import (
+    BlockRecord,
+    checksum,
+    read_array,
+    read_record,
+    write_block,
+)
+from geoloupe.scenes.plan import Block, Plan
+from geoloupe.scenes.scene import Piece
+from geoloupe.scenes.work_folder import (
+    BLOCKS,
+    FACTS,
+    begin,
+    digest,
+    discard,
+    held,
+    work_folder,
+)
+from geoloupe.storage.sizes import size_text
+
+_log = logging.getLogger(__name__)
+
+# Other programs write statistics and overviews there while a run lasts; no result needs them.
+_BESIDE = (".aux.xml", ".ovr")
+_VIRTUAL = re.compile(r"^(/vsi[a-z]+/)+")
+_EDGES = ("top", "bottom", "left", "right")
+_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A folder of work."""
+
+    folder: Path
+    facts: Mapping[str, Any]  # all that `job.json` says
+    planes: Planes | None = None  # where pixels go at once; None: into the blocks' own files
+
+    @classmethod
+    @contextmanager
+    def open(cls, target: Path, facts: Mapping[str, Any], *, alone: bool) -> Iterator[Self]:
+        """Begin work on a new file, or take up what a stopped run of the very same left.
+
+        Other processes are kept out meanwhile, or with `alone` False those that want to be alone. A
+        start that fails leaves nothing behind.
+        """
+        folder = work_folder(target)
+        job = None
+        try:
+            with held(folder, alone=alone):
+                found = cls(folder=folder, facts=begin(target, facts))
+                found._refuse_other(target, json.loads(json.dumps(facts)))
+                job = found
+                yield job
+        except BaseException:
+            if job is not None:
+                job._remove_if_idle()
+            raise
+
+    @cached_property
+    def digest(self) -> str:
+        """The name of this very work."""
+        return digest(self.facts)
+
+    def finished(self) -> int:
+        """Count the blocks that are finished."""
+        files = (self.folder / BLOCKS).glob("*.safetensors")
+        return sum(self._record(file.stem) is not None for file in files)
+
+    def done(self, block: Block) -> bool:
+        """Tell whether a block is finished."""
+        return self._record(block.name) is not None
+
+    def pending(self, plan: Plan) -> list[Block]:
+        """List what is still to be computed."""
+        return [block for row in plan.blocks for block in row if not self.done(block)]
+
+    def in_place(self, layout: Layout) -> "Job":
+        """Put pixels where they belong at once: for one machine, on which nobody else writes."""
+        return replace(self, planes=self.placed(layout))
+
+    def placed(self, layout: Layout) -> Planes:
+        """Open the pixels that are in their place already, or make room for them."""
+        try:
+            return Planes.open(self.folder, layout)
+        except OSError as error:
+            what = "no room for" if error.errno in _FULL else "cannot hold"
+            raise RunError(
+                f"{self.folder}: {what} {size_text(layout.size)} of pixels ({error.strerror})"
+            ) from None
+
+    def doubt(self, plan: Plan, scale: int, layout: Layout) -> None:
+        """Forget finished blocks whose pixels are not what they were: the power may have failed."""
+        planes = self.placed(layout) if (self.folder / PIXELS).exists() else None
+        for block in (block for row in plan.blocks for block in row):
+            record = self._record(block.name)
+            if record is not None and record.pixels is None:
+                continue
+            if record is not None and planes is not None:
+                top, left = block.down.full * scale, block.across.full * scale
+                place = {"top": top, "left": left, "height": record.shape[0]}
+                if planes.checksum(**place, width=record.shape[1]) == record.pixels:
+                    continue
+            if self._file(block.name).exists():
+                _log.info("%s: is not what was computed; it is made again", self._file(block.name))
+                self._file(block.name).unlink(missing_ok=True)
+
+    def save(self, block: Block, piece: Piece, scale: int) -> None:
+        """Keep a finished block; its file is whole or absent."""
+        self.check_ours()
+        arrays = {name: np.ascontiguousarray(getattr(piece, name)) for name in _EDGES}
+        pixels = None
+        if self.planes is None:
+            arrays |= {"values": piece.values, "valid": np.packbits(piece.valid), **piece.beside}
+        else:
+            self._put(block, piece, scale)
+            pixels = checksum(piece.values)
+            if self.planes.masked:
+                pixels = checksum(piece.valid * np.uint8(255), pixels)
+            for layer in self.planes.beside:
+                pixels = checksum(piece.beside[layer.name], pixels)
+        height, width = piece.valid.shape
+        record = BlockRecord(
+            job=self.digest,
+            block=block.name,
+            empty=piece.empty,
+            shape=(height, width),
+            pixels=pixels,
+            sums={name: checksum(array) for name, array in arrays.items()},
+        )
+        write_block(self._file(block.name), arrays, record)
+
+    def _put(self, block: Block, piece: Piece, scale: int) -> None:
+        assert self.planes is not None
+        top, left = block.down.full * scale, block.across.full * scale
+        try:
+            self.planes.put(piece.values, piece.valid, top=top, left=left)
+            for layer in self.planes.beside:
+                layer.put(piece.beside[layer.name], piece.valid, top=top, left=left)
+        except OSError as error:
+            raise RunError(
+                f"{self.folder}: could not be written ({error.strerror}); what is done is kept: "
+                "run the same again to go on"
+            ) from None
+
+    def apart(self, block: Block) -> bool:
+        """Tell whether a finished block's pixels are in its own file."""
+        return self._sure(block).pixels is None
+
+    def part(self, block: Block, name: str) -> Any:
+        """Read one array of a finished block: "values", "valid", a layer by name, or an edge."""
+        record = self._sure(block)
+        try:
+            array = read_array(self._file(block.name), name, record)
+        except ValueError as error:
+            raise self._damaged(block, str(error)) from None
+        if name != "valid":
+            return array
+        height, width = record.shape
+        return np.unpackbits(array, count=height * width).reshape(record.shape).astype(bool)
+
+    def empty(self, block: Block) -> int:
+        """The number of tiles of a finished block that held no data."""
+        return self._sure(block).empty
+
+    @contextmanager
+    def held(self, *, alone: bool) -> Iterator[bool]:
+        """Keep other processes out, or with `alone` False only those that want to be alone.
+
+        Yields whether that is sure: not every disk can.
+        """
+        gone = f"{self.folder}: another process has just ended this work"
+        with held(self.folder, alone=alone, gone=gone) as sure:
+            self.check_ours()
+            yield sure
+
+    def check_ours(self) -> None:
+        """Refuse to go on in a folder that was deleted meanwhile, or in which other work began."""
+        try:
+            facts = json.loads((self.folder / FACTS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            facts = None
+        if facts != self.facts:
+            what = "its work is gone" if facts is None else "other work has begun in it"
+            raise RunError(f"{self.folder}: {what}; another process or person ended this one")
+
+    def remove(self) -> None:
+        """Delete the work: the result is complete."""
+        discard(self.folder)
+
+    def _remove_if_idle(self) -> None:
+        """Delete the work if nothing was finished and nobody else works on it."""
+        with suppress(GeoloupeError), self.held(alone=True) as sure:
+            if sure and not any((self.folder / BLOCKS).glob("*.safetensors")):
+                self.remove()
+
+    def _refuse_other(self, target: Path, facts: Mapping[str, Any]) -> None:
+        # It does not matter on what device nothing is left to compute.
+        complete = self.finished() >= self.facts["blocks"]
+        ignored = {"call", "device"} if complete else {"call"}
+        changed = [k for k in facts if k not in ignored and self.facts.get(k) != facts[k]]
+        if changed:
+            raise InputError(
+                f"{target}: {_difference(self.folder, self.facts, facts, changed[0])}; choose as "
+                "then to finish it, or delete that folder"
+            )
+
+    def _record(self, name: str) -> BlockRecord | None:
+        """Read the record of a block's file, if it was made for this work and this place."""
+        try:
+            record = read_record(self._file(name))
+        except ValueError:
+            return None
+        return record if (record.job, record.block) == (self.digest, name) else None
+
+    def _sure(self, block: Block) -> BlockRecord:
+        record = self._record(block.name)
+        if record is None:
+            raise self._damaged(block, "its record is not what it was")
+        return record
+
+    def _damaged(self, block: Block, why: str) -> RunError:
+        file = self._file(block.name)
+        with suppress(OSError):
+            file.unlink()
+        return RunError(f"{file}: was damaged and is deleted; run the same again ({why})")
+
+    def _file(self, name: str) -> Path:
+        return self.folder / BLOCKS / f"{name}.safetensors"
+
+
+def absolute(name: str | Path | None) -> str | None:
+    """Name a file so that a process in another folder finds it; other names stay."""
+    if name is None:
+        return None
+    return os.path.abspath(name) if os.path.exists(name) else str(name)
+
+
+def identities(*names: str | Path) -> dict[str, str]:
+    """Tell whether files are still what they were: by place, their size and time of change."""
+    return {file: said for file, said in map(_identity, names) if said}
+
+
+def _identity(name: str | Path) -> tuple[str, str]:
+    """Find the file of a name, which may be an address or something in an archive."""
+    path = Path(_VIRTUAL.sub("", str(name)))
+    if path.name.endswith(_BESIDE):
+        return str(path), ""
+    for file in (path, *path.parents):
+        with suppress(OSError, ValueError):
+            if file.is_file():
+                status = file.stat()
+                when = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(" ", "milliseconds")
+                return os.path.abspath(file), f"{status.st_size} bytes of {when}"
+    return str(absolute(name)), "there"
+
+
+def _difference(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], key: str) -> str:
+    """Say which unfinished work lies in a folder, by what differs first."""
+    lies = f"an unfinished run of other choices lies in {folder}"
+    one, two = before.get(key), now[key]
+    if not isinstance(one, dict) or not isinstance(two, dict):
+        return f"{lies}: {key} was {one}, now {two}"
+    gone = ", ".join(name for name in one if name not in two)
+    new = ", ".join(name for name in two if name not in one)
+    if gone and new:
+        return f"an unfinished run of another {key} lies in {folder}: it is of {gone}, not {new}"
+    if gone or new:
+        return f"{lies}: {key} was {'with' if gone else 'without'} {gone or new}"
+    inner = next(name for name in one if one[name] != two[name])
+    return f"{lies}: {key} {inner} was {one[inner]}, now {two[inner]}"

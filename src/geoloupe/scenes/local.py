@@ -1,0 +1,235 @@
+"""Blocks on this machine: one thread a core, so that reading, network and writing overlap.
+
+Each thread computes whole blocks and its share of the processor alone. A block's numbers then do
+not depend on how many cores there are.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+
+from geoloupe.errors import OutOfMemoryError
+from geoloupe.imagery.grid import Window
+from geoloupe.rasters.product import packing_memory
+from geoloupe.scenes.job import Job
+from geoloupe.scenes.plan import Block
+from geoloupe.scenes.scene import Work
+from geoloupe.storage.sizes import size_text
+from geoloupe.system.allocator import give_back_freed_memory
+from geoloupe.system.memory import PeakMemory, available, resident
+from geoloupe.system.progress import Progress
+
+_log = logging.getLogger(__name__)
+
+_SHARE = 0.6  # of the free memory that is taken unless a person says otherwise
+_LOOKED = 4  # blocks of which a tile is measured
+_PILOT = 16  # pixels of a side on which the need of a tile is foreseen, at least
+_TRIED = 2**22  # bytes of the result there, at most
+_ROOM = 3  # times what one block was seen to need: then no other is looked at
+_READING = 2**26  # bytes of the scene that GDAL keeps at most, for all blocks together
+_THREAD = 2**25  # bytes that a thread was seen to take whatever it does
+_LOSS = 1.3  # times what is held at once: between its pieces, freed ones fit nothing
+
+
+def compute_blocks(
+    scene: Work,
+    job: Job,
+    blocks: Sequence[Block],
+    *,
+    progress: Progress,
+    before: int = 0,
+    memory: int | None = None,
+) -> None:
+    """Compute and keep blocks; those for which memory runs out are tried again one by one.
+
+    Progress counts tiles, with those that were finished `before`.
+    """
+    counter = _Counter(before, before + sum(block.count for block in blocks), progress)
+
+    def work(block: Block) -> None:
+        job.save(block, scene.compute(block, counter.add), scene.scale)
+
+    threads, need = thread_count(scene, blocks, memory)
+    if len(blocks) == 1:
+        work(blocks[0])
+        return
+    _log.info("%s blocks at once, each of some %.2f GB", threads, need / 1e9)
+    give_back_freed_memory()  # what one thread has freed is of no use to another
+    left = _in_threads(work, blocks, threads)
+    for block in left:
+        work(block)
+
+
+class _Counter:
+    """Counts finished tiles of all threads."""
+
+    def __init__(self, done: int, count: int, progress: Progress) -> None:
+        self._done, self._all = done, count
+        self._progress = progress
+        self._lock = threading.Lock()
+
+    def add(self) -> None:
+        with self._lock:
+            self._done += 1
+            self._progress(min(self._done, self._all), self._all)
+
+
+def thread_count(scene: Work, blocks: Sequence[Block], memory: int | None) -> tuple[int, int]:
+    """Choose how many blocks are computed at once, and return the bytes that each needs, measured.
+
+    One block that needs more than may be used is refused.
+    """
+    give_back_freed_memory()
+    room = _Room.of(memory)
+    most, places = min(os.cpu_count() or 1, len(blocks)), _spread(blocks)
+    need = _need(scene, places[0], 0)
+    room.refuse_less(scene, places[0], need)
+    if scene.device.type != "cpu":
+        return min(2, most), need  # one computes while the other reads and writes
+    with _one_thread():
+        need = _need(scene, places[0], _foreseen(scene, places[0]))
+        room.refuse_less(scene, places[0], need)
+        for block in places if len(blocks) > 1 else ():
+            need = max(need, _need(scene, block, _taken(scene, _middle(block))))
+            room.refuse_less(scene, block, need)
+            if most * _ROOM * need <= room.free:
+                break  # there is room for all, even if another tile takes more
+    return max(min(most, room.free // need), 1), need
+
+
+def refuse_crowd(scene: Work, blocks: Sequence[Block], workers: int, memory: int | None) -> None:
+    """Refuse more processes on this machine than memory has room for."""
+    _, need = thread_count(scene, blocks, memory)
+    each = resident() + need
+    room = int(_SHARE * available()) if memory is None else memory
+    if workers * each > room:
+        raise OutOfMemoryError(
+            f"{scene.name}: each of {workers} workers takes some {size_text(each)} of "
+            f"memory, and {size_text(room)} may be used; choose fewer --workers, or allow more "
+            "with --memory"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Room:
+    """The bytes that blocks may take, beyond what the process holds already."""
+
+    free: int
+    why: str
+
+    @classmethod
+    def of(cls, memory: int | None) -> Self:
+        """Take a part of what is free, or what a person allows where there is as much."""
+        free = available()
+        if memory is None:
+            return cls(free=int(_SHARE * free), why=f"{_SHARE:.0%} of what is free")
+        held = resident() + _READING
+        told = f"{size_text(memory)} less the {size_text(held)} that the program takes itself"
+        return cls(free=min(memory - held, free), why=told)
+
+    def refuse_less(self, scene: Work, block: Block, need: int) -> None:
+        """Refuse a scene of which not even one block has room, here or in the file."""
+        need = max(need, packing_memory(scene.layout) - _READING)  # nothing is read then
+        if need <= self.free:
+            return
+        tile = _middle(block)
+        raise OutOfMemoryError(
+            f"{scene.name}: a block of it, with tiles of {tile.width} x {tile.height} "
+            f"pixels and {scene.band_count} bands, takes some {size_text(need)} of memory, "
+            f"and {size_text(max(self.free, 0))} may be used ({self.why}); allow more with "
+            "--memory, or choose a smaller --set tile= or fewer --bands"
+        )
+
+
+def _need(scene: Work, block: Block, tile: int) -> int:
+    """Estimate what a block takes while it is computed and kept, from what a tile of it takes."""
+    down, across, layout = block.down, block.across, scene.layout
+    pixels = (down.end - down.enter) * (across.end - across.enter)
+    plane = pixels * scene.scale**2 * scene.band_count * 4
+    values = plane * (1 + len(layout.beside))
+    strip = values // len(block.rows) if len(block.rows) > 1 else 0
+    stored = plane // 4 * np.dtype(layout.radiometry.dtype).itemsize + (values - plane)
+    return int(_LOSS * (values + strip + max(tile, stored))) + _THREAD
+
+
+def _spread(blocks: Sequence[Block]) -> list[Block]:
+    """Choose some blocks from all over the scene: a corner may hold no data and cost nothing."""
+    step = max(len(blocks) // _LOOKED, 1)
+    return list(dict.fromkeys([blocks[len(blocks) // 2], *blocks[::step][:_LOOKED]]))
+
+
+def _middle(block: Block) -> Window:
+    """Return the window of a tile in the middle of a block."""
+    tiles = list(block.strip(len(block.rows) // 2))
+    return tiles[len(tiles) // 2].window
+
+
+def _foreseen(scene: Work, block: Block) -> int:
+    """Foresee what a tile takes from what a small part of it does: a whole one may be too much."""
+    tile = _middle(block)
+    least = max(scene.minimum, _PILOT)
+    few = int((_TRIED / (4 * scene.band_count)) ** 0.5) // scene.scale
+    height, width = (
+        min(side, max(min(side // 4, few), least)) for side in (tile.height, tile.width)
+    )
+    part = Window(
+        top=tile.top + (tile.height - height) // 2,
+        left=tile.left + (tile.width - width) // 2,
+        height=height,
+        width=width,
+    )
+    scene.stacked(part)  # the first call loads what stays
+    return _taken(scene, part) * (tile.height * tile.width) // (height * width)
+
+
+def _taken(scene: Work, window: Window) -> int:
+    """Measure what making a window takes."""
+    give_back_freed_memory()  # else it would be taken again, and seem to cost nothing
+    with PeakMemory(None) as memory:
+        scene.stacked(window)
+    return memory.peak
+
+
+def _in_threads(
+    work: Callable[[Block], None], blocks: Sequence[Block], threads: int
+) -> list[Block]:
+    """Work on all blocks; give those for which memory ran out."""
+    failed: list[Block] = []
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        waiting: dict[Future[None], Block] = {pool.submit(work, block): block for block in blocks}
+        try:
+            while waiting:
+                finished, _ = wait(waiting, return_when=FIRST_COMPLETED, timeout=0.5)
+                for future in finished:
+                    block = waiting.pop(future)
+                    try:
+                        future.result()
+                    except (MemoryError, OutOfMemoryError):
+                        failed.append(block)
+        except BaseException:
+            pool.shutdown(cancel_futures=True, wait=True)
+            raise
+    return failed
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def use_threads(count: int) -> None:
+    """Let every operation of this process be shared by so many threads."""
+    torch.set_num_threads(count)

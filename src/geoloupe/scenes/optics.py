@@ -1,0 +1,125 @@
+"""How much contrast the bands of a scene hold at Nyquist: as a person says, or by their sensor."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from geoloupe.errors import InputError, naming
+from geoloupe.imagery.grid import spread_windows
+from geoloupe.imagery.noise import noise_level
+from geoloupe.imagery.sensors.mtf import mtf_of
+from geoloupe.imagery.sensors.table import load_sensor
+from geoloupe.models.model import Model
+from geoloupe.networks.observation import Observation
+from geoloupe.networks.signature import UNKNOWN_MTF
+from geoloupe.rasters.scene_sensor import ground_pixel, sensor_of
+from geoloupe.rasters.source import Source
+
+_log = logging.getLogger(__name__)
+
+_SIDE, _ALONG = 128, 3  # pixels of a window in which noise is measured, and windows along an axis
+
+UNKNOWN = "unknown"  # what a person says whose scene is of no sensor that is listed
+_TRIED = (0.12, 0.7)  # what networks learned with, and what can be undone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optics:
+    """What a scene's bands were seen through; without a sensor and a word of a person, a guess."""
+
+    mtf: tuple[float, ...]  # of each band
+    noise: tuple[float, ...] = ()  # of each band in unit values; without: nobody measured it
+    sensor: str | None = None
+    how: str  # it is known, for people
+
+    @property
+    def known(self) -> bool:
+        """Whether it is more than an assumption."""
+        return self.how != _ASSUMED
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        gains = sorted({f"{gain:.2f}" for gain in self.mtf})
+        shown = gains[0] if len(gains) == 1 else f"{gains[0]} to {gains[-1]}"
+        return f"{self.sensor or UNKNOWN} sensor, MTF {shown} ({self.how})"
+
+
+_ASSUMED = "assumed"
+
+
+def optics_of(
+    source: Source, *, sensor: str | None = None, mtf: float | Sequence[float] | None = None
+) -> Optics:
+    """Return the optics of the bands of a scene; `sensor` and `mtf` are a person's word."""
+    count = len(source.bands)
+    if mtf is not None:
+        gains = [float(mtf)] if isinstance(mtf, float | int) else [float(gain) for gain in mtf]
+        if len(gains) not in (1, count):
+            raise InputError(
+                f"{source.name}: {len(gains)} MTFs are given, but there are {count} bands"
+            )
+        return _held(source, Optics(mtf=_each(gains, count), sensor=sensor, how="as given"))
+    if sensor == UNKNOWN:
+        return Optics(mtf=(UNKNOWN_MTF,) * count, how=_ASSUMED)
+    if sensor is not None:
+        with naming(source.name):
+            told, how = load_sensor(sensor), "as named"
+    elif (recognised := sensor_of(source)) is not None:
+        told, how = recognised.sensor, recognised.how
+    else:
+        return Optics(mtf=(UNKNOWN_MTF,) * count, how=_ASSUMED)
+    found = mtf_of(told, source.bands, pixel=ground_pixel(source.grid))
+    for note in found.notes:
+        _log.info("%s: %s", source.name, note)
+    return _held(source, Optics(mtf=found.gains, sensor=told.name, how=how))
+
+
+def told(model: Model, optics: Optics) -> Model:
+    """Return a model whose weights hold the optics, if it is one that can be told."""
+    network: Any = model.network
+    return replace(model, network=network.told(optics.mtf)) if network.signature.told else model
+
+
+def observation_of(model: Model, optics: Optics, wanted: bool | None) -> Observation | None:
+    """Return what answers are made to agree with; unless it is said, where optics are known.
+
+    Interpolation stays what it is.
+    """
+    if wanted is None:
+        wanted = optics.known and model.has_weights
+    scale = model.network.signature.scale
+    return Observation.aligned(*optics.mtf, scale=scale, noise=optics.noise) if wanted else None
+
+
+def with_noise(optics: Optics, source: Source) -> Optics:
+    """Measure the noise of a scene's bands, on windows spread over it."""
+    found = []
+    for window in spread_windows(source.grid, side=_SIDE, along=_ALONG):
+        image = source.read(window)
+        if image.valid.any():
+            found.append(noise_level(image))
+    if not found:
+        return optics
+    levels = np.array(found)
+    known = np.isfinite(levels).any(axis=0)
+    levels[:, ~known] = 0  # too little is there to have any
+    return replace(optics, noise=tuple(float(level) for level in np.nanmedian(levels, axis=0)))
+
+
+def _each(gains: Sequence[float], count: int) -> tuple[float, ...]:
+    return tuple(gains) if len(gains) > 1 else tuple(gains) * count
+
+
+def _held(source: Source, optics: Optics) -> Optics:
+    """Keep the figures where networks were tried, and say so where that changes them."""
+    low, high = _TRIED
+    held = tuple(min(max(gain, low), high) for gain in optics.mtf)
+    if held != optics.mtf:
+        _log.warning(
+            "%s: bands of MTF %s are taken for %.2f to %.2f, within which models were tried",
+            *(source.name, ", ".join(f"{gain:.2f}" for gain in optics.mtf), low, high),
+        )
+    return replace(optics, mtf=held)

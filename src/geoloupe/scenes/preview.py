@@ -1,0 +1,127 @@
+"""What a run would do: its size, its memory and time measured on one tile, and that tile to see."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geoloupe import settings
+from geoloupe.imagery.grid import Window
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import UNIT
+from geoloupe.models.model import Model
+from geoloupe.rasters.facts import Facts
+from geoloupe.rasters.product import write_image
+from geoloupe.scenes.local import thread_count
+from geoloupe.scenes.plan import Block, Plan
+from geoloupe.scenes.running import Prepared, command
+from geoloupe.storage.publish import refuse_inputs
+from geoloupe.system.memory import resident
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What is known before the work."""
+
+    target: Path
+    width: int
+    height: int
+    bands: int
+    dtype: str
+    tiles: int
+    blocks: int
+    threads: int
+    bytes: int  # of the result, not compressed
+    disk: int  # bytes that the work needs at most
+    memory: int  # bytes that the process takes at most while it computes
+    seconds: float  # of computing alone, from one tile in the middle
+
+
+def forecast(
+    path: str | Path,
+    output: str | Path | None = None,
+    *,
+    model: str | Path | Model | None = None,
+    overwrite: bool = False,
+    verb: str = "upscale",
+    **options: Any,
+) -> Forecast:
+    """Plan a run and measure one tile of it; nothing is written."""
+    asked = command(verb)
+    chosen = settings.build(asked.settings, options, verb)
+    with ExitStack() as stack:
+        ready = asked.prepare(stack, path, output, model, chosen, overwrite=overwrite)
+        scene, plan, layout = ready.scene, ready.scene.plan, ready.scene.layout
+        blocks = [block for row in plan.blocks for block in row]
+        threads, need = thread_count(scene, blocks, chosen.memory_bytes)
+        memory = resident() + threads * need
+        (tile,) = _middle(plan).strip(0)
+        scene.stacked(tile.window)  # the first call takes memory, and is slower
+        started = time.perf_counter()
+        scene.stacked(tile.window)
+        seconds = time.perf_counter() - started
+    count = sum(block.count for block in blocks)
+    return Forecast(
+        target=ready.target,
+        width=layout.grid.width,
+        height=layout.grid.height,
+        bands=len(layout.facts.bands),
+        dtype=layout.radiometry.dtype,
+        tiles=count,
+        blocks=len(blocks),
+        threads=threads,
+        bytes=layout.size,
+        disk=layout.room,
+        memory=memory,
+        seconds=seconds * count / threads,
+    )
+
+
+def preview(
+    path: str | Path,
+    output: str | Path | None = None,
+    *,
+    model: str | Path | Model | None = None,
+    overwrite: bool = False,
+    verb: str = "upscale",
+    **options: Any,
+) -> Path:
+    """Write one tile from the middle of the scene as a file of its own; give its name."""
+    asked = command(verb)
+    chosen = settings.build(asked.settings, options, verb)
+    with ExitStack() as stack:
+        ready = asked.prepare(stack, path, output, model, chosen, overwrite=True)
+        block = _middle(ready.scene.plan)
+        thread_count(ready.scene, [block], chosen.memory_bytes)  # refuses a tile without room
+        (tile,) = block.strip(0)
+        target = ready.target.with_name(f"{ready.target.stem}_preview{ready.target.suffix}")
+        refuse_inputs(target, path, *ready.inputs)
+        image, facts = _tile(ready, tile.window)
+        write_image(target, image, facts=facts, overwrite=overwrite)
+    return target
+
+
+def _tile(ready: Prepared, window: Window) -> tuple[Image, Facts]:
+    scene = ready.scene
+    answer = scene.predict(window)
+    fine = window.finer(scene.scale)
+    if answer is None:  # nothing to see: it is all nodata
+        empty = np.full((scene.band_count, fine.height, fine.width), np.nan, np.float32)
+        bands = tuple(facts.band for facts in scene.layout.facts.bands)
+        grid = scene.layout.grid.window(fine)
+        answer = Image.of(empty, radiometry=UNIT, bands=bands, grid=grid)
+    facts = scene.layout.facts
+    moved = tuple(
+        (row - fine.top, column - fine.left, x, y, z) for row, column, x, y, z in facts.gcps
+    )
+    return answer.in_radiometry(scene.layout.radiometry), replace(facts, gcps=moved, rpcs=None)
+
+
+def _middle(plan: Plan) -> Block:
+    """Return a block of a single tile, from the middle."""
+    block = plan.blocks[len(plan.blocks) // 2][len(plan.blocks[0]) // 2]
+    row = len(block.rows) // 2
+    return replace(block, rows=block.rows[row : row + 1], columns=block.columns[:1])

@@ -1,0 +1,246 @@
+"""Whether the tiles of a product can be told from its pixels.
+
+The scene itself is taken away first: what a small filter can make of the input's pixels, and along
+the seam every place where the input has an edge of its own. Of what remains, steps along seams are
+held against steps beside them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from geoloupe.imagery.grid import Window
+from geoloupe.rasters.source import Source
+from geoloupe.scenes.plan import Span, span, span_count
+
+_SEAMS = 8  # that are looked at along each axis
+_PLACES = 4  # on each of them
+_LENGTH = 64  # LR pixels of each place
+_GUARD = 3  # LR pixels next to a seam that count neither as it nor as beside it
+_ROOM = 8  # LR pixels at least beyond them, to compare with
+_QUIET = 0.6  # of the places in a strip, by the edges of the input there
+_ENOUGH = 4  # one in so many must be quiet, or nothing is told
+_SHARPENED = 0.3  # of an edge of the input, which a network may add to it without a seam
+_MOST = 1 / 3  # of the strips may show less of a step that is common to most
+_ALONE = 3  # as many times stronger than all beside it,
+_ANYWHERE = 1.5  # and than all beside any seam, and a single step is a seam
+_DARK, _BRIGHT = 2, 98  # per cent of the pixels between which the contrast lies
+_LEAST = 1 / 256  # of the value range, in which the contrast of a flat scene is told
+
+Cube = NDArray[np.float64]
+Steps = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Strip:
+    """Steps (N,) on a seam and (M,) beside it, and the input's pixels around both."""
+
+    on: Steps
+    beside: Steps
+    lr: Cube
+
+
+def seam_steps(product: Source, lr: Source, tags: Mapping[str, str], scale: int) -> float | None:
+    """Return the step of brightness that seams show, as a share of the scene's contrast.
+
+    It is what most places along most seams have in common, or one seam alone and plainly, beyond
+    what lies beside. None where there are no seams, or nothing is quiet enough to see them.
+    """
+    try:
+        tile, margin = int(tags["GEOLOUPE_TILE"]), int(tags["GEOLOUPE_MARGIN"])
+    except (KeyError, ValueError):
+        return None
+    if margin < 0 or tile <= 2 * margin:
+        return None
+    fit = tags.get("GEOLOUPE_REACH") == "local"
+    found: list[list[_Strip]] = []
+    for upright, length in ((True, lr.grid.width), (False, lr.grid.height)):
+        seams = _seams(length, tile, margin, fit=fit)
+        pairs = list(_looked_at(product, lr, seams, scale, upright=upright))
+        found += [[strip for strip in kind if strip] for kind in zip(*pairs, strict=True)]
+    told = [strips for strips in found if strips]
+    if not told:
+        return None
+    pixels = np.concatenate([strip.lr.ravel() for strips in told for strip in strips])
+    dark, bright = np.nanpercentile(pixels, (_DARK, _BRIGHT))
+    return max(map(_excess, told)) / max(float(bright - dark), _LEAST)
+
+
+def _excess(strips: Sequence[_Strip]) -> float:
+    """Return by how much steps on seams exceed those beside: most of them, or a single one."""
+    fewest = min(len(strip.beside) for strip in strips)
+    usual = np.median([strip.beside[:fewest] for strip in strips], axis=0).max()
+    common = np.quantile([strip.on for strip in strips], _MOST, axis=0).max() - usual
+    greatest = _ANYWHERE * max(strip.beside.max() for strip in strips)
+    alone = max(strip.on.max() - max(_ALONE * strip.beside.max(), greatest) for strip in strips)
+    return float(max(common, alone, 0.0))
+
+
+def _seams(length: int, tile: int, margin: int, *, fit: bool) -> Iterator[tuple[Span, Span]]:
+    """List some of the tiles along an axis with those that follow them, spread over all of it."""
+    count = span_count(length, tile=tile, margin=margin) - 1
+    for index in range(1, count + 1, -(-count // _SEAMS) or 1):
+        before, after = (
+            span(number, length, tile=tile, margin=margin, fit=fit) for number in (index - 1, index)
+        )
+        yield before, after
+
+
+def _looked_at(
+    product: Source,
+    lr: Source,
+    seams: Iterable[tuple[Span, Span]],
+    scale: int,
+    *,
+    upright: bool,
+) -> Iterator[tuple[_Strip | None, _Strip | None]]:
+    """Look at places spread over seams, each between two tiles of an axis."""
+    along = lr.grid.height if upright else lr.grid.width
+    length = min(_LENGTH, along)
+    count = min(-(-along // length), _PLACES)
+    for before, after in seams:
+        ramp = after.full - after.enter
+        room = ramp + max(ramp, _ROOM) + _GUARD
+        first, last = max(after.enter - room, before.full), min(after.full + room, after.leave)
+        for place in range(count):
+            start = (along - length) * (place + 1) // (count + 1)
+            window = Window(top=start, left=first, height=length, width=last - first)
+            if not upright:
+                window = Window(top=first, left=start, height=last - first, width=length)
+            low, high = _units(lr, window), _units(product, window.finer(scale))
+            if not upright:
+                low, high = low.transpose(0, 2, 1), high.transpose(0, 2, 1)
+            yield _across(low, high, scale, (after.enter - first, after.full - first))
+
+
+def _units(source: Source, window: Window) -> Cube:
+    return source.read(window).in_unit().values.astype(np.float64)
+
+
+def _across(
+    low: Cube, high: Cube, scale: int, seam: tuple[int, int]
+) -> tuple[_Strip | None, _Strip | None]:
+    """Measure steps across (B,n,w) LR pixels: within two of them, and across the whole ramp."""
+    rest = _unexplained(low, high, scale)
+    if rest is None:
+        return None, None
+    half = scale // 2 if scale % 2 == 0 else 1
+    whole = scale // half  # in these, as all positions from here on
+    enter, full = seam[0] * whole, seam[1] * whole
+    ramp, guard = full - enter, _GUARD * whole
+    cells, seen = _cells(rest, scale, half), _cells(_enlarged(low, scale), scale, half)
+    busy = _busy(low, whole)
+    cells[:, busy] = seen[:, busy] = np.nan
+    edges = _edges(seen, whole)
+    sharp, wide = _steps(cells, edges, whole), _wide_steps(cells, edges, ramp + whole, whole)
+    place = np.arange(len(sharp)) + whole
+    start = np.arange(len(wide)) + whole
+    return (
+        _strip(
+            sharp[(place >= enter - 1) & (place <= full + 1)],
+            sharp[(place < enter - guard) | (place > full + guard)],
+            low,
+        ),
+        _strip(
+            wide[start == enter],
+            wide[(start + ramp + whole <= enter - guard) | (start - whole >= full + guard)],
+            low,
+        ),
+    )
+
+
+def _strip(on: Steps, beside: Steps, low: Cube) -> _Strip | None:
+    """Keep what was measured, unless too little was; a place that tells nothing shows no step."""
+    if not np.isfinite(on).any() or not np.isfinite(beside).any():
+        return None
+    return _Strip(on=np.nan_to_num(on), beside=np.nan_to_num(beside), lr=low)
+
+
+def _unexplained(low: Cube, high: Cube, scale: int) -> Cube | None:
+    """Take from each band what a filter of 3 x 3 LR pixels makes of the input, fitted to it."""
+    bands, height, width = low.shape
+    beyond = np.pad(low, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    near = sliding_window_view(beyond, (3, 3), axis=(1, 2)).reshape(bands, height * width, 9)
+    parts = high.reshape(bands, height, scale, width, scale).transpose(0, 1, 3, 2, 4)
+    made = parts.reshape(bands, height * width, scale * scale)
+    rest = np.full_like(made, np.nan)
+    for band in range(bands):
+        middle = near[band, :, 4:5]
+        known = near[band] - middle
+        known[:, 4] = 1  # an offset in place of the middle, which is taken from both
+        wanted = made[band] - middle
+        whole = np.isfinite(known).all(axis=1) & np.isfinite(wanted).all(axis=1)
+        if whole.sum() * _ENOUGH < len(whole):
+            return None
+        taps = np.linalg.lstsq(known[whole], wanted[whole], rcond=None)[0]
+        rest[band] = wanted - known @ taps
+    parts = rest.reshape(bands, height, width, scale, scale).transpose(0, 1, 3, 2, 4)
+    return parts.reshape(high.shape)
+
+
+def _cells(rest: Cube, scale: int, half: int) -> Cube:
+    """Average over LR pixels, also such as lie between two of them along the rows: (B,n,P)."""
+    bands, height, width = rest.shape
+    fine = rest.reshape(bands, height // scale, scale, width // half, half).mean(axis=(2, 4))
+    return sliding_window_view(fine, scale // half, axis=2).mean(axis=3)
+
+
+def _busy(low: Cube, whole: int) -> NDArray[np.bool_]:
+    """Tell where (n,P) the input has edges of its own that a network may have sharpened."""
+    size, absent = (1, 3, 5), np.isnan(low)
+    highest = ndimage.maximum_filter(np.where(absent, -np.inf, low), size)
+    lowest = ndimage.minimum_filter(np.where(absent, np.inf, low), size)
+    total = (highest - lowest).sum(axis=0)
+    known: NDArray[np.bool_] = np.logical_not(absent.any(axis=0))
+    busy = np.logical_not(known)
+    busy[known] = total[known] > np.quantile(total[known], _QUIET)
+    left = np.arange((busy.shape[1] - 1) * whole + 1) // whole
+    right = -(-np.arange((busy.shape[1] - 1) * whole + 1) // whole)
+    return busy[:, left] | busy[:, right]
+
+
+def _edges(seen: Cube, whole: int) -> Cube:
+    """Return the edge (B,P) that the input itself has near each position, along most rows."""
+    steps = np.nan_to_num(np.abs(_common(seen, whole)))
+    after, before = (np.pad(steps, ((0, 0), ends)) for ends in ((0, whole), (whole, 0)))
+    return np.maximum(after, before)  # across its end, and across its beginning
+
+
+def _wide_steps(cells: Cube, edges: Cube, gap: int, whole: int) -> Steps:
+    """Measure steps across a ramp, and up and down again within it."""
+    steps, middle = _steps(cells, edges, gap), gap // 2
+    if middle < whole:
+        return steps
+    there = _steps(cells, edges, middle)[: len(steps)]
+    back = _steps(cells, edges, gap - middle)[middle:]
+    return np.fmax(steps, np.fmax(there, back))
+
+
+def _steps(cells: Cube, edges: Cube, gap: int) -> Steps:
+    """Return the step (P - gap,) in the band where it is greatest, less what edges there explain.
+
+    NaN where too few rows are quiet.
+    """
+    explained = _SHARPENED * np.maximum(edges[:, gap:], edges[:, :-gap])
+    steps = np.maximum(np.abs(_common(cells, gap)) - explained, 0.0)
+    return np.asarray(np.fmax.reduce(steps, axis=0))
+
+
+def _common(cells: Cube, gap: int) -> Cube:
+    """Return the median over rows of the step (B,P - gap) from each position to one further on."""
+    apart = np.sort(cells[:, :, gap:] - cells[:, :, :-gap], axis=1)  # NaN come last
+    count = np.isfinite(apart).sum(axis=1, keepdims=True)
+    low, high = (
+        np.take_along_axis(apart, np.maximum(place, 0), axis=1)[:, 0]
+        for place in ((count - 1) // 2, count // 2)
+    )
+    few = count[:, 0] * _ENOUGH < apart.shape[1]
+    return np.where(few, np.nan, (low + high) / 2)
+
+
+def _enlarged(low: Cube, scale: int) -> Cube:
+    return low.repeat(scale, axis=1).repeat(scale, axis=2)

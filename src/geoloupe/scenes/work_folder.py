@@ -1,0 +1,182 @@
+"""The folder of unfinished work on a result: how it appears, whose it is, and how it goes.
+
+It lies beside the result and holds `job.json`, which says what is being made. It appears whole, by
+being renamed, and goes by being renamed before anything in it is deleted. So a folder of that name
+without a `job.json` is a ruin, and nothing in it is believed.
+"""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from geoloupe.errors import GeoloupeError, InputError, RunError
+from geoloupe.storage.beside import LAYERS
+from geoloupe.storage.lock import lock_of, locked
+from geoloupe.storage.publish import publish_texts, published
+
+FACTS = "job.json"
+BLOCKS = "blocks"
+_KEYS = {"call", "settings", "blocks"}  # without which nobody can go on
+_LONGEST = 150
+# Names under which a folder is never taken up: not there yet, and not there any more.
+_ASIDE = re.compile(r"\.[0-9a-f]{8}\.(new|old)")
+# What a ruin may hold; NFS keeps what is open under a name of its own.
+_OURS = re.compile(
+    rf"(pixels|{'|'.join(LAYERS)}|overview\d+)(\.mask)?\.(raw|vrt)(\.aux\.xml)?|{BLOCKS}"
+    rf"|published({'|'.join(LAYERS)})?"
+    r"|\..+\.part(\..+)?|\.nfs.+"
+)
+
+
+def work_folder(target: Path) -> Path:
+    """Say where the work on a result lies."""
+    name = target.name
+    if not name:
+        raise InputError(f"{target}: is a folder; name a file in it")
+    if len(name) > _LONGEST:  # a file's name has an end, and others must not be mistaken for it
+        name = name[:_LONGEST] + hashlib.sha256(name.encode()).hexdigest()[:8]
+    return target.with_name(f".{name}.work")
+
+
+def begin(target: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the folder unless it is there; return what is made in it, which may be other work."""
+    folder = work_folder(target)
+    refuse_links(folder)
+    fresh = _aside(folder, "new")
+    try:
+        if not (folder / FACTS).exists():
+            fresh.mkdir()
+            # No two pieces of work are the same to a block that was left of one of them.
+            text = json.dumps({**facts, "id": secrets.token_hex(8)}, indent=2, sort_keys=True)
+            publish_texts(fresh, {FACTS: f"{text}\n"})
+            _appear(fresh, folder)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be made ({error.strerror})") from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return read_facts(target)
+
+
+def _appear(fresh: Path, folder: Path) -> None:
+    try:
+        fresh.rename(folder)
+    except OSError:  # of processes that begin at once, one is first and the others join it
+        if not (folder / FACTS).exists():
+            raise InputError(f"{folder}: is in the way of unfinished work; move it away") from None
+
+
+def read_facts(target: Path) -> dict[str, Any]:
+    """Read what is being made; a folder that does not say so is an InputError."""
+    folder = work_folder(target)
+    refuse_links(folder)
+    path = folder / FACTS
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(facts, dict) or not facts.keys() >= _KEYS:
+            raise TypeError("it does not say what is made")
+    except FileNotFoundError:
+        raise InputError(f"{target}: there is no unfinished work on it") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: is damaged; delete {folder} ({error})") from None
+    return facts
+
+
+def digest(facts: Mapping[str, Any]) -> str:
+    """Name a piece of work, so that what was computed for another is told apart."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@contextmanager
+def held(folder: Path, *, alone: bool, gone: str | None = None) -> Iterator[bool]:
+    """Keep other processes out, or with `alone` False only those that want to be alone.
+
+    Yields whether that is sure: not every disk can.
+    """
+    busy = f"{folder}: another process works on it now"
+    with locked(folder, shared=not alone, busy=busy, gone=gone) as sure:
+        yield sure
+
+
+def discard(folder: Path) -> None:
+    """Take a folder away at once, then delete what is in it."""
+    shutil.rmtree(_taken_away(folder), ignore_errors=True)
+
+
+def _taken_away(folder: Path) -> Path:
+    """Rename a folder; return its new name, under which nobody takes it for work."""
+    away = _aside(folder, "old")
+    try:
+        return folder.rename(away)
+    except OSError:  # Windows renames nothing in which a file is open; a ruin is no work either
+        with suppress(OSError):
+            (folder / FACTS).unlink(missing_ok=True)
+        return folder
+
+
+def sweep(target: Path) -> None:
+    """Delete what killed runs left that is of no use, unless others work on the result now."""
+    folder = work_folder(target)
+    refuse_links(folder)
+    with suppress(OSError):
+        done = target.exists() and not folder.exists()
+        if not _rubbish(folder, target) and not (done and lock_of(folder).exists()):
+            return
+        rubbish = []
+        with suppress(GeoloupeError), held(folder, alone=True) as sure:
+            for place in _rubbish(folder, target):
+                if sure or place.suffix != ".new":  # which others may be making
+                    rubbish.append(_taken_away(place) if place == folder else place)
+        for place in rubbish:  # which takes its time, and nobody needs to wait for
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse a folder of work with links in it, through which files elsewhere would be written."""
+    try:
+        for place in (folder, folder / BLOCKS):
+            _refuse_link(place)
+            if place.is_dir():
+                with os.scandir(place) as entries:
+                    for link in (entry for entry in entries if entry.is_symlink()):
+                        _refuse_link(Path(link.path))
+    except FileNotFoundError:  # gone between two looks
+        return
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror})") from None
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise InputError(
+            f"{path}: is a link, and nothing is written through links; delete it, and find out who "
+            "made it"
+        )
+
+
+def _rubbish(folder: Path, target: Path) -> list[Path]:
+    """List folders that are half made or half deleted, and one whose result is there."""
+    with os.scandir(folder.parent) as entries:
+        names = [entry.name for entry in entries if entry.name.startswith(folder.name)]
+    rests = [name for name in names if _ASIDE.fullmatch(name, len(folder.name))]
+    rubbish = [folder.with_name(name) for name in rests]
+    if folder.is_dir() and (_ruined(folder) or published(target, folder)):
+        rubbish.append(folder)
+    return rubbish
+
+
+def _ruined(folder: Path) -> bool:
+    """Tell whether only a part of a folder of ours is left."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries]
+    return FACTS not in names and all(_OURS.fullmatch(name) for name in names)
+
+
+def _aside(folder: Path, state: str) -> Path:
+    return folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.{state}")

@@ -1,0 +1,46 @@
+"""The files beside a product: one for each layer that is told of its pixels.
+
+They are made with it and appear just before it, so that where a product is they are too.
+"""
+
+import logging
+import os
+from collections.abc import Container, Iterable
+from pathlib import Path
+
+from geoloupe.storage.publish import check_target, published
+
+_log = logging.getLogger(__name__)
+
+SIGMA, DETAIL = "sigma", "detail"
+LAYERS = (SIGMA, DETAIL)
+
+
+def beside(path: Path, layer: str) -> Path:
+    """Return the file of a layer: finer.tif has finer_sigma.tif."""
+    return path.with_name(f"{path.stem}_{layer}.tif")
+
+
+def ours(path: Path, folder: Path | None, layer: str) -> bool:
+    """Tell whether a layer's file was made in a folder of work, whose run was killed only then."""
+    return folder is not None and published(path, folder, layer)
+
+
+def check_targets(
+    path: Path, layers: Iterable[str], *, overwrite: bool, folder: Path | None = None
+) -> None:
+    """Refuse a product of which any file cannot become a new one, before any work is done for it.
+
+    `folder` is where it is made: a file that came from there may be made again.
+    """
+    check_target(path, overwrite=overwrite)
+    for layer in layers:
+        side = beside(path, layer)
+        check_target(side, overwrite=overwrite or ours(side, folder, layer))
+
+
+def warn_of_strangers(path: Path, layers: Container[str]) -> None:
+    """Warn of files that look like layers of a product and are not made with it."""
+    for side in (beside(path, layer) for layer in LAYERS if layer not in layers):
+        if os.path.lexists(side):
+            _log.warning("%s: is not of the %s that is made now; delete it", side, path.name)

@@ -1,0 +1,24 @@
+"""The version of this program, from which the package and every file that it makes have theirs."""
+
+from functools import cache
+from pathlib import Path
+
+__version__ = "0.1.0"
+
+
+@cache
+def commit() -> str | None:
+    """Give the commit of a working copy; None for an installed package."""
+    import subprocess
+
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()

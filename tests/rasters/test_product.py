@@ -1,0 +1,62 @@
+"""Results are read back in pieces that memory has room for, whatever their shape."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geoloupe.imagery.grid import Grid
+from geoloupe.imagery.radiometry import Radiometry
+from geoloupe.rasters import product
+from geoloupe.rasters.facts import BandFacts, Facts
+from geoloupe.rasters.planes import Layout
+from geoloupe.rasters.product import FORMATS, packing_memory
+
+
+def layout(bands: int, height: int, width: int, dtype: str = "uint16") -> Layout:
+    """Describe a result."""
+    return Layout(
+        grid=Grid(crs=None, height=height, width=width),
+        radiometry=Radiometry(dtype=dtype),
+        facts=Facts(bands=(BandFacts(),) * bands),
+    )
+
+
+@given(
+    bands=st.sampled_from([1, 3, 4, 13, 224, 1000]),
+    height=st.integers(1, 3000),
+    width=st.integers(1, 40_000),
+    dtype=st.sampled_from(["uint8", "uint16", "float32"]),
+    kind=st.sampled_from([".tif", ".png"]),
+)
+def test_every_pixel_is_read_back_once_and_few_at_a_time(
+    bands: int, height: int, width: int, dtype: str, kind: str
+) -> None:
+    whole = layout(bands, height, width, dtype)
+    pixel = bands * np.dtype(dtype).itemsize
+    least = 128 * 128 * pixel if kind == ".tif" else width * pixel  # a block, a line
+    seen = 0
+    edge = (0, 0)
+    for rows, columns in product._places(whole, FORMATS[kind]):
+        assert (rows.start, columns.start) >= edge  # from the top, from the left
+        edge = (rows.start, columns.start + 1)
+        size = (rows.stop - rows.start) * (columns.stop - columns.start)
+        assert size * pixel <= max(2**25, least)
+        seen += size
+        assert rows.stop <= height
+        assert columns.stop <= width
+    assert seen == height * width
+
+
+@pytest.mark.parametrize("memory", [None, 10**9, 10**6])
+@pytest.mark.parametrize("bands", [4, 224])
+def test_as_many_threads_pack_as_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch, bands: int, memory: int | None
+) -> None:
+    monkeypatch.setattr(product, "available", lambda: 4 * 10**8)
+    monkeypatch.setattr(product, "resident", lambda: 5 * 10**8)
+    monkeypatch.setattr(product.os, "cpu_count", lambda: 64)
+    made = layout(bands, 1000, 1000, "float32")
+    threads = int(product._packing(FORMATS[".tif"], made, memory)["num_threads"])
+    room = {None: 2 * 10**8, 10**9: 2**28, 10**6: 0}[memory]
+    assert threads == min(max(room // packing_memory(made), 1), 64)

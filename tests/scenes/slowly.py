@@ -1,0 +1,32 @@
+"""Upscales a scene slowly, in a process of its own that is meant to be killed.
+
+Workers of a cluster that such a process starts import this file too, and are as slow.
+"""
+
+import json
+import sys
+import time
+
+from geoloupe.rasters import product
+from geoloupe.scenes import plan, scene, upscale
+
+source, target, pause, *more = sys.argv[1:]
+plan._BLOCK = 2**16  # many small blocks
+enlarge, copy = scene.Scene.stacked, product._copy
+
+
+def slowly_enlarge(self: object, *rest: object) -> object:
+    time.sleep(float(pause))
+    return enlarge(self, *rest)  # type: ignore[arg-type]
+
+
+def slow_copy(*rest: object) -> None:
+    time.sleep(20 * float(pause))
+    copy(*rest)  # type: ignore[arg-type]
+
+
+scene.Scene.stacked = slowly_enlarge  # type: ignore[method-assign, assignment]
+product._copy = slow_copy  # type: ignore[assignment]
+if __name__ == "__main__":
+    options = json.loads(more[0]) if more else {}
+    upscale.upscale(source, target, model="bicubic", scale=3, tile=32, **options)
