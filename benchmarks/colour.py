@@ -24,7 +24,7 @@ from geoloupe.models.model import Model, load
 from geoloupe.models.predictor import Predictor
 from geoloupe.networks.observation import Observation
 from geoloupe.rasters.source import open_source
-from geoloupe.scenes.optics import optics_of, told
+from geoloupe.scenes.optics import optics_of, tuned_to
 
 SIDE = 480  # pixels of a scene that are used, from its middle
 BORDER = 8  # pixels that are left out of PSNR
@@ -72,9 +72,9 @@ def _answers(
     observation = Observation.aligned(*optics.mtf, scale=scale)
     seen = observation.observe(torch.tensor(truth)[None], (height // scale, width // scale))[0]
     dark, bright = np.percentile(truth, (2, 98))
-    dice = np.random.default_rng(0).normal(0, noise / 255 * (bright - dark), seen.shape)
-    lr = Image.of(seen.numpy() + dice.astype(np.float32), radiometry=UNIT, bands=read.bands)
-    free = Predictor.of(told(model, optics))
+    rng = np.random.default_rng(0).normal(0, noise / 255 * (bright - dark), seen.shape)
+    lr = Image.of(seen.numpy() + rng.astype(np.float32), radiometry=UNIT, bands=read.bands)
+    free = Predictor.of(tuned_to(model, optics))
     makers = {
         "bicubic": Predictor.of(load("bicubic", scale=scale)),
         model.card.name: free,

@@ -44,9 +44,9 @@ def prepare(form: Form, case: Case, network: Any) -> Run:
         return lambda: forward(network, lr, guide)
     if form.kind == "plain":
         return last_stage(network, lr, guide)
-    from geoloupe.networks.acceleration.accelerate import prepare_for_inference
+    from geoloupe.networks.acceleration.accelerate import accelerate
 
-    prepared = prepare_for_inference(network, precision=form.precision, engine=form.engine)
+    prepared = accelerate(network, precision=form.precision, engine=form.engine)
     return last_stage(prepared, lr, guide)
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from geoloupe.datasets.preparation.prepare import prepare
-from geoloupe.datasets.preparation.prepared import Prepared, find
+from geoloupe.datasets.preparation.prepared import PreparedDataset, find
 from geoloupe.datasets.samples.examples import Examples
 from geoloupe.datasets.samples.patches import Patches, PatchSettings
 from geoloupe.degradations.named import BD, BI, MULSR_TRAIN
@@ -36,7 +36,7 @@ SCALES = (2, 4, 8)
 
 
 @contextmanager
-def pictures() -> Iterator[Prepared]:
+def pictures() -> Iterator[PreparedDataset]:
     """Prepare 40 pictures of 512 x 512 in a folder of their own."""
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -73,7 +73,7 @@ def trained_a_second(scale: int, batch: int = 4) -> float:
 
 
 def main() -> None:
-    """Print one line for each factor and recipe, and one for what a network needs."""
+    """Print one line for each factor and degradation, and one for what a network needs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", nargs="?", help="a prepared data set; else noise is prepared")
     chosen = parser.parse_args()
@@ -83,12 +83,14 @@ def main() -> None:
         for scale in SCALES:
             height, width, _ = entries[0].parts["hr"].shape
             size = min(SIZE, height // scale, width // scale)
-            for recipe in (BI, BD, MULSR_TRAIN):
-                examples = Examples(prepared=prepared, entries=entries, scale=scale, recipe=recipe)
+            for degradation in (BI, BD, MULSR_TRAIN):
+                examples = Examples(
+                    prepared=prepared, entries=entries, scale=scale, degradation=degradation
+                )
                 usable = _large_enough(examples, size)
                 speed = samples_a_second(Patches(usable, PatchSettings(size=size), seed=0))
                 sys.stdout.write(
-                    f"x{scale} {recipe.name:12} LR {size} x {size}: {speed:7.0f} samples/s\n"
+                    f"x{scale} {degradation.name:12} LR {size} x {size}: {speed:7.0f} samples/s\n"
                 )
     for scale in (2, 4):
         speed = trained_a_second(scale)
@@ -96,7 +98,7 @@ def main() -> None:
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[Prepared]:
+def _opened(name: str) -> Iterator[PreparedDataset]:
     yield find(name)
 
 
@@ -106,7 +108,7 @@ def _large_enough(examples: Examples, size: int) -> Examples:
         prepared=examples.prepared,
         entries=entries,
         scale=examples.scale,
-        recipe=examples.recipe,
+        degradation=examples.degradation,
     )
 
 

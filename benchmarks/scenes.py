@@ -51,14 +51,14 @@ def scene(folder: Path, side: int) -> Path:
     path = folder / f"scene-{side}.tif"
     if path.exists():
         return path
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     profile = {"driver": "GTiff", "count": 4, "height": side, "width": side, "dtype": "uint16"}
     place = Affine(10, 0, 500_000, 0, -10, 4_000_000)
     tiles = {"tiled": True, "blockxsize": 256, "blockysize": 256}
     with rasterio.open(path, "w", crs="EPSG:32631", transform=place, **profile, **tiles) as out:
         for top in range(0, side, 256):
             rows = min(256, side - top)
-            values = dice.integers(1, 4000, (4, rows, side), np.uint16)
+            values = rng.integers(1, 4000, (4, rows, side), np.uint16)
             out.write(values, window=rasterio.windows.Window(0, top, side, rows))
     return path
 

@@ -30,7 +30,7 @@ from geoloupe.imagery.grid import Window
 from geoloupe.models.sharpeners import weights_for
 from geoloupe.networks.observation import Observation
 from geoloupe.rasters.raster import quiet
-from geoloupe.scenes.sharpen import SharpenSettings, prepare
+from geoloupe.scenes.sharpen import SharpenSettings, set_up
 
 PLACE = Affine(30, 0, 5e5, 0, -30, 4e6)
 FINE_MTF, PAN_MTF = 0.25, 0.15  # of guides of several bands and of one
@@ -85,7 +85,7 @@ def reduced(coarse: Path, guide: Path, folder: Path, sensor: str | None) -> Redu
     """Make a pair coarser by its own factor."""
     chosen = SharpenSettings(guide=guide, sensor=sensor, anyway=True)
     with ExitStack() as stack:
-        made = prepare(stack, coarse, folder / "no.tif", "bicubic", chosen, overwrite=True)
+        made = set_up(stack, coarse, folder / "no.tif", "bicubic", chosen, overwrite=True)
         scene, (found,) = made.scene, made.registrations
         (group,) = scene.groups
         meeting = (

@@ -21,7 +21,7 @@ from geoloupe.networks import build
 from geoloupe.system.allocator import keep_freed_memory
 from geoloupe.training.losses import Objective
 from geoloupe.training.recipe import read_recipe
-from geoloupe.training.run import lay_out
+from geoloupe.training.run import to_channels_last
 
 BANDS = {"sspsr-chikusei": 128}
 RECIPES = (
@@ -40,7 +40,7 @@ def samples_per_second(name: str, *, plain: bool) -> float:
     recipe = read_recipe(name)
     network = build(recipe.network, **recipe.settings)
     if not plain:
-        lay_out(cast("nn.Module", network))
+        to_channels_last(cast("nn.Module", network))
     objective = Objective.of(network, recipe.loss, recipe.data.bands_at_once)
     optimiser = torch.optim.AdamW(objective.parameters(), lr=recipe.optimiser.rate)
     signature, size = network.signature, recipe.patches.size

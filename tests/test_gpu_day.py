@@ -13,7 +13,7 @@ from tools.gpu_day.plan import LONGEST, START, steps, text
 from tools.gpu_day.training import CHANGES, day_recipe, rest, train_for
 
 from geoloupe import catalog
-from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.models.card import read_weights
 from geoloupe.models.model import load
 from geoloupe.training.hardware import Hardware
@@ -28,7 +28,7 @@ CPU = Hardware(accelerator="cpu", devices=1, workers=0, samples="device")
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Prepared]:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PreparedDataset]:
     """A prepared set of pictures, two of which are for validation."""
     small.enter(monkeypatch)
     scenes: dict[str, Any] = {}
@@ -84,14 +84,14 @@ def test_recipes_of_the_day_fall_by_time(name: str) -> None:
     assert recipe.schedule.share(10_000, 1, 0.9 * 480) == pytest.approx(0.5)
 
 
-def test_what_travels_is_a_prepared_set_again(data: Prepared, tmp_path: Path) -> None:
+def test_what_travels_is_a_prepared_set_again(data: PreparedDataset, tmp_path: Path) -> None:
     archive = tmp_path / "images.zip"
     packed = pack([data], archive, room=2**20, validated=1)
     assert packed.images == 4
     assert archive.stat().st_size == packed.size <= 2**20
     names = unpack(archive, tmp_path / "there")
     assert names == unpack(archive, tmp_path / "there") == [data.folder.name]
-    found = Prepared.open(tmp_path / "there" / names[0])
+    found = PreparedDataset.open(tmp_path / "there" / names[0])
     found.verify()
     assert found.counts == {"train": 3, "val": 1}
     for entry in found.entries:
@@ -103,7 +103,9 @@ def test_what_travels_is_a_prepared_set_again(data: Prepared, tmp_path: Path) ->
     assert tight.quality < packed.quality
 
 
-def test_a_run_goes_on_from_its_copy(data: Prepared, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_run_goes_on_from_its_copy(
+    data: PreparedDataset, tmp_path: Path, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(copies, "MOST", 2000)  # several parts even of a tiny network
     recipe, out = tiny(data.folder, 0.05), tmp_path / "out"
     first = tmp_path / "runs" / "fine-x4"
@@ -153,7 +155,7 @@ def test_the_rest_of_a_run_falls_as_the_whole_would(
     assert Path(left.start or "").name == "fine-x4-copied"
 
 
-def test_a_device_is_compared_with_the_processor(data: Prepared) -> None:
+def test_a_device_is_compared_with_the_processor(data: PreparedDataset) -> None:
     recipe = tiny(data.folder, 1.0)
     found = list(checking._samples(recipe, torch.device("cpu")))
     assert [finding.sound for finding in found] == [True] * 4
@@ -163,7 +165,7 @@ def test_a_device_is_compared_with_the_processor(data: Prepared) -> None:
     assert not broken.sound
 
 
-def test_speeds_are_rows_of_a_table(data: Prepared) -> None:
+def test_speeds_are_rows_of_a_table(data: PreparedDataset) -> None:
     rows = list(speeds.learning(tiny(data.folder, 1.0), CPU, steps=1))
     assert any(row.startswith("| fine-x4, training | 2 |") for row in rows)
     device = torch.device("cpu")

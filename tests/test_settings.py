@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -155,3 +155,30 @@ def test_any_values_make_settings_or_an_input_error(values: dict[str, Any]) -> N
     assert type(made.scale) is int
     assert type(made.shifted) is bool
     assert made.mode in ("fast", "exact")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renamed:
+    OLD_NAMES: ClassVar[dict[str, str]] = {"recipe": "degradation"}
+
+    degradation: str = "bi"
+    strength: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    data: Renamed
+    last: Renamed | None = None
+
+
+def test_an_old_name_is_accepted_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    found = build(Outer, {"data": {"recipe": "bd"}, "last": {"recipe": "dn"}}, "mine")
+    assert (found.data.degradation, found.last.degradation) == ("bd", "dn")  # type: ignore[union-attr]
+    assert "mine, data: recipe is now called degradation" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["data", "last"])
+def test_an_unknown_name_inside_is_refused_with_the_nearest(part: str) -> None:
+    values = {"data": {}, part: {"strenght": 2}}
+    with pytest.raises(InputError, match=f"setting of mine, {part}.*strenght.*strength"):
+        build(Outer, values, "mine")

@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.evaluation.calibration import MTF, Sample, Seen, calibrated, cover
 from geoloupe.evaluation.evaluate import open_data
 from geoloupe.models.card import Calibration, Cover, read_weights, write_weights
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _tried(
-    model: Model, found: Calibration, prepared: Prepared, split: str, *, every: int
+    model: Model, found: Calibration, prepared: PreparedDataset, split: str, *, every: int
 ) -> Iterator[Cover]:
     scale = model.network.signature.scale
     for seen in (*(Seen(mtf=gain, told=gain) for gain in MTF), *_OTHERS):

@@ -23,11 +23,11 @@ added by adding its file: every figure names a source, or is marked as assumed a
 
 ## What the figures are used for
 
-- **Degradations.** Each sensor's name is one (`geoloupe degrade --recipe sentinel-2`): a Gaussian
-  for each band that passes the band's MTF at the Nyquist frequency of the coarser pixels (Wald's
-  protocol). Bands are found by name, colour or wavelength. A band that says nothing gets the
-  sensor's mean; an image whose bands are named, and none of them the sensor's, is refused. A recipe
-  of your own names a sensor by the key `sensor`.
+- **Degradations.** Each sensor's name is one (`geoloupe degrade --degradation sentinel-2`): a
+  Gaussian for each band that passes the band's MTF at the Nyquist frequency of the coarser pixels
+  (Wald's protocol). Bands are found by name, colour or wavelength. A band that says nothing gets
+  the sensor's mean; an image whose bands are named, and none of them the sensor's, is refused. A
+  degradation of your own names a sensor by the key `sensor`.
 - **The MTF of an image.** On a band's own pixels it is the figure. On finer pixels, to which a band
   was resampled (20 m bands on a grid of 10 m), it is g^((p/q)^2), with g the figure, p the band's
   pixels and q the image's: the curve is taken for a Gaussian. On coarser ones, taken for averages,

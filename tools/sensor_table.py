@@ -21,7 +21,7 @@ import numpy as np
 from geoloupe.datasets.preparation.prepared import find
 from geoloupe.datasets.samples.examples import Example, Examples
 from geoloupe.degradations.blur import Box, Matlab, SensorMTF
-from geoloupe.degradations.degradation import Recipe
+from geoloupe.degradations.degradation import Degradation
 from geoloupe.degradations.noise import GaussianNoise
 from geoloupe.evaluation.bootstrap import interval
 from geoloupe.evaluation.cards import record_gains
@@ -29,7 +29,7 @@ from geoloupe.metrics.protocols import HSENET
 from geoloupe.models.card import Gain
 from geoloupe.models.model import Model, load
 from geoloupe.models.predictor import Predictor
-from geoloupe.models.tuned import Telling
+from geoloupe.models.tuned import TunedModel
 
 BLURS: dict[str, Any] = {
     "mtf .2": SensorMTF(gains=(0.2,)),
@@ -43,14 +43,16 @@ PROTOCOL = replace(HSENET, metrics={"psnr": HSENET.metrics["psnr"]})
 Table = dict[tuple[str, int], list[float]]  # the gain of each image, by blur and noise
 
 
-def degradations() -> Iterator[tuple[tuple[str, int], Recipe]]:
+def degradations() -> Iterator[tuple[tuple[str, int], Degradation]]:
     """List the degradations that every model is tried on, by blur and noise."""
     for name, blur in BLURS.items():
         for noise in NOISES:
             noises = (GaussianNoise(std=(noise, noise)),) if noise else ()
             yield (
                 (name, noise),
-                Recipe(name=name, about="", blurs=(blur,), samplings=("strided",), noises=noises),
+                Degradation(
+                    name=name, about="", blurs=(blur,), samplings=("strided",), noises=noises
+                ),
             )
 
 
@@ -62,17 +64,19 @@ def measure(
     prepared, scale = find(name), model.network.signature.scale
     interpolation = Predictor.of(load("bicubic", scale=scale))
     table: Table = {}
-    for degradation, recipe in degradations():
+    for key, degradation in degradations():
         entries = prepared.split(split or "test")[::every]
-        examples = Examples(prepared=prepared, entries=entries, scale=scale, recipe=recipe)
-        telling = Telling(model, consistent=consistent)
+        examples = Examples(
+            prepared=prepared, entries=entries, scale=scale, degradation=degradation
+        )
+        telling = TunedModel(model, consistent=consistent)
         gains = []
         for whole in examples:
             example = whole if tell is None else replace(whole, mtf=(tell,))
             sr = telling.predictor(example.lr, example.mtf).predict(example.lr)
             plain = interpolation.super_resolve(example.lr)
             gains.append(_score(sr, example, scale) - _score(plain, example, scale))
-        table[degradation] = [gain for gain in gains if np.isfinite(gain)]
+        table[key] = [gain for gain in gains if np.isfinite(gain)]
     return table
 
 

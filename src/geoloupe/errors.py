@@ -53,7 +53,7 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def naming(source: object) -> Iterator[None]:
+def errors_named(source: object) -> Iterator[None]:
     """Put the name of a file before what is found wrong with it."""
     try:
         yield

@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 @cache
 def commit() -> str | None:
-    """Give the commit of a working copy; None for an installed package."""
+    """Return the commit of a working copy; None for an installed package."""
     import subprocess
 
     try:

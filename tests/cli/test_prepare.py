@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from geoloupe.datasets.preparation.prepared import Prepared, find
+from geoloupe.datasets.preparation.prepared import PreparedDataset, find
 from geoloupe.datasets.sets.ucmerced import UCMERCED
 
 
@@ -44,7 +44,11 @@ def test_an_archive_is_prepared_and_counted_and_only_once(archive: Path, tmp_pat
     assert "945 train, 105 val, 1050 test" in done.stdout
     assert "(rule hsenet, seed 3)" in done.stdout
     assert "2100 scenes of 200 x 200 pixels" in done.stdout
-    assert Prepared.open(data / "ucmerced").counts == {"train": 945, "val": 105, "test": 1050}
+    assert PreparedDataset.open(data / "ucmerced").counts == {
+        "train": 945,
+        "val": 105,
+        "test": 1050,
+    }
     again = run(*words, GEOLOUPE_DATA=str(data))
     assert again.returncode == 0
     assert "was prepared already, and is sound" in again.stdout

@@ -8,7 +8,7 @@ import pytest
 
 from geoloupe import catalog
 from geoloupe.datasets.preparation.prepare import prepare
-from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.datasets.samples.examples import Examples
 from geoloupe.datasets.scenes import DataCard, Dataset
 from geoloupe.errors import InputError
@@ -125,6 +125,6 @@ def test_a_file_cut_short_is_named(name: str, archive: Path, tmp_path: Path) -> 
         prepare(tiny(name), archive, tmp_path / "out")
     assert victim.name in str(caught.value)
     with pytest.raises(InputError, match="no prepared data set"):
-        Prepared.open(tmp_path / "out")
+        PreparedDataset.open(tmp_path / "out")
     victim.write_bytes(content)
     assert prepare(tiny(name), archive, tmp_path / "out").prepared.counts

@@ -82,7 +82,7 @@ def test_protocols_are_whole(name: str) -> None:
     protocol = catalog.resolve("protocol", name)
     assert isinstance(protocol, Protocol)
     assert protocol.name == name
-    assert protocol.recipe in catalog.names("degradation")
+    assert protocol.degradation in catalog.names("degradation")
     hr = scene()
     for key, score in protocol.score(hr, hr, 4).items():
         assert score == pytest.approx(protocol.metrics[key].best, abs=1e-9)

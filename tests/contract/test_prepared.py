@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from geoloupe.networks.acceleration.accelerate import prepare_for_inference
+from geoloupe.networks.acceleration.accelerate import accelerate
 from tests.contract.samples import NAMES, SAMPLES, label, pixels, ready
 
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=label)
@@ -22,7 +22,7 @@ def differ(one: Tensor, other: Tensor) -> float:
 @every_sample
 def test_prepared_equals_plain(sample: Any) -> None:
     network = ready(*sample)
-    prepared = prepare_for_inference(network)
+    prepared = accelerate(network)
     room = 1e-3 if sample[0] == "tsfnet" else 2e-5
     for size in SIZES:
         inputs = pixels(network, size)
@@ -39,7 +39,7 @@ def test_preparing_leaves_the_network_as_it_was(sample: Any) -> None:
     inputs = pixels(network, (1, 8, 9))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     expected = network(*inputs)
-    prepare_for_inference(network)(*inputs)
+    accelerate(network)(*inputs)
     after = network.state_dict()
     assert before.keys() == after.keys()
     assert all(before[name].equal(after[name]) for name in before)
@@ -49,7 +49,7 @@ def test_preparing_leaves_the_network_as_it_was(sample: Any) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_prepared_gives_the_same_twice_and_after_another_size(name: str) -> None:
     network = ready(name)
-    prepared = prepare_for_inference(network)
+    prepared = accelerate(network)
     inputs = pixels(network, (1, 12, 9))
     once = prepared(*inputs)
     prepared(*pixels(network, (2, 9, 16)))
@@ -61,15 +61,15 @@ def test_what_is_not_a_number_stays_visible(name: str) -> None:
     network = ready(name)
     inputs = pixels(network, (1, 10, 10))
     inputs[0][..., 5, 5] = torch.nan
-    assert prepare_for_inference(network)(*inputs).isnan().any()
+    assert accelerate(network)(*inputs).isnan().any()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_half_precision_stays_close(name: str) -> None:
     network = ready(name)
     inputs = pixels(network, (1, 16, 16))
-    exact = prepare_for_inference(network)(*inputs)
-    rough = prepare_for_inference(network, precision="bf16")(*inputs)
+    exact = accelerate(network)(*inputs)
+    rough = accelerate(network, precision="bf16")(*inputs)
     assert rough.dtype == torch.float32
     noise = (rough - exact).square().mean()
     assert 10 * torch.log10((exact.max() - exact.min()) ** 2 / noise) > AGREEMENT

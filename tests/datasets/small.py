@@ -12,8 +12,8 @@ from rasterio.transform import Affine
 
 from geoloupe import catalog
 from geoloupe.datasets.preparation.prepare import prepare
-from geoloupe.datasets.preparation.prepared import Prepared
-from geoloupe.datasets.scenes import DataCard, Part, Scene
+from geoloupe.datasets.preparation.prepared import PreparedDataset
+from geoloupe.datasets.scenes import DataCard, Scene, SceneArray
 from geoloupe.datasets.sets.rasters import raster_part
 from geoloupe.datasets.splits import Archived, InOrder, Shares
 from geoloupe.imagery.image import Image
@@ -43,7 +43,7 @@ class Small:
     pause = 0.0  # seconds in the middle of every part
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:
-        parts: dict[str, dict[str, Callable[[], Part]]] = {}
+        parts: dict[str, dict[str, Callable[[], SceneArray]]] = {}
         files: dict[str, str] = {}
         for name in tree.names:
             path = PurePosixPath(name)
@@ -52,15 +52,15 @@ class Small:
             parts.setdefault(path.stem, {})[kind] = self._slow(raster_part(tree, name))
         return [Scene(id=name, file=files[name], parts=p) for name, p in parts.items()]
 
-    def _slow(self, open_part: Callable[[], Part]) -> Callable[[], Part]:
-        def blocks(part: Part) -> Iterator[Any]:
+    def _slow(self, open_part: Callable[[], SceneArray]) -> Callable[[], SceneArray]:
+        def blocks(part: SceneArray) -> Iterator[Any]:
             for block in part.blocks():
                 half = block.shape[1] // 2
                 yield block[:, :half]
                 time.sleep(self.pause)
                 yield block[:, half:]
 
-        def opened() -> Part:
+        def opened() -> SceneArray:
             part = open_part()
             return replace(part, blocks=lambda: blocks(part))
 
@@ -96,7 +96,7 @@ def enter(monkeypatch: Any) -> None:
     catalog.targets.cache_clear()
 
 
-def prepared(folder: Path, scenes: dict[str, Any]) -> Prepared:
+def prepared(folder: Path, scenes: dict[str, Any]) -> PreparedDataset:
     """Prepare arrays by their path, all of them for training."""
     for name, values in scenes.items():
         picture(folder / "in" / name, values)

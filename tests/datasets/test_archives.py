@@ -10,7 +10,7 @@ import scipy.io
 
 from geoloupe import catalog
 from geoloupe.datasets.preparation.prepare import prepare
-from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.datasets.scenes import Dataset
 from geoloupe.errors import InputError
 from tests.datasets.small import picture, random
@@ -25,7 +25,7 @@ def refused(dataset: Dataset | str, archive: Path) -> str:
     with pytest.raises(InputError) as caught:
         prepare(dataset, archive, archive.parent / "out")
     with pytest.raises(InputError, match="no prepared data set"):
-        Prepared.open(archive.parent / "out")
+        PreparedDataset.open(archive.parent / "out")
     return str(caught.value)
 
 

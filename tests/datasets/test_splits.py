@@ -33,10 +33,10 @@ def test_scenes_are_given_once_and_to_known_splits(
 
 @given(RULES, LABELS, SEEDS, st.randoms(use_true_random=False))
 def test_the_order_in_which_scenes_are_found_does_not_matter(
-    rule: Rule, labels: dict[str, str], seed: int, dice: object
+    rule: Rule, labels: dict[str, str], seed: int, rng: object
 ) -> None:
     mixed = list(labels.items())
-    dice.shuffle(mixed)
+    rng.shuffle(mixed)
     assert rule.assign(dict(mixed), seed) == rule.assign(labels, seed)
 
 

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 
 from geoloupe import settings
 from geoloupe.degradations.blur import Matlab, SensorMTF
-from geoloupe.degradations.degradation import Recipe
+from geoloupe.degradations.degradation import Degradation
 from geoloupe.degradations.named import BI, BOX, DN, SENSORS
 from geoloupe.degradations.noise import GaussianNoise, PoissonNoise, Stripes
 from geoloupe.errors import InputError
@@ -39,10 +39,10 @@ def test_noise_is_added_to_the_coarse_image_and_clipped() -> None:
 
 def test_strips_get_the_noises_of_the_whole() -> None:
     noises = (GaussianNoise(std=(5, 9)), PoissonNoise(photons=(50, 99)), Stripes(std=(1, 2)))
-    recipe = replace(BI, name="mine", noises=noises)
+    degradation = replace(BI, name="mine", noises=noises)
     hr = Image.of(np.random.default_rng(0).random((2, 64, 40), np.float32), radiometry=UNIT)
-    whole = recipe.drawn(hr, 2, np.random.default_rng(3)).degrade(hr).values
-    drawn = recipe.drawn(hr, 2, np.random.default_rng(3))
+    whole = degradation.drawn(hr, 2, np.random.default_rng(3)).degrade(hr).values
+    drawn = degradation.drawn(hr, 2, np.random.default_rng(3))
     tops = range(0, 32, 8)
     strips = [
         drawn.degrade_inside(hr, Window(top=top, left=0, height=8, width=20)).values for top in tops
@@ -51,11 +51,11 @@ def test_strips_get_the_noises_of_the_whole() -> None:
 
 
 def test_jpeg_and_stripes_can_be_part_of_a_recipe() -> None:
-    recipe = replace(BI, name="mine", noises=(Stripes(std=(5, 5)),), jpeg=(50, 50))
+    degradation = replace(BI, name="mine", noises=(Stripes(std=(5, 5)),), jpeg=(50, 50))
     hr = Image.of(np.random.default_rng(0).random((3, 64, 64), np.float32), radiometry=UNIT)
-    found = recipe(hr, 2, np.random.default_rng(0)).values
+    found = degradation(hr, 2, np.random.default_rng(0)).values
     assert np.allclose(255 * found, np.rint(255 * found), atol=1e-3)
-    assert settings.build(Recipe, settings.dump(recipe), "mine") == recipe
+    assert settings.build(Degradation, settings.dump(degradation), "mine") == degradation
 
 
 @pytest.mark.parametrize(
@@ -78,17 +78,17 @@ def test_jpeg_and_stripes_can_be_part_of_a_recipe() -> None:
 )
 def test_a_recipe_with_a_mistake_is_refused_by_name(change: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        settings.build(Recipe, settings.dump(BI) | change, "mine.json")
+        settings.build(Degradation, settings.dump(BI) | change, "mine.json")
 
 
-def measured(recipe: Recipe, scale: int) -> float:
+def measured(degradation: Degradation, scale: int) -> float:
     """Measure what passes at Nyquist of the LR pixels, from the answer to lines of one pixel."""
     middle, count = 12, 25  # LR pixels
     answer = []
     for place in range(count * scale):
         line = np.zeros((1, scale, count * scale), np.float32)
         line[..., place] = 1
-        lr = recipe(Image.of(line, radiometry=UNIT), scale, np.random.default_rng(0))
+        lr = degradation(Image.of(line, radiometry=UNIT), scale, np.random.default_rng(0))
         answer.append(lr.values[0, 0, middle])
     turn = np.exp(1j * np.pi / scale * np.arange(len(answer)))
     return float(abs(np.array(answer) @ turn))
@@ -98,20 +98,22 @@ def measured(recipe: Recipe, scale: int) -> float:
 def test_the_mtf_that_is_told_is_the_one_that_is(scale: int) -> None:
     like = Image.of(np.zeros((1, scale, scale), np.float32), radiometry=UNIT)
     for gain in (0.12, 0.2, 0.3, 0.5):
-        recipe = replace(
+        degradation = replace(
             BOX, name="mine", blurs=(SensorMTF(gains=(gain,)),), samplings=("strided",)
         )
-        assert measured(recipe, scale) == pytest.approx(gain, abs=0.004)
-    for recipe in (BI, BOX):
-        (told,) = recipe.drawn(like, scale, np.random.default_rng(0)).mtf
-        assert measured(recipe, scale) == pytest.approx(told, abs=1e-5)
+        assert measured(degradation, scale) == pytest.approx(gain, abs=0.004)
+    for degradation in (BI, BOX):
+        (told,) = degradation.drawn(like, scale, np.random.default_rng(0)).mtf
+        assert measured(degradation, scale) == pytest.approx(told, abs=1e-5)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
 def test_matlabs_bicubic_is_a_blur_too(scale: int) -> None:
     hr = Image.of(np.random.default_rng(0).random((2, 48, 72), np.float32), radiometry=UNIT)
     blur = replace(BOX, name="mine", blurs=(Matlab(),))
-    one, other = (recipe(hr, scale, np.random.default_rng(0)).values for recipe in (BI, blur))
+    one, other = (
+        degradation(hr, scale, np.random.default_rng(0)).values for degradation in (BI, blur)
+    )
     assert np.abs(one - other).max() <= 1e-6
 
 

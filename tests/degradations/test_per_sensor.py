@@ -9,8 +9,8 @@ import pytest
 
 from geoloupe import catalog
 from geoloupe.degradations.blur import SensorMTF
-from geoloupe.degradations.degradation import Recipe
-from geoloupe.degradations.loading import load_recipe
+from geoloupe.degradations.degradation import Degradation
+from geoloupe.degradations.loading import load_degradation
 from geoloupe.degradations.named import MTF_QUICKBIRD, MTF_WORLDVIEW_2, MTF_WORLDVIEW_3
 from geoloupe.degradations.per_sensor import LANDSAT_8, QUICKBIRD, SENTINEL_2
 from geoloupe.errors import InputError
@@ -30,20 +30,20 @@ def image(*names: str) -> Image:
     return Image.of(values, radiometry=UNIT, bands=[Band(name) for name in names])
 
 
-def seen(recipe: Recipe, hr: Image) -> np.ndarray:
-    return recipe(hr, 4, np.random.default_rng(0)).values
+def seen(degradation: Degradation, hr: Image) -> np.ndarray:
+    return degradation(hr, 4, np.random.default_rng(0)).values
 
 
-def by_gains(*gains: float) -> Recipe:
-    return Recipe(name="x", about="", blurs=(SensorMTF(gains=gains),), samplings=("strided",))
+def by_gains(*gains: float) -> Degradation:
+    return Degradation(name="x", about="", blurs=(SensorMTF(gains=gains),), samplings=("strided",))
 
 
 def test_each_sensor_has_its_degradation() -> None:
     for name in sensors():
-        recipe = catalog.resolve("degradation", name)
-        assert isinstance(recipe, Recipe)
-        assert (recipe.name, recipe.sensor) == (name, name)
-        assert not recipe.fixed
+        degradation = catalog.resolve("degradation", name)
+        assert isinstance(degradation, Degradation)
+        assert (degradation.name, degradation.sensor) == (name, name)
+        assert not degradation.fixed
 
 
 def test_bands_get_their_own_blur_in_any_order() -> None:
@@ -77,7 +77,7 @@ def test_bands_of_another_sensor_are_refused_by_name(tmp_path: Path) -> None:
     facts = Facts(bands=tuple(BandFacts(description=band.name) for band in hr.bands))
     write_image(scene, hr, facts=facts)
     with pytest.raises(InputError, match=r"scene\.tif: no band of sentinel-2"):
-        degrade(scene, tmp_path / "lr.tif", recipe="sentinel-2", scale=2)
+        degrade(scene, tmp_path / "lr.tif", degradation="sentinel-2", scale=2)
     assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
 
 
@@ -85,10 +85,10 @@ def test_a_scene_is_degraded_by_the_name_of_a_sensor(tmp_path: Path) -> None:
     hr = image("B02 blue", "B8A")
     facts = Facts(bands=tuple(BandFacts(description=band.name) for band in hr.bands))
     write_image(tmp_path / "scene.tif", hr, facts=facts)
-    degrade(tmp_path / "scene.tif", tmp_path / "lr.tif", recipe="sentinel-2", scale=4)
+    degrade(tmp_path / "scene.tif", tmp_path / "lr.tif", degradation="sentinel-2", scale=4)
     with open_source(tmp_path / "lr.tif") as source:
         assert np.abs(source.read().values - seen(by_gains(0.26, 0.33), hr)).max() < 1e-6
-        assert json.loads(source.facts.tags["GEOLOUPE_RECIPE"])["sensor"] == "sentinel-2"
+        assert json.loads(source.facts.tags["GEOLOUPE_DEGRADATION"])["sensor"] == "sentinel-2"
 
 
 def test_a_recipe_of_ones_own_names_a_sensor(tmp_path: Path) -> None:
@@ -96,22 +96,22 @@ def test_a_recipe_of_ones_own_names_a_sensor(tmp_path: Path) -> None:
     told = {"name": "mine", "about": "", "sensor": "S2A", "samplings": ["strided"]}
     mine.write_text(json.dumps(told))
     hr = image("B02")
-    assert (seen(load_recipe(str(mine)), hr) == seen(SENTINEL_2, hr)).all()
+    assert (seen(load_degradation(str(mine)), hr) == seen(SENTINEL_2, hr)).all()
     mine.write_text(json.dumps(told | {"sensor": "sentinel"}))
     with pytest.raises(
         InputError, match=r"mine\.json: no sensor is called 'sentinel'; did you mean"
     ):
-        load_recipe(str(mine))
+        load_degradation(str(mine))
 
 
 def test_a_sensor_and_a_blur_are_not_both() -> None:
     with pytest.raises(InputError, match="sensor stands instead of blurs"):
-        build(Recipe, dump(by_gains(0.3)) | {"sensor": "aerial"}, "mine.json")
+        build(Degradation, dump(by_gains(0.3)) | {"sensor": "aerial"}, "mine.json")
 
 
 def test_the_names_of_0_1_have_their_figures_in_their_order() -> None:
     quickbird, second, third = (
-        recipe.blurs[0] for recipe in (MTF_QUICKBIRD, MTF_WORLDVIEW_2, MTF_WORLDVIEW_3)
+        degradation.blurs[0] for degradation in (MTF_QUICKBIRD, MTF_WORLDVIEW_2, MTF_WORLDVIEW_3)
     )
     assert quickbird == SensorMTF(gains=(0.34, 0.32, 0.30, 0.22))
     assert second == SensorMTF(gains=(*(0.35,) * 7, 0.27))

@@ -32,19 +32,19 @@ def rows(model: str, scores: np.ndarray) -> list[Row]:
 
 
 def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     hits = 0
     for seed in range(60):
-        low, high = interval(dice.normal(0.3, 1, 80).tolist(), seed=seed)
+        low, high = interval(rng.normal(0.3, 1, 80).tolist(), seed=seed)
         hits += low <= 0.3 <= high
     assert 52 <= hits <= 60  # 57 are expected
 
 
 def test_differences_are_paired_and_say_when_they_may_be_chance() -> None:
-    dice = np.random.default_rng(0)
-    plain = dice.normal(30, 5, 100)
-    better = plain + 0.05 + dice.normal(0, 0.05, 100)  # a small gain on every image is sure
-    other = dice.permutation(plain) + 0.05  # the same mean gain, but of unrelated images
+    rng = np.random.default_rng(0)
+    plain = rng.normal(30, 5, 100)
+    better = plain + 0.05 + rng.normal(0, 0.05, 100)  # a small gain on every image is sure
+    other = rng.permutation(plain) + 0.05  # the same mean gain, but of unrelated images
     result = Result(
         rows=tuple(rows("a", plain) + rows("b", better) + rows("c", other)), peaks={}, facts={}
     )

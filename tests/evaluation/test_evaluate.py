@@ -12,7 +12,7 @@ import pytest
 
 import geoloupe
 from geoloupe.datasets.preparation.prepare import prepare
-from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.errors import InputError
 from geoloupe.evaluation.tables import FILES, write_tables
 from geoloupe.imagery.image import Image
@@ -34,7 +34,7 @@ MEASURED = {  # HSENet's protocol on the 420 test images of the UC Merced split 
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PreparedDataset:
     """Five pictures of 41 x 50."""
     enter(monkeypatch)
     return prepared(tmp_path, {f"p{n}.png": random(3, 41, 50, seed=n) for n in range(5)})
@@ -62,7 +62,7 @@ def test_bicubic_rows_equal_the_measured_ones(
     assert summary.mean["ssim"] == pytest.approx(ssim, abs=0.0005)
 
 
-def test_a_row_is_the_protocol_s_score_of_one_image(data: Prepared) -> None:
+def test_a_row_is_the_protocol_s_score_of_one_image(data: PreparedDataset) -> None:
     result = geoloupe.evaluate(("bicubic",), data, split="train", scale=3, metrics="rmse")
     assert [row.image for row in result.rows] == [f"p{n}" for n in range(5)]
     hr = data.image(data.entries[1])
@@ -78,7 +78,7 @@ def test_a_row_is_the_protocol_s_score_of_one_image(data: Prepared) -> None:
     assert result.rows[1].scores["rmse"] == pytest.approx(error, abs=1e-4)
 
 
-def test_several_models_are_measured_alike(data: Prepared) -> None:
+def test_several_models_are_measured_alike(data: PreparedDataset) -> None:
     one, two = model("one", scale=2), model("two", "lgcnet", scale=2)
     done: list[tuple[int, int]] = []
     together = geoloupe.evaluate(
@@ -96,9 +96,9 @@ def test_several_models_are_measured_alike(data: Prepared) -> None:
         assert [row.scores for row in alone.rows] == [row.scores for row in rows]
 
 
-def test_noise_depends_on_the_seed_alone(data: Prepared) -> None:
+def test_noise_depends_on_the_seed_alone(data: PreparedDataset) -> None:
     def scores(**options: Any) -> list[float]:
-        chosen = {"scale": 2, "recipe": "dn", "split": "train"} | options
+        chosen = {"scale": 2, "degradation": "dn", "split": "train"} | options
         result = geoloupe.evaluate(("bicubic",), data, **chosen)
         return [row.scores["psnr"] for row in result.rows]
 
@@ -107,7 +107,7 @@ def test_noise_depends_on_the_seed_alone(data: Prepared) -> None:
     assert scores(seed=1) != scores()
 
 
-def test_trust_needs_no_more_than_its_name(data: Prepared) -> None:
+def test_trust_needs_no_more_than_its_name(data: PreparedDataset) -> None:
     result = geoloupe.evaluate(
         ("bicubic",), data, split="train", scale=2, metrics="trust,psnr", limit=1
     )
@@ -124,10 +124,10 @@ def test_guides_are_made_of_the_truth(tmp_path: Path, monkeypatch: pytest.Monkey
     mulsr = model("mulsr", "mulsr", scale=8, features=4)
     result = geoloupe.evaluate((mulsr,), cubes, split="train", protocol="mulsr")
     assert set(result.rows[0].scores) == {"psnr", "ssim", "sam", "rmse", "ergas"}
-    assert result.facts["recipe"]["name"] == "mulsr-test"
+    assert result.facts["degradation"]["name"] == "mulsr-test"
 
 
-def test_tables_hold_every_number(data: Prepared, tmp_path: Path) -> None:
+def test_tables_hold_every_number(data: PreparedDataset, tmp_path: Path) -> None:
     result = geoloupe.evaluate(("bicubic",), data, split="train", scale=2)
     folder = tmp_path / "results"
     write_tables(result, folder)
@@ -146,7 +146,7 @@ def test_tables_hold_every_number(data: Prepared, tmp_path: Path) -> None:
         check_folder(folder, FILES, overwrite=False)
 
 
-def test_classes_are_summed_up_apart(data: Prepared) -> None:
+def test_classes_are_summed_up_apart(data: PreparedDataset) -> None:
     result = geoloupe.evaluate(("bicubic",), data, split="train", scale=2)
     labels = ["a", "b", "a", "b", "b"]
     rows = tuple(replace(row, label=label) for row, label in zip(result.rows, labels, strict=True))
@@ -157,7 +157,7 @@ def test_classes_are_summed_up_apart(data: Prepared) -> None:
     assert second.std["psnr"] == pytest.approx(np.std([scores[i] for i in (1, 3, 4)], ddof=1))
 
 
-def test_a_perfect_image_is_written_as_infinite(data: Prepared, tmp_path: Path) -> None:
+def test_a_perfect_image_is_written_as_infinite(data: PreparedDataset, tmp_path: Path) -> None:
     result = geoloupe.evaluate(("bicubic",), data, split="train", scale=2, limit=2)
     rows = tuple(replace(row, scores={"psnr": math.inf}) for row in result.rows)
     write_tables(replace(result, rows=rows), tmp_path / "r")
@@ -172,21 +172,25 @@ def test_a_perfect_image_is_written_as_infinite(data: Prepared, tmp_path: Path) 
         ({"models": ("bicubic", "bicubic")}, "two models are called 'bicubic'"),
         ({"protocol": "hsnet"}, "did you mean 'hsenet'"),
         ({"metrics": "sam,sanity"}, "no metric is called 'sanity'"),
-        ({"recipe": "bicubic-down"}, "no degradation is called 'bicubic-down'"),
+        ({"degradation": "bicubic-down"}, "no degradation is called 'bicubic-down'"),
         ({"split": "test"}, "no split of small is called 'test'"),
         ({"scale": 64}, "p0 is too small for x64"),
         ({"limit": 0}, "limit must be 1 or more"),
         ({"protocol": "y-channel", "metrics": "ndvi-error"}, "p0: NDVI needs the bands"),
     ],
 )
-def test_mistakes_are_one_sentence(data: Prepared, change: dict[str, Any], message: str) -> None:
+def test_mistakes_are_one_sentence(
+    data: PreparedDataset, change: dict[str, Any], message: str
+) -> None:
     options = {"models": ("bicubic",), "split": "train", "scale": 2} | change
     with pytest.raises(InputError) as caught:
         geoloupe.evaluate(options.pop("models"), data, **options)
     assert message in str(caught.value)
 
 
-def test_a_factor_that_the_weights_do_not_have_is_refused(data: Prepared, tmp_path: Path) -> None:
+def test_a_factor_that_the_weights_do_not_have_is_refused(
+    data: PreparedDataset, tmp_path: Path
+) -> None:
     from geoloupe.models.model import save
 
     save(model("two", scale=2), tmp_path / "two")
@@ -196,6 +200,6 @@ def test_a_factor_that_the_weights_do_not_have_is_refused(data: Prepared, tmp_pa
     assert load(tmp_path / "two").has_weights
 
 
-def test_interpolation_takes_the_factor_of_the_weights_beside_it(data: Prepared) -> None:
+def test_interpolation_takes_the_factor_of_the_weights_beside_it(data: PreparedDataset) -> None:
     result = geoloupe.evaluate(("bicubic", model("mine", scale=3)), data, split="train")
     assert {row.model: row.scale for row in result.rows} == {"bicubic": 3, "mine": 3}

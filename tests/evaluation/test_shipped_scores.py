@@ -55,13 +55,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def test_what_a_card_says_is_measured_again(name: str, prepared: Callable[[str], Path]) -> None:
     card = Card.model_validate(json.loads((shipped()[name] / CARD_FILE).read_text()))
     for score in card.scores:
-        where, recipe = score.data.split(", ")
+        where, degradation = score.data.split(", ")
         data, split = where.split(":")
         found = evaluate(
             (name, "bicubic"),
             f"{prepared(data)}:{split}",
             protocol=score.protocol,
-            recipe=recipe,
+            degradation=degradation,
             scale=score.scale,
         )
         own, plain = (summary.mean for summary in found.summaries())

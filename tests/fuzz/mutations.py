@@ -1,4 +1,4 @@
-"""Ways in which a file goes wrong: each changes bytes by dice."""
+"""Ways in which a file goes wrong: each changes bytes by rng."""
 
 import random
 import re
@@ -25,61 +25,61 @@ _STRANGE = (
 )
 
 
-def truncated(content: bytearray, dice: random.Random) -> bytearray:
-    return content[: dice.randrange(len(content))]
+def truncated(content: bytearray, rng: random.Random) -> bytearray:
+    return content[: rng.randrange(len(content))]
 
 
-def flipped(content: bytearray, dice: random.Random) -> bytearray:
-    for _ in range(dice.randrange(1, 9)):
-        content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
+def flipped(content: bytearray, rng: random.Random) -> bytearray:
+    for _ in range(rng.randrange(1, 9)):
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
     return content
 
 
-def flipped_in_front(content: bytearray, dice: random.Random) -> bytearray:
-    for _ in range(dice.randrange(1, 5)):
-        content[dice.randrange(min(len(content), 300))] = dice.randrange(256)
+def flipped_in_front(content: bytearray, rng: random.Random) -> bytearray:
+    for _ in range(rng.randrange(1, 5)):
+        content[rng.randrange(min(len(content), 300))] = rng.randrange(256)
     return content
 
 
-def flipped_at_the_end(content: bytearray, dice: random.Random) -> bytearray:
-    for _ in range(dice.randrange(1, 5)):
-        content[-dice.randrange(1, min(len(content), 400))] = dice.randrange(256)
+def flipped_at_the_end(content: bytearray, rng: random.Random) -> bytearray:
+    for _ in range(rng.randrange(1, 5)):
+        content[-rng.randrange(1, min(len(content), 400))] = rng.randrange(256)
     return content
 
 
-def zeroed(content: bytearray, dice: random.Random) -> bytearray:
-    first = dice.randrange(len(content))
-    last = min(first + dice.randrange(1, 200), len(content))
+def zeroed(content: bytearray, rng: random.Random) -> bytearray:
+    first = rng.randrange(len(content))
+    last = min(first + rng.randrange(1, 200), len(content))
     content[first:last] = bytes(last - first)
     return content
 
 
-def cut_out(content: bytearray, dice: random.Random) -> bytearray:
-    first = dice.randrange(len(content))
-    del content[first : first + dice.randrange(1, 100)]
+def cut_out(content: bytearray, rng: random.Random) -> bytearray:
+    first = rng.randrange(len(content))
+    del content[first : first + rng.randrange(1, 100)]
     return content
 
 
-def doubled(content: bytearray, dice: random.Random) -> bytearray:
-    first = dice.randrange(len(content))
-    part = content[first : first + dice.randrange(1, 100)]
+def doubled(content: bytearray, rng: random.Random) -> bytearray:
+    first = rng.randrange(len(content))
+    part = content[first : first + rng.randrange(1, 100)]
     content[first:first] = part
     return content
 
 
-def extreme(content: bytearray, dice: random.Random) -> bytearray:
-    near = dice.choice((min(len(content), 400), len(content)))
-    place = dice.randrange(max(near - 4, 1))
-    content[place : place + 4] = dice.choice(_EXTREMES)
+def extreme(content: bytearray, rng: random.Random) -> bytearray:
+    near = rng.choice((min(len(content), 400), len(content)))
+    place = rng.randrange(max(near - 4, 1))
+    content[place : place + 4] = rng.choice(_EXTREMES)
     return content
 
 
-def another_word(content: bytearray, dice: random.Random) -> bytearray:
+def another_word(content: bytearray, rng: random.Random) -> bytearray:
     """Put a strange value where a text has a number or a word."""
     words = list(re.finditer(rb"[A-Za-z0-9.]+", content[:20000]))
     if words:
-        word = dice.choice(words)
-        content[word.start() : word.end()] = dice.choice(_STRANGE)
+        word = rng.choice(words)
+        content[word.start() : word.end()] = rng.choice(_STRANGE)
     return content
 
 

@@ -80,12 +80,12 @@ def run(folder: Path, numbers: range) -> Counter[str]:
 
 
 def _case(folder: Path, known: dict[str, list[Seed]], number: int, judge: Judge) -> str:
-    dice = random.Random(number)
-    (kind,) = dice.choices(list(SHARES), list(SHARES.values()))
-    seed, mutate = dice.choice(known[kind]), dice.choice(MUTATIONS)
+    rng = random.Random(number)
+    (kind,) = rng.choices(list(SHARES), list(SHARES.values()))
+    seed, mutate = rng.choice(known[kind]), rng.choice(MUTATIONS)
     shutil.copytree(seed.folder, folder)
     path = folder / seed.file
-    path.write_bytes(mutate(bytearray(path.read_bytes()), dice))
+    path.write_bytes(mutate(bytearray(path.read_bytes()), rng))
     verdict = judge(kind, path)
     shutil.rmtree(folder)
     if verdict in (MADE, REFUSED):

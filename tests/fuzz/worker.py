@@ -117,10 +117,10 @@ def finished(path: Path) -> str:
 
 def opened(path: Path) -> str:
     """Open a prepared data set and read all of it."""
-    from geoloupe.datasets.preparation.prepared import Prepared
+    from geoloupe.datasets.preparation.prepared import PreparedDataset
     from geoloupe.datasets.samples.examples import Examples
 
-    prepared = Prepared.open(path.parent)
+    prepared = PreparedDataset.open(path.parent)
     for example in Examples(prepared=prepared, entries=prepared.entries, scale=2):
         assert example.hr.values.size
     return MADE

@@ -27,7 +27,7 @@ def test_shipped_sharpeners_answer_here_as_they_did_at_home(name: str) -> None:
 def test_all_is_sound_here() -> None:
     found = {finding.subject: finding for finding in checkup.checkup()}
     assert all(finding.sound for finding in found.values()), found
-    assert "GDAL" in found["files"].told
+    assert "GDAL" in found["files"].message
     assert {f"model {name}" for name in [*shipped(), *shipped_sharpeners()]} <= set(found)
 
 
@@ -57,4 +57,4 @@ def test_a_model_that_is_not_what_it_was_is_found(
     monkeypatch.setattr(checkup, "load", lambda _: load(folder))
     found = next(f for f in checkup.checkup() if f.subject == "model loupe-x2")
     assert not found.sound
-    assert advice in found.told
+    assert advice in found.message

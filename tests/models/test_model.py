@@ -13,7 +13,7 @@ from torch import nn
 from geoloupe import catalog
 from geoloupe.errors import InputError
 from geoloupe.models.card import CARD_FILE, WEIGHTS_FILE, Card, read_weights, weights_bytes
-from geoloupe.models.model import Model, assemble, load, plain_settings, save
+from geoloupe.models.model import Model, load, model_from_state, plain_settings, save
 from geoloupe.networks import network_class
 
 NAMES = catalog.names("network")
@@ -25,7 +25,7 @@ def model(name: str = "srcnn") -> Model:
     chosen = cast("Any", network_class(name))
     network = chosen(chosen.Settings.tiny())
     card = Card(name="tiny", network=name, settings=plain_settings(network), bands=None)
-    return assemble(network, network.state_dict(), card)
+    return model_from_state(network, network.state_dict(), card)
 
 
 def tampered(folder: Path, **changes: Any) -> Path:

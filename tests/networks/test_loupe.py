@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from geoloupe.networks import build
-from geoloupe.networks.acceleration.accelerate import prepare_for_inference
+from geoloupe.networks.acceleration.accelerate import accelerate
 from geoloupe.networks.loupe import Loupe
 from geoloupe.networks.signature import UNKNOWN_MTF
 
@@ -37,9 +37,9 @@ def pixels(bands: int, height: int = 13, width: int = 17) -> Tensor:
 @pytest.mark.parametrize("bands", [1, 2, 3, 7])
 def test_factors_merge_into_the_weights(network: Loupe, mtf: float, bands: int) -> None:
     lr = pixels(bands)
-    merged = network.told(mtf)
+    merged = network.for_sensor(mtf)
     assert merged.signature.bands is None
-    assert not merged.signature.told
+    assert not merged.signature.takes_mtf
     plain = build("loupe", scale=2, features=8, blocks=2)
     assert merged.state_dict().keys() == plain.state_dict().keys()  # type: ignore[attr-defined]
     assert (network(lr, None, torch.tensor([mtf])) - merged(lr)).abs().max() <= 1e-5
@@ -49,9 +49,9 @@ def test_factors_merge_into_the_weights(network: Loupe, mtf: float, bands: int) 
 def test_every_band_may_have_its_own(network: Loupe, bands: int) -> None:
     lr = pixels(bands)
     each = torch.linspace(0.15, 0.55, bands)[None]
-    merged = network.told(each[0].tolist())
+    merged = network.for_sensor(each[0].tolist())
     assert (network(lr, None, each) - merged(lr)).abs().max() <= 1e-5
-    prepared = prepare_for_inference(merged)
+    prepared = accelerate(merged)
     assert (prepared(lr) - merged(lr)).abs().max() <= 1e-5
     assert merged.signature.bands == (bands if bands > 1 else None)
 
@@ -59,16 +59,16 @@ def test_every_band_may_have_its_own(network: Loupe, bands: int) -> None:
 def test_each_image_of_a_batch_is_told_its_own(network: Loupe) -> None:
     lr = pixels(3).expand(2, -1, -1, -1)
     both = network(lr, None, torch.tensor([0.2, 0.5]))
-    alone = torch.cat([network.told(mtf)(lr[:1]) for mtf in (0.2, 0.5)])
+    alone = torch.cat([network.for_sensor(mtf)(lr[:1]) for mtf in (0.2, 0.5)])
     assert (both - alone).abs().max() <= 1e-5
     assert (both[0] - both[1]).abs().max() > 1e-3
 
 
 def test_nobody_tells_it_and_it_assumes_what_is_written_down(network: Loupe) -> None:
     lr = pixels(4)
-    expected = network.told(UNKNOWN_MTF)(lr)
+    expected = network.for_sensor(UNKNOWN_MTF)(lr)
     assert (network(lr) - expected).abs().max() <= 1e-5
-    prepared = prepare_for_inference(network)
+    prepared = accelerate(network)
     assert (prepared(lr) - expected).abs().max() <= 1e-5
     ready: Any = prepared.run
     assert ready.network.factors is None

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from geoloupe.degradations.blur import SensorMTF
-from geoloupe.degradations.degradation import Recipe
+from geoloupe.degradations.degradation import Degradation
 from geoloupe.imagery.alignment import Axis
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
@@ -28,7 +28,7 @@ def noise(*shape: int) -> torch.Tensor:
 @pytest.mark.parametrize("gains", [(0.3,), GAINS])
 def test_it_sees_what_the_degradation_makes(scale: int, gains: tuple[float, ...]) -> None:
     hr = noise(4, 13 * scale, 9 * scale)
-    recipe = Recipe(
+    recipe = Degradation(
         name="sensor", about="", blurs=(SensorMTF(gains=gains),), samplings=("strided",)
     )
     image = Image.of(hr.numpy().astype(np.float32), radiometry=UNIT)

@@ -12,7 +12,7 @@ from geoloupe.scenes import plan, scene, upscale
 
 source, target, pause, *more = sys.argv[1:]
 plan._BLOCK = 2**16  # many small blocks
-enlarge, copy = scene.Scene.stacked, product._copy
+enlarge, copy = scene.Enlargement.stacked, product._copy
 
 
 def slowly_enlarge(self: object, *rest: object) -> object:
@@ -25,7 +25,7 @@ def slow_copy(*rest: object) -> None:
     copy(*rest)  # type: ignore[arg-type]
 
 
-scene.Scene.stacked = slowly_enlarge  # type: ignore[method-assign, assignment]
+scene.Enlargement.stacked = slowly_enlarge  # type: ignore[method-assign, assignment]
 product._copy = slow_copy  # type: ignore[assignment]
 if __name__ == "__main__":
     options = json.loads(more[0]) if more else {}

@@ -10,7 +10,7 @@ import rasterio.shutil
 from rasterio.transform import Affine
 
 from geoloupe import settings
-from geoloupe.degradations.loading import load_recipe
+from geoloupe.degradations.loading import load_degradation
 from geoloupe.degradations.named import BI, DN
 from geoloupe.errors import InputError, RunError
 from geoloupe.imagery.resize import imresize
@@ -46,16 +46,16 @@ def test_geometry_bands_and_nodata(scene: Path, tmp_path: Path) -> None:
         expected = imresize(hr.read()[:, :64, :100].astype(float), 1 / 4)
         far = (slice(None), slice(5, None), slice(5, None))
         assert np.abs(values[far] - expected[far]).max() <= 0.5 + 1e-3
-        assert settings.build(type(BI), json.loads(lr.tags()["GEOLOUPE_RECIPE"]), "tag") == BI
+        assert settings.build(type(BI), json.loads(lr.tags()["GEOLOUPE_DEGRADATION"]), "tag") == BI
 
 
-@pytest.mark.parametrize("recipe", ["bi", "bd", "dn", "mulsr-train"])
+@pytest.mark.parametrize("degradation", ["bi", "bd", "dn", "mulsr-train"])
 def test_strips_change_nothing(
-    scene: Path, tmp_path: Path, recipe: str, monkeypatch: pytest.MonkeyPatch
+    scene: Path, tmp_path: Path, degradation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    degrade(scene, tmp_path / "whole.tif", scale=2, recipe=recipe, seed=3)
+    degrade(scene, tmp_path / "whole.tif", scale=2, degradation=degradation, seed=3)
     monkeypatch.setattr(module, "_STRIP", 1)
-    degrade(scene, tmp_path / "strips.tif", scale=2, recipe=recipe, seed=3)
+    degrade(scene, tmp_path / "strips.tif", scale=2, degradation=degradation, seed=3)
     with (
         rasterio.open(tmp_path / "whole.tif") as whole,
         rasterio.open(tmp_path / "strips.tif") as strips,
@@ -66,7 +66,7 @@ def test_strips_change_nothing(
 def test_a_recipe_file_and_a_response(scene: Path, tmp_path: Path) -> None:
     mine = settings.dump(DN) | {"name": "mine"}
     (tmp_path / "mine.json").write_text(json.dumps(mine))
-    assert load_recipe(str(tmp_path / "mine.json")).name == "mine"
+    assert load_degradation(str(tmp_path / "mine.json")).name == "mine"
     cube = tmp_path / "cube.tif"
     profile = {"count": 31, "height": 8, "width": 8, "dtype": "float32"}
     with rasterio.open(cube, "w", crs="EPSG:32631", transform=TURNED, **profile) as out:
@@ -80,13 +80,13 @@ def test_a_recipe_file_and_a_response(scene: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"recipe": "bicubic"}, "no degradation is called 'bicubic'"),
+        ({"degradation": "bicubic"}, "no degradation is called 'bicubic'"),
         ({"scale": 128}, "101 x 67 pixels have no x128"),
         ({"scale": 0}, "scale must be 1 or more"),
         ({"seed": -1}, "seed must be 0 or more"),
         ({"response": "nikon-d700"}, r"scene.tif: the response nikon-d700 needs the wavelengths"),
-        ({"recipe": "mtf-worldview-3"}, r"scene.tif: 8 blur kernels do not fit 3 bands"),
-        ({"recipe": "nowhere.json"}, "nowhere.json: cannot be read"),
+        ({"degradation": "mtf-worldview-3"}, r"scene.tif: 8 blur kernels do not fit 3 bands"),
+        ({"degradation": "nowhere.json"}, "nowhere.json: cannot be read"),
     ],
 )
 def test_mistakes_are_told_and_leave_nothing(

@@ -28,9 +28,9 @@ def test_holes_of_a_guide_are_filled_in_a_tile_as_in_the_whole() -> None:
         rings=MARGIN,
         device=torch.device("cpu"),
     )
-    dice = np.random.default_rng(0)
-    lr = Image.of(dice.random((1, 12, 30), np.float32), radiometry=UNIT)
-    values = dice.random((1, 48, 120), np.float32)
+    rng = np.random.default_rng(0)
+    lr = Image.of(rng.random((1, 12, 30), np.float32), radiometry=UNIT)
+    values = rng.random((1, 48, 120), np.float32)
     values[:, :, 40:72] = np.nan  # no pixel of it is farther from data than `rings` LR pixels
     guide = Image.of(values, radiometry=UNIT)
     whole = seen.predict(lr, guide).values

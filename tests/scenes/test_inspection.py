@@ -21,7 +21,7 @@ from geoloupe.datasets.sample import sample_pair
 from geoloupe.errors import InputError
 from geoloupe.imagery.image import Image
 from geoloupe.models.predictor import Predictor
-from geoloupe.models.tuned import Telling
+from geoloupe.models.tuned import TunedModel
 from geoloupe.networks.signature import UNKNOWN_MTF
 from geoloupe.rasters.product import write_image
 from geoloupe.rasters.source import open_source
@@ -214,13 +214,13 @@ def test_views_are_compared_as_the_product_was_made(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    predictor = Telling.predictor
+    predictor = TunedModel.predictor
 
-    def watch(self: Telling, image: Image, mtf: tuple[float, ...] | None) -> Predictor:
+    def watch(self: TunedModel, image: Image, mtf: tuple[float, ...] | None) -> Predictor:
         seen.append((self.consistent, mtf))
         return predictor(self, image, mtf)
 
-    monkeypatch.setattr(Telling, "predictor", watch)
+    monkeypatch.setattr(TunedModel, "predictor", watch)
     for name, options in (("as told", {"mtf": 0.3}), ("as guessed", {})):
         seen.clear()
         out = tmp_path / f"{name}.tif"

@@ -266,18 +266,18 @@ def test_memory_changes_nothing_but_how(
 def test_blocks_for_which_memory_ran_out_are_tried_alone(
     scene: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from geoloupe.scenes.scene import Scene
+    from geoloupe.scenes.scene import Enlargement
 
-    compute = Scene.compute
+    compute = Enlargement.compute
     failed: list[str] = []
 
-    def short(self: Scene, block: planning.Block, done: Any) -> Any:
+    def short(self: Enlargement, block: planning.Block, done: Any) -> Any:
         if block.column == 1 and block.name not in failed:
             failed.append(block.name)
             raise MemoryError
         return compute(self, block, done)
 
-    monkeypatch.setattr(Scene, "compute", short)
+    monkeypatch.setattr(Enlargement, "compute", short)
     target = scene.with_name("out.tif")
     geoloupe.upscale(scene, target, **OPTIONS)
     assert failed

@@ -20,7 +20,7 @@ from geoloupe.rasters.source import open_source
 from geoloupe.scenes import local, plan
 from geoloupe.scenes.job import work_folder
 from geoloupe.scenes.preview import forecast, preview
-from geoloupe.scenes.upscale import UpscaleSettings, prepare
+from geoloupe.scenes.upscale import UpscaleSettings, set_up
 from geoloupe.storage.sizes import parse_size
 from tests.datasets.small import picture
 
@@ -59,7 +59,7 @@ def opened(scene: Path, **options: Any) -> Iterator[tuple[Any, list[Any]]]:
     chosen = UpscaleSettings(scale=4, **options)
     target = scene.with_name("out.tif")
     with ExitStack() as stack:
-        ready = prepare(stack, scene, target, "bicubic", chosen, overwrite=True)
+        ready = set_up(stack, scene, target, "bicubic", chosen, overwrite=True)
         yield ready.scene, [block for row in ready.scene.plan.blocks for block in row]
 
 

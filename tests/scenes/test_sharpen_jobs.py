@@ -19,7 +19,7 @@ from geoloupe.scenes import sharpen as sharpening
 from geoloupe.scenes.fusion import Fusion
 from geoloupe.scenes.job import Job
 from geoloupe.scenes.running import finish
-from geoloupe.scenes.sharpen import SharpenSettings, prepare
+from geoloupe.scenes.sharpen import SharpenSettings, set_up
 from geoloupe.scenes.work_folder import work_folder
 from tests.scenes.pairs import MTF, pair
 
@@ -93,7 +93,7 @@ def test_workers_of_a_cluster_make_it(tmp_path: Path, model: str) -> None:
     target = tmp_path / "cluster.tif"
     chosen = SharpenSettings(**{k: v for k, v in options.items() if k != "model"}, guide=guide)
     with ExitStack() as stack:
-        ready = prepare(stack, ms, target, model, chosen, overwrite=False)
+        ready = set_up(stack, ms, target, model, chosen, overwrite=False)
         with Job.open(target, ready.job, alone=False) as job:
             call = dict(cluster._call(ready, job, chosen))
             for row in ready.scene.plan.blocks:

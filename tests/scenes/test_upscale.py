@@ -15,7 +15,7 @@ from geoloupe.errors import InputError, RunError
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.models.card import Card
-from geoloupe.models.model import Model, assemble
+from geoloupe.models.model import Model, model_from_state
 from geoloupe.models.predictor import Predictor
 from geoloupe.networks import build
 from tests.real_data import DATA
@@ -192,7 +192,7 @@ def test_the_mean_of_eight_views_turns_with_the_scene() -> None:
     torch.manual_seed(0)
     network = build("srcnn", bands=1, scale=2)
     card = Card(name="odd", network="srcnn", settings={"bands": 1, "scale": 2})
-    model = assemble(network, network.state_dict(), card)
+    model = model_from_state(network, network.state_dict(), card)
     scene = Image.of(np.random.default_rng(0).random((1, 24, 31), np.float32), radiometry=UNIT)
     turned = Image.of(scene.values.transpose(0, 2, 1)[:, ::-1].copy(), radiometry=UNIT)
     plain, eight = Predictor.of(model), Predictor.of(model, ensemble=True)

@@ -16,7 +16,7 @@ from geoloupe.scenes import assemble, cluster
 from geoloupe.scenes import plan as planning
 from geoloupe.scenes.job import Job
 from geoloupe.scenes.running import finish
-from geoloupe.scenes.upscale import UpscaleSettings, prepare
+from geoloupe.scenes.upscale import UpscaleSettings, set_up
 from geoloupe.scenes.work_folder import work_folder
 from tests.scenes.work import BLOCK, OPTIONS, blocks, made, sharded, stopped, two_scenes
 
@@ -148,7 +148,7 @@ def cluster_call(scene: Path, target: Path) -> dict[str, Any]:
     """Return what a worker of a cluster is told of work that was begun."""
     chosen = UpscaleSettings(**{k: v for k, v in OPTIONS.items() if k != "model"})
     with ExitStack() as stack:
-        ready = prepare(stack, scene, target, OPTIONS["model"], chosen, overwrite=True)
+        ready = set_up(stack, scene, target, OPTIONS["model"], chosen, overwrite=True)
         with Job.open(target, ready.job, alone=False) as job:
             return dict(cluster._call(ready, job, chosen))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from geoloupe.datasets.preparation.prepare import prepare
-from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.errors import InputError
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
@@ -32,11 +32,11 @@ from geoloupe.studies.downstream.spectral_classifiers import (
 from tests.datasets.small import enter, picture, prepared, random
 
 
-def spots(dice: np.random.Generator, apart: float = 1.0) -> tuple[Any, Any]:
+def spots(rng: np.random.Generator, apart: float = 1.0) -> tuple[Any, Any]:
     """Draw spectra around three centres."""
     centres = np.eye(3, 6) * apart
-    labels = dice.integers(0, 3, 300)
-    return centres[labels] + dice.normal(0, 0.1, (300, 6)), labels
+    labels = rng.integers(0, 3, 300)
+    return centres[labels] + rng.normal(0, 0.1, (300, 6)), labels
 
 
 def test_clusters_are_found() -> None:
@@ -47,17 +47,17 @@ def test_clusters_are_found() -> None:
 
 
 def test_classifiers_learn_what_can_be_told_apart_and_nothing_else() -> None:
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for apart, low, high in ((1.0, 0.99, 1.0), (0.0, 0.2, 0.47)):
-        spectra, labels = spots(dice, apart)
-        answers, truth = spots(dice, apart)
+        spectra, labels = spots(rng, apart)
+        answers, truth = spots(rng, apart)
         for learned in (Neighbours(spectra, labels, 5), KernelMachine.trained(spectra, labels)):
             assert low <= float((learned.name(answers) == truth).mean()) <= high
 
 
 def test_bands_that_add_nothing_come_last() -> None:
-    dice = np.random.default_rng(0)
-    bands = dice.normal(0, 1, (100, 3))
+    rng = np.random.default_rng(0)
+    bands = rng.normal(0, 1, (100, 3))
     spectra = np.concatenate([bands, bands[:, :2] * 0.5], axis=1)
     assert set(ranked_bands(spectra)[:3]) == {0, 1, 2}
 
@@ -109,10 +109,10 @@ def test_scenes_are_recognised_better_than_by_chance(
 def striped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Prepare scenes of two classes: fine stripes and coarse ones."""
     fine, coarse = (np.arange(32)[:, None] // width % 2 * 200 for width in (2, 8))
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for number in range(12):
         for label, values in (("fine", fine), ("coarse", coarse)):
-            noisy = np.broadcast_to(values, (3, 32, 32)) + dice.integers(0, 50, (3, 32, 32))
+            noisy = np.broadcast_to(values, (3, 32, 32)) + rng.integers(0, 50, (3, 32, 32))
             picture(folder / "in" / label / f"{label}{number:02}.png", noisy.astype(np.uint8))
     words = "".join(
         f"{'train' if number < 8 else 'test'} {label}{number:02}\n"
@@ -139,7 +139,7 @@ def striped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def cubes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
+def cubes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PreparedDataset:
     """Two cubes of smooth noise."""
     enter(monkeypatch)
     rough = [random(6, 10, 12, dtype="float32", seed=n) for n in range(2)]
@@ -147,7 +147,7 @@ def cubes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
     return prepared(tmp_path, {f"cube{n}.tif": cube for n, cube in enumerate(smooth)})
 
 
-def test_pixels_are_named(cubes: Prepared, tmp_path: Path) -> None:
+def test_pixels_are_named(cubes: PreparedDataset, tmp_path: Path) -> None:
     task = PixelSettings(classes=4)
     study = pixel_classes(["nearest", "bicubic"], f"{cubes.folder}:train", task=task, scale=2)
     study.write(tmp_path / "report")
@@ -159,7 +159,7 @@ def test_pixels_are_named(cubes: Prepared, tmp_path: Path) -> None:
         assert {row["bands"] for row in csv.DictReader(file)} == {"1", "2", "3", "5", "6"}
 
 
-def test_labels_of_a_person_count_and_must_fit(cubes: Prepared, tmp_path: Path) -> None:
+def test_labels_of_a_person_count_and_must_fit(cubes: PreparedDataset, tmp_path: Path) -> None:
     image = cubes.image(cubes.entries[0])
     labels = np.zeros((1, 40, 48), np.uint8)
     labels[:, :20] = 1
@@ -181,6 +181,6 @@ def test_labels_of_a_person_count_and_must_fit(cubes: Prepared, tmp_path: Path) 
         )
 
 
-def test_indices_need_bands(cubes: Prepared) -> None:
+def test_indices_need_bands(cubes: PreparedDataset) -> None:
     with pytest.raises(InputError, match="no bands that an index is made of"):
         index_agreement(["bicubic"], f"{cubes.folder}:train", scale=2)

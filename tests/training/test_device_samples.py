@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from geoloupe import catalog
-from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.datasets.samples.examples import Examples
 from geoloupe.datasets.samples.patches import Mix, Patches, PatchSettings
-from geoloupe.degradations.degradation import Recipe
+from geoloupe.degradations.degradation import Degradation
 from geoloupe.degradations.named import BI, MULSR_TEST, SENSORS
 from geoloupe.errors import InputError
 from geoloupe.imagery.image import Image
@@ -22,8 +22,8 @@ from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.rasters.product import write_image
 from geoloupe.training.batches import Share, batches
 from geoloupe.training.device_samples import DeviceImages, Maker
-from geoloupe.training.dice import dice_of, foreign
 from geoloupe.training.hardware import Hardware
+from geoloupe.training.sample_draws import draws_of, foreign
 from tests.datasets import small
 
 CPU = torch.device("cpu")
@@ -47,7 +47,7 @@ def rough(bands: int, height: int, width: int, seed: int) -> Any:
 
 
 @pytest.fixture(scope="module")
-def sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Prepared]]:
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[PreparedDataset]]:
     """A set of colour images, one of grey images, and one of four bands in 16 bits."""
     home = tmp_path_factory.mktemp("sets")
     scenes: list[dict[str, Any]] = [
@@ -68,27 +68,27 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Prepared]]:
     catalog.targets.cache_clear()
 
 
-def wide(home: Path) -> Prepared:
+def wide(home: Path) -> PreparedDataset:
     """Prepare images of 16 bits, whose range is told."""
     from geoloupe.datasets.preparation.prepare import prepare
 
     prepare("folder", home / "many", home / "wide")
-    return Prepared.open(home / "wide")
+    return PreparedDataset.open(home / "wide")
 
 
-def patches(data: Prepared, recipe: Recipe, scale: int, **chosen: Any) -> Patches:
-    examples = Examples(prepared=data, entries=data.entries, scale=scale, recipe=recipe)
+def patches(data: PreparedDataset, degradation: Degradation, scale: int, **chosen: Any) -> Patches:
+    examples = Examples(prepared=data, entries=data.entries, scale=scale, degradation=degradation)
     settings = PatchSettings(**({"size": SIZE} | chosen))
-    return Patches(examples, settings, seed=3, tells=True)
+    return Patches(examples, settings, seed=3, gives_mtf=True)
 
 
 def both(samples: Patches | Mix, count: int = 60) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Make a batch on the processor and one as a device makes it."""
     loaded = torch.utils.data.default_collate([samples[number] for number in range(count)])
-    dice = dice_of(samples)
-    thrown = torch.utils.data.default_collate([dice[number] for number in range(count)])
-    scale = dice.parts[0].examples.scale
-    maker = Maker(images=DeviceImages.read(dice, CPU), size=SIZE, scale=scale)
+    draws = draws_of(samples)
+    thrown = torch.utils.data.default_collate([draws[number] for number in range(count)])
+    scale = draws.parts[0].examples.scale
+    maker = Maker(images=DeviceImages.read(draws, CPU), size=SIZE, scale=scale)
     field = torch.randn(loaded["lr"].shape, generator=torch.Generator().manual_seed(0))
     return loaded, maker(thrown, field)
 
@@ -104,7 +104,7 @@ def equal(loaded: dict[str, Tensor], made: dict[str, Tensor]) -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_a_mix_is_what_the_processor_makes(sets: list[Prepared], scale: int) -> None:
+def test_a_mix_is_what_the_processor_makes(sets: list[PreparedDataset], scale: int) -> None:
     told = {"bands": 3, "shuffles": True, "apart": 0.5, "mtf_error": 0.01}
     parts = [patches(data, QUIET, scale, **told) for data in sets]
     mix = Mix(parts, [0.5, 0.3, 0.2], seed=5)
@@ -113,13 +113,15 @@ def test_a_mix_is_what_the_processor_makes(sets: list[Prepared], scale: int) -> 
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-def test_bicubic_images_are_what_the_processor_makes(sets: list[Prepared], scale: int) -> None:
+def test_bicubic_images_are_what_the_processor_makes(
+    sets: list[PreparedDataset], scale: int
+) -> None:
     samples = patches(sets[0], BI, scale)
     assert foreign(samples) is None
     equal(*both(samples))
 
 
-def test_noise_is_as_strong_and_copies_of_a_band_share_it(sets: list[Prepared]) -> None:
+def test_noise_is_as_strong_and_copies_of_a_band_share_it(sets: list[PreparedDataset]) -> None:
     samples = patches(sets[1], SENSORS, 4, bands=3, flips=False, transposes=False)
     loaded, made = both(samples, 200)
     quiet, _ = both(patches(sets[1], QUIET, 4, bands=3, flips=False, transposes=False), 200)
@@ -130,7 +132,7 @@ def test_noise_is_as_strong_and_copies_of_a_band_share_it(sets: list[Prepared]) 
     assert strengths[0] > 0.5 / 255
 
 
-def test_batches_go_on_where_they_were(sets: list[Prepared]) -> None:
+def test_batches_go_on_where_they_were(sets: list[PreparedDataset]) -> None:
     samples = patches(sets[0], SENSORS, 2)
     hardware = Hardware(accelerator="cpu", samples="device")
 
@@ -145,7 +147,7 @@ def test_batches_go_on_where_they_were(sets: list[Prepared]) -> None:
     assert all(one[name].equal(other[name]) for name in one)
 
 
-def test_what_no_device_can_make_is_said(sets: list[Prepared]) -> None:
+def test_what_no_device_can_make_is_said(sets: list[PreparedDataset]) -> None:
     share = Share(first=0, last=1, batch=1)
     samples = patches(sets[0], MULSR_TEST, 2)
     asked = Hardware(accelerator="cpu", samples="device")

@@ -212,7 +212,7 @@ def test_finetuning_begins_where_the_model_is(data: Path, whole: Path, tmp_path:
 TOLD: dict[str, Any] = {
     "settings.knots": 3,
     "settings.growth": 2,
-    "data.recipe": "sensors",
+    "data.degradation": "sensors",
     "schedule.steps": 20,
 }
 

@@ -9,7 +9,7 @@ import torch
 from tools.sensor_table import degradations, gains_of, measure
 
 import geoloupe
-from geoloupe.datasets.preparation.prepared import Prepared, find
+from geoloupe.datasets.preparation.prepared import PreparedDataset, find
 from geoloupe.datasets.samples.examples import Examples
 from geoloupe.degradations.named import SENSORS
 from geoloupe.evaluation.cards import record_gains
@@ -17,14 +17,14 @@ from geoloupe.metrics.protocols import HSENET
 from geoloupe.models.card import Card, read_weights, write_weights
 from geoloupe.models.model import Model, plain_settings
 from geoloupe.models.predictor import Predictor
-from geoloupe.models.tuned import Telling
+from geoloupe.models.tuned import TunedModel
 from geoloupe.networks import build
 from geoloupe.training.validation import Validation
 from tests.training.scenes import prepared
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
     """A prepared data set of drawn scenes."""
     return find(str(prepared(tmp_path_factory.mktemp("data"))))
 
@@ -40,15 +40,17 @@ def model() -> Model:
     return Model(network, Card(name="m", network="loupe", settings=plain_settings(network)))
 
 
-def test_each_image_is_enlarged_by_what_its_own_sensor_passes(data: Prepared, model: Model) -> None:
-    examples = Examples(prepared=data, entries=data.split("train"), scale=2, recipe=SENSORS)
-    telling, network = Telling(model), model.network
+def test_each_image_is_enlarged_by_what_its_own_sensor_passes(
+    data: PreparedDataset, model: Model
+) -> None:
+    examples = Examples(prepared=data, entries=data.split("train"), scale=2, degradation=SENSORS)
+    telling, network = TunedModel(model), model.network
     sensors = set()
     for example in examples:
         assert example.mtf is not None
         sensors.add(example.mtf)
         each = [*example.mtf] * (3 // len(example.mtf))
-        plain = Model(network.told(each), model.card)  # type: ignore[attr-defined]
+        plain = Model(network.for_sensor(each), model.card)  # type: ignore[attr-defined]
         expected = Predictor.of(plain).predict(example.lr).values
         predictor = telling.predictor(example.lr, example.mtf)
         assert abs(predictor.predict(example.lr).values - expected).max() <= 1e-5
@@ -59,13 +61,13 @@ def test_each_image_is_enlarged_by_what_its_own_sensor_passes(data: Prepared, mo
     assert set(validation.measure(model, "cpu")) == {"psnr", "ssim"}
 
 
-def test_evaluation_tells_each_image_too(data: Prepared, model: Model) -> None:
-    told = geoloupe.evaluate((model,), data, split="train", recipe="box")
-    network = model.network.told(0.707)  # type: ignore[attr-defined]
+def test_evaluation_tells_each_image_too(data: PreparedDataset, model: Model) -> None:
+    told = geoloupe.evaluate((model,), data, split="train", degradation="box")
+    network = model.network.for_sensor(0.707)  # type: ignore[attr-defined]
     same = Model(network, model.card)
     box, unknown = (
-        geoloupe.evaluate((one,), data, split="train", recipe="box")
-        for one in (same, Model(model.network.told(0.4), model.card))  # type: ignore[attr-defined]
+        geoloupe.evaluate((one,), data, split="train", degradation="box")
+        for one in (same, Model(model.network.for_sensor(0.4), model.card))  # type: ignore[attr-defined]
     )
     scores, right, wrong = (
         [row.scores["psnr"] for row in result.rows] for result in (told, box, unknown)
@@ -74,7 +76,9 @@ def test_evaluation_tells_each_image_too(data: Prepared, model: Model) -> None:
     assert scores != pytest.approx(wrong, abs=1e-3)
 
 
-def test_the_table_by_sensor_is_of_gains_over_interpolation(data: Prepared, model: Model) -> None:
+def test_the_table_by_sensor_is_of_gains_over_interpolation(
+    data: PreparedDataset, model: Model
+) -> None:
     place = f"{data.folder}:train"
     table = measure(model, place, every=99)
     assert list(table) == [name for name, _ in degradations()]

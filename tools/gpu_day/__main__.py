@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from geoloupe.datasets.preparation.prepared import FOLDER_VARIABLE, Prepared
+from geoloupe.datasets.preparation.prepared import FOLDER_VARIABLE, PreparedDataset
 from geoloupe.models.shipped import shipped
 from geoloupe.settings import parse_assignments
 from geoloupe.training.hardware import Hardware
@@ -27,7 +27,7 @@ from tools.gpu_day.plan import text
 from tools.gpu_day.training import CHANGES, day_recipe, train_for
 
 _SETS = ("ucmerced", "rgb", "pan", "octave")
-_WORKERS = 10  # that throw dice, of sixteen cores
+_WORKERS = 10  # that throw rng, of sixteen cores
 _BENCH = 90.0  # seconds after which no further model is measured
 _TINY = {
     "settings.features": 8,
@@ -87,7 +87,7 @@ def _plan(words: argparse.Namespace) -> None:
 
 
 def _pack(words: argparse.Namespace) -> None:
-    sets = [Prepared.open(words.data / name) for name in words.sets]
+    sets = [PreparedDataset.open(words.data / name) for name in words.sets]
     target = words.into / ARCHIVE
     packed = pack(sets, target, room=int(words.room * 2**20), validated=words.validated)
     print(
@@ -119,7 +119,7 @@ def _bench(words: argparse.Namespace) -> None:
     side, sizes = (32, [1]) if words.tiny else (128, [1, 8, 32])
     names = ["loupe-x4"] if words.tiny else list(shipped())
 
-    def told(line: str) -> None:
+    def report(line: str) -> None:
         lines.append(line)
         print(line, flush=True)
         _keep(words, "bench.md", lines)
@@ -129,15 +129,15 @@ def _bench(words: argparse.Namespace) -> None:
         for line in speeds.learning(
             _recipe(words), _hardware(words), steps=2 if words.tiny else 20
         ):
-            told(line)
+            report(line)
     except RuntimeError as error:  # a compiler's, perhaps: the rest is worth knowing all the same
-        told(f"training fails: {error}"[:2000])
-    told(f"\ntiles of {side} x {side} LR pixels\n\n{speeds.HEADING}")
+        report(f"training fails: {error}"[:2000])
+    report(f"\ntiles of {side} x {side} LR pixels\n\n{speeds.HEADING}")
     compiled = ["loupe-x4"] if device.type == "cuda" else []
     for line in speeds.forwards(names, device, side=side, sizes=sizes, compiled=compiled):
-        told(line)
+        report(line)
         if time.monotonic() - began > _BENCH:
-            told("\nthere was no time for more")
+            report("\nthere was no time for more")
             break
 
 

@@ -16,13 +16,13 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.models.model import load
 from geoloupe.models.shipped import shipped
-from geoloupe.models.tuned import Telling
+from geoloupe.models.tuned import TunedModel
 from geoloupe.networks import network_class
-from geoloupe.networks.acceleration.accelerate import Precision, prepare_for_inference
+from geoloupe.networks.acceleration.accelerate import Precision, accelerate
 from geoloupe.training.device_samples import DeviceImages, Maker
-from geoloupe.training.dice import dice_of
 from geoloupe.training.recipe import Recipe
 from geoloupe.training.run import samples_of
+from geoloupe.training.sample_draws import draws_of
 
 _EXACT = 1e-4  # relative error of float32 beside float32
 _HALF = 2e-2  # of bf16 beside float32
@@ -90,7 +90,7 @@ def _compared(name: str, network: Any, device: torch.device) -> Iterator[Finding
         for precision, most in quick:
 
             def quick_answer(precision: Precision = precision) -> Tensor:
-                return prepare_for_inference(moved, precision=precision)(*there)
+                return accelerate(moved, precision=precision)(*there)
 
             yield _finding(f"{name}, made quick, {precision}", quick_answer, truth, most)
 
@@ -115,7 +115,7 @@ def _tiled(device: torch.device) -> Finding:
     network: Any = load("loupe-x4").network
     margin, scale = network.signature.margin, network.signature.scale
     lr = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(2)).to(device)
-    run: Callable[[Tensor], Tensor] = prepare_for_inference(cast("Any", network.to(device)))
+    run: Callable[[Tensor], Tensor] = accelerate(cast("Any", network.to(device)))
     whole = run(lr)
     left = run(lr[..., : 48 + margin].contiguous())[..., : 48 * scale]
     right = run(lr[..., 48 - margin :].contiguous())[..., margin * scale :]
@@ -130,7 +130,7 @@ def _predicted(device: torch.device) -> Iterator[Finding]:
     for consistent in (False, True):
         answers = []
         for place in ("cpu", str(device)):
-            telling = Telling(load("loupe-x4"), consistent=consistent, device=place)
+            telling = TunedModel(load("loupe-x4"), consistent=consistent, device=place)
             predictor = telling.predictor(image, (0.3, 0.25, 0.35))
             answers.append(torch.tensor(predictor.predict(image).values))
         form = "consistent" if consistent else "free"
@@ -140,16 +140,16 @@ def _predicted(device: torch.device) -> Iterator[Finding]:
 def _samples(recipe: Recipe, device: torch.device) -> Iterator[Finding]:
     """Compare samples that the device makes with those that the processor loads.
 
-    Without noise they are the same ones: that of loaded samples comes from the dice of their turns.
+    Without noise they are the same ones: that of loaded samples comes from the rng of their turns.
     """
-    quiet = replace(recipe, data=replace(recipe.data, recipe="mtf"))
+    quiet = replace(recipe, data=replace(recipe.data, degradation="mtf"))
     samples, size = samples_of(quiet), recipe.patches.size
-    dice = dice_of(samples)
+    rng = draws_of(samples)
     numbers = range(min(recipe.batch, 32))
     loaded = default_collate([samples[number] for number in numbers])
-    thrown = default_collate([dice[number] for number in numbers])
-    scale = dice.parts[0].examples.scale
-    make = Maker(images=DeviceImages.read(dice, device), size=size, scale=scale)
+    thrown = default_collate([rng[number] for number in numbers])
+    scale = rng.parts[0].examples.scale
+    make = Maker(images=DeviceImages.read(rng, device), size=size, scale=scale)
     field = torch.zeros(loaded["lr"].shape, device=device)
     made = make({name: tensor.to(device) for name, tensor in thrown.items()}, field)
     for name, most in (("lr", _ROUNDED), ("hr", 1e-6)):

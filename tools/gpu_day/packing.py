@@ -1,4 +1,4 @@
-"""Prepared data sets made small enough to travel, and unpacked again where they are needed.
+"""PreparedDataset data sets made small enough to travel, and unpacked again where they are needed.
 
 Training pictures of 8 bits become JPEG 2000, all with the same error, as small a one as there is
 room for; validation images and those of 16 bits are kept without loss. (At equal size plain JPEG of
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from geoloupe.datasets.preparation.prepared import FACTS, INDEX, Entry, Prepared
+from geoloupe.datasets.preparation.prepared import FACTS, INDEX, Entry, PreparedDataset
 
 ARCHIVE = "images.zip"
 _BEST, _WORST, _STEP = 50.0, 34.0, 0.5  # dB
@@ -41,7 +41,7 @@ class Packed:
     quality: float  # PSNR of a training picture in dB
 
 
-def pack(sets: Sequence[Prepared], target: Path, *, room: int, validated: int) -> Packed:
+def pack(sets: Sequence[PreparedDataset], target: Path, *, room: int, validated: int) -> Packed:
     """Write the training images of sets, and the first so many of validation, into `room` bytes."""
     quality = _BEST
     for every in (_EVERY, 1):
@@ -65,7 +65,7 @@ def pack(sets: Sequence[Prepared], target: Path, *, room: int, validated: int) -
     return Packed(images=count, size=target.stat().st_size, quality=quality)
 
 
-def _size(sets: Sequence[Prepared], quality: float, validated: int, every: int) -> int:
+def _size(sets: Sequence[PreparedDataset], quality: float, validated: int, every: int) -> int:
     """Return how many bytes an archive would have, judged by some of its images."""
     return every * sum(
         _HEADS + len(_encoded(_values(data, entry), _quality(entry, quality)))
@@ -74,13 +74,13 @@ def _size(sets: Sequence[Prepared], quality: float, validated: int, every: int) 
     )
 
 
-def _chosen(data: Prepared, validated: int) -> Iterator[Entry]:
+def _chosen(data: PreparedDataset, validated: int) -> Iterator[Entry]:
     yield from data.split("train")
     if "val" in data.counts:
         yield from data.split("val")[:validated]
 
 
-def _values(data: Prepared, entry: Entry) -> Values:
+def _values(data: PreparedDataset, entry: Entry) -> Values:
     """Read the pixels of a scene (H,W,B)."""
     return np.ascontiguousarray(data.image(entry).values.transpose(1, 2, 0))
 

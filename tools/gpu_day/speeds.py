@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from geoloupe.models.model import load
-from geoloupe.networks.acceleration.accelerate import prepare_for_inference
+from geoloupe.networks.acceleration.accelerate import accelerate
 from geoloupe.training.batches import Share, batches
 from geoloupe.training.hardware import Hardware, open_fabric
 from geoloupe.training.loop import Loop
@@ -47,7 +47,7 @@ def forwards(
         network: Any = load(name).network.to(device)  # type: ignore[attr-defined]
         signature = network.signature
         for precision in ("fp32", "bf16"):
-            ready: Any = prepare_for_inference(network, precision=precision)
+            ready: Any = accelerate(network, precision=precision)
             forms = [("", ready)]
             if name in compiled:
                 forms.append((", compiled", torch.compile(ready.run)))

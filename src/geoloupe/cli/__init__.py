@@ -22,7 +22,7 @@ from geoloupe.cli.models import models
 from geoloupe.cli.networks import networks
 from geoloupe.cli.picture import picture
 from geoloupe.cli.prepare import prepare
-from geoloupe.cli.screen import Plainly, say
+from geoloupe.cli.screen import PlainFormatter, say
 from geoloupe.cli.sensors import sensors
 from geoloupe.cli.sharpen import sharpen
 from geoloupe.cli.train import finetune, train
@@ -67,7 +67,7 @@ def main() -> NoReturn:
     # GDAL's own complaints: what matters of them is in our message, the rest confuses.
     logging.getLogger("rasterio").addHandler(logging.NullHandler())
     ours = logging.StreamHandler()
-    ours.setFormatter(Plainly())
+    ours.setFormatter(PlainFormatter())
     logging.getLogger("geoloupe").addHandler(ours)
     keep_freed_memory()
     try:

@@ -12,8 +12,13 @@ def degrade(
     scene: Annotated[str, typer.Argument(help="Anything that geoloupe upscale takes.")],
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The new file.")],
-    recipe: Annotated[
-        str, typer.Option(help="bi, bd, dn, mtf, mulsr-test, mulsr-train, ... or a .json file.")
+    degradation: Annotated[
+        str,
+        typer.Option(
+            "--degradation",
+            "--recipe",
+            help="bi, bd, dn, mtf, mulsr-test, mulsr-train, ... or a .json file.",
+        ),
     ] = "bi",
     scale: Annotated[int, typer.Option(help="How many times coarser; 1 keeps the size.")] = 4,
     seed: Annotated[int, typer.Option(help="Of what is random: noise and blur.")] = 0,
@@ -23,7 +28,7 @@ def degrade(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")] = False,
 ) -> None:
-    """Make a scene coarser by a named recipe; its place, nodata and tags are kept."""
+    """Make a scene coarser by a named degradation; its place, nodata and tags are kept."""
     from geoloupe.cli.progress import progress_bar
     from geoloupe.scenes.degrade import degrade as run
 
@@ -33,7 +38,7 @@ def degrade(
             output,
             overwrite=overwrite,
             progress=progress,
-            recipe=recipe,
+            degradation=degradation,
             scale=scale,
             seed=seed,
             response=response,
@@ -42,5 +47,5 @@ def degrade(
     say(output)
     say(
         f"  {grid.width} x {grid.height} pixels, {bands} band{'s' * (bands != 1)} of "
-        f"{layout.radiometry.dtype}; {recipe} x{scale}, seed {seed}"
+        f"{layout.radiometry.dtype}; {degradation} x{scale}, seed {seed}"
     )

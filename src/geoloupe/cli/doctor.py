@@ -13,7 +13,7 @@ def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
-    """Tell what a report of a fault needs, and try the models that come with the program."""
+    """Return what a report of a fault needs, and try the models that come with the program."""
     from geoloupe.models.doctor import checkup
 
     found = list(checkup())
@@ -21,7 +21,8 @@ def doctor(
         say(json.dumps([asdict(finding) for finding in found], indent=2))
     else:
         rows = [
-            [finding.subject, "" if finding.sound else "FAULT", finding.told] for finding in found
+            [finding.subject, "" if finding.sound else "FAULT", finding.message]
+            for finding in found
         ]
         print_table(["subject", "", "found"], rows)
     if not all(finding.sound for finding in found):

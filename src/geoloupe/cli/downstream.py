@@ -47,7 +47,7 @@ def downstream(
         typer.Option(
             "--set",
             help="More, of the task: epochs=30; classes=8, labels=map.tif, share=0.1, "
-            "neighbours=5; of the images: protocol=sspsr, recipe=bd, limit=10, seed=1.",
+            "neighbours=5; of the images: protocol=sspsr, degradation=bd, limit=10, seed=1.",
         ),
     ] = None,
 ) -> None:

@@ -42,7 +42,7 @@ def evaluate(
     assignments: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="More: metrics=sam,trust, recipe=bd, limit=10, seed=1, device=cuda."
+            "--set", help="More: metrics=sam,trust, degradation=bd, limit=10, seed=1, device=cuda."
         ),
     ] = None,
 ) -> None:
@@ -76,7 +76,7 @@ def _print(result: "Result") -> None:
     where = facts["data"]
     say(f"{where['name']}:{where['split']}, {summaries[0].count} images")
     say(f"{facts['protocol']['name']}: {facts['protocol']['conventions']}")
-    say(f"LR by {facts['recipe']['name']}, seed {facts['settings']['seed']}\n")
+    say(f"LR by {facts['degradation']['name']}, seed {facts['settings']['seed']}\n")
     columns = {
         "model": [summary.model for summary in summaries],
         "scale": [f"x{summary.scale}" for summary in summaries],

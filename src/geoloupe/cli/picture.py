@@ -24,7 +24,7 @@ def picture(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")] = False,
 ) -> None:
     """Show a scene of any type and size: three bands, stretched, in eight bits."""
-    from geoloupe.errors import InputError, naming
+    from geoloupe.errors import InputError, errors_named
     from geoloupe.models.bands import choose_bands
     from geoloupe.rasters.displayed import fixed_limits
     from geoloupe.rasters.picture import (
@@ -53,9 +53,9 @@ def picture(
     refuse_inputs(output, scene, like)
     limits = None
     if like is not None:
-        with naming(like), open_source(like, look=True, admit=admit_pictured) as other:
+        with errors_named(like), open_source(like, look=True, admit=admit_pictured) as other:
             limits = limits_of(overview(shown(other), side), together=together(other))
-    with naming(scene), open_source(scene, look=True, admit=admit_pictured) as source:
+    with errors_named(scene), open_source(scene, look=True, admit=admit_pictured) as source:
         refuse_inputs(output, *source.files)
         image = overview(shown(source), side)
         limits = limits or fixed_limits(source)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress_bar(unit: str, *, hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """Give a function to call with how many are done, of how many in all."""
+    """Return a function to call with how many are done, of how many in all."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

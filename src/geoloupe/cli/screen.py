@@ -20,11 +20,11 @@ def say(text: object = "", *, to_errors: bool = False) -> None:
     typer.echo(printable(str(text)), err=to_errors)
 
 
-class Plainly(logging.Formatter):
+class PlainFormatter(logging.Formatter):
     """Formats what the program's parts have to say of a run."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the message alone."""
+        """Return the message alone."""
         return printable(record.getMessage())
 
 

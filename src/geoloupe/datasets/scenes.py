@@ -29,7 +29,7 @@ class DataCard:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Part:
+class SceneArray:
     """One array of a scene, read from the top down."""
 
     height: int
@@ -48,7 +48,7 @@ class Scene:
     label: str = ""
     split: str | None = None  # where the archive itself says so
     file: str = ""  # what to name when it is wrong
-    parts: Mapping[str, Callable[[], Part]]
+    parts: Mapping[str, Callable[[], SceneArray]]
 
 
 class Dataset(Protocol):
@@ -64,7 +64,7 @@ class Dataset(Protocol):
         ...
 
     def tiny(self) -> Self:
-        """Give the same data set with fewer and smaller scenes, for tests."""
+        """Return the same data set with fewer and smaller scenes, for tests."""
         ...
 
     def fake(self, root: Path) -> None:

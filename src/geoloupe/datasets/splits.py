@@ -27,7 +27,7 @@ class Rule(Protocol):
         ...
 
     def assign(self, labels: Labels, seed: int) -> dict[str, str]:
-        """Give the split of each scene that has one."""
+        """Return the split of each scene that has one."""
         ...
 
 
@@ -45,7 +45,7 @@ class PerClass:
         return f"{self.train}/{self.val}/{self.test} scenes of every class"
 
     def assign(self, labels: Labels, seed: int) -> dict[str, str]:
-        """Give the first of every class to train, the next to val and test."""
+        """Return the first of every class to train, the next to val and test."""
         splits: dict[str, str] = {}
         for ids in _by_class(labels).values():
             splits |= _deal(_shuffled(ids, seed), (self.train, self.val, self.test))
@@ -105,7 +105,7 @@ class Archived:
         return "as the archive is split"
 
     def assign(self, labels: Labels, seed: int) -> dict[str, str]:
-        """Give nothing: the scenes say it themselves."""
+        """Return nothing: the scenes say it themselves."""
         return {}
 
 

@@ -243,5 +243,5 @@ def _draw(bounds: Range, scale: int, rng: np.random.Generator) -> float:
 
 
 def _wide_enough(sigma: float, offset: float, reach: float = 3) -> int:
-    """Give an odd size, or an even one when the centre falls between two pixels."""
+    """Return an odd size, or an even one when the centre falls between two pixels."""
     return math.ceil(sigma * reach) * 2 + (2 if offset else 1)

@@ -24,7 +24,7 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Degradation:
     """How HR becomes LR; where several blurs or samplings stand, an image draws one of them."""
 
     name: str
@@ -73,7 +73,7 @@ class Recipe:
 
     def drawn(
         self, like: Image, scale: int, rng: np.random.Generator, *, width: int | None = None
-    ) -> "Drawn":
+    ) -> "DrawnDegradation":
         """Draw what is random about one image with the bands of `like` and its width (in LR)."""
         if self.sensor is not None:
             blurs = (sensor_blur(self.sensor, like.bands),)
@@ -87,16 +87,16 @@ class Recipe:
             offset = centre_offset(scale, sampling)
             kernels = self._blur(rng).drawn(scale, rng, offset=offset, band_count=band_count)
         # Drawn strip by strip, several noises of one generator would take turns by the strip.
-        dice = rng.spawn(len(self.noises)) if len(self.noises) > 1 else [rng]
-        return Drawn(
-            recipe=self,
+        generators = rng.spawn(len(self.noises)) if len(self.noises) > 1 else [rng]
+        return DrawnDegradation(
+            degradation=self,
             scale=scale,
             kernels=kernels,
             sampling=sampling,
             quality=None if self.jpeg is None else int(rng.integers(*self.jpeg, endpoint=True)),
             noises=tuple(
                 noise.drawn(band_count, width, own)
-                for noise, own in zip(self.noises, dice, strict=False)
+                for noise, own in zip(self.noises, generators, strict=False)
             ),
         )
 
@@ -108,10 +108,10 @@ class Recipe:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Drawn:
-    """A recipe with its dice thrown, for one image; windows of it may be done from the top down."""
+class DrawnDegradation:
+    """A degradation drawn for one image; its windows are degraded from the top down."""
 
-    recipe: Recipe
+    degradation: Degradation
     scale: int
     kernels: Values | None
     sampling: Sampling
@@ -153,7 +153,7 @@ class Drawn:
         values = self._sampled(values.astype(np.float64))[:, *inside.slices]
         for noise in self.noises:
             values = noise(values)
-        if self.recipe.clip:
+        if self.degradation.clip:
             values = values.clip(0, 1)
         if self.quality is not None:
             values = compress(values, self.quality)
@@ -172,9 +172,9 @@ class Drawn:
     def _sampled(self, values: Values) -> Values:
         if self.kernels is not None and self.sampling == "strided":
             kept = strides(self.scale)
-            return correlate(values, self.kernels, self.recipe.border, kept=kept)
+            return correlate(values, self.kernels, self.degradation.border, kept=kept)
         if self.kernels is not None:
-            values = correlate(values, self.kernels, self.recipe.border)
+            values = correlate(values, self.kernels, self.degradation.border)
         return sample(values, self.scale, self.sampling)
 
 

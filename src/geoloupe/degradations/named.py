@@ -3,22 +3,22 @@
 import math
 
 from geoloupe.degradations.blur import Anisotropic, AnySensor, Box, Isotropic, Matlab, SensorMTF
-from geoloupe.degradations.degradation import Recipe
+from geoloupe.degradations.degradation import Degradation
 from geoloupe.degradations.noise import GaussianNoise
 from geoloupe.imagery.sensors.table import load_sensor
 
-BI = Recipe(
+BI = Degradation(
     name="bi",
     about="MATLAB's antialiased bicubic; HSENet, TSFNet and SSPSR are trained and tested on it",
 )
-BD = Recipe(
+BD = Degradation(
     name="bd",
     about="a Gaussian of sigma 1.6, then the middle of each block",
     blurs=(Isotropic(sigma=(1.6, 1.6)),),
     border="repeat",
     samplings=("strided",),
 )
-DN = Recipe(
+DN = Degradation(
     name="dn",
     about="MATLAB's bicubic, then Gaussian noise of strength 30 in 255",
     noises=(GaussianNoise(std=(30.0, 30.0)),),
@@ -26,8 +26,8 @@ DN = Recipe(
 )
 
 
-def _sensor(name: str, sensor: str, *gains: float) -> Recipe:
-    return Recipe(
+def _sensor(name: str, sensor: str, *gains: float) -> Degradation:
+    return Degradation(
         name=name,
         about=f"a Gaussian that passes as much contrast at Nyquist as {sensor} (Wald's protocol)",
         blurs=(SensorMTF(gains=gains),),
@@ -45,13 +45,13 @@ MTF_QUICKBIRD = _sensor("mtf-quickbird", "QuickBird's bands", *_gains("quickbird
 MTF_WORLDVIEW_2 = _sensor("mtf-worldview-2", "WorldView-2's bands", *_gains("worldview-2"))
 MTF_WORLDVIEW_3 = _sensor("mtf-worldview-3", "WorldView-3's bands", *_gains("worldview-3"))
 
-BOX = Recipe(
+BOX = Degradation(
     name="box",
     about="the mean of each block, as an ideal detector sees it",
     blurs=(Box(),),
     samplings=("strided",),
 )
-SENSORS = Recipe(
+SENSORS = Degradation(
     name="sensors",
     about="any sensor: mostly a Gaussian of MTF 0.12 to 0.45, at times MATLAB's bicubic or a box, "
     "noise up to 2 in 255; for networks that are told the MTF",
@@ -66,7 +66,7 @@ SENSORS = Recipe(
 _OVAL = Anisotropic(
     variances=((10.0, 10.0), (2.0, 2.0)), angle=(0.0, 0.0), sizes=(13,), shifted=True
 )
-MULSR_TEST = Recipe(
+MULSR_TEST = Degradation(
     name="mulsr-test",
     about="MulSR's test: a fixed off-centre oval, PyTorch's bicubic, noise 3 in 255 as in its code",
     blurs=(_OVAL,),
@@ -74,7 +74,7 @@ MULSR_TEST = Recipe(
     noises=(GaussianNoise(std=(3.0, 3.0)),),
     clip=True,
 )
-MULSR_TEST_PAPER = Recipe(
+MULSR_TEST_PAPER = Degradation(
     name="mulsr-test-paper",
     about="as mulsr-test, with the noise that its text states: variance 0.001",
     blurs=(_OVAL,),
@@ -83,7 +83,7 @@ MULSR_TEST_PAPER = Recipe(
     clip=True,
 )
 _SIZES = (7, 9, 13, 15, 21)
-MULSR_TRAIN = Recipe(
+MULSR_TRAIN = Degradation(
     name="mulsr-train",
     about="MulSR's training: a random Gaussian blur, a random sampling, noise 1 to 4 in 255",
     blurs=(

@@ -1,11 +1,11 @@
 """What each sensor of the table would have seen, by the sensor's name (Wald's protocol)."""
 
-from geoloupe.degradations.degradation import Recipe
+from geoloupe.degradations.degradation import Degradation
 from geoloupe.imagery.sensors.table import load_sensor
 
 
-def _seen_by(name: str) -> Recipe:
-    return Recipe(
+def _seen_by(name: str) -> Degradation:
+    return Degradation(
         name=name,
         about=f"each band by its own MTF: {load_sensor(name).about}",
         sensor=name,

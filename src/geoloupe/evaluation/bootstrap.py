@@ -63,7 +63,7 @@ def differences(result: Result, other: str) -> list[Difference]:
 
 
 def interval(gains: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
-    """Give the 2.5th and 97.5th percentile of the mean of samples drawn with replacement."""
+    """Return the 2.5th and 97.5th percentile of the mean of samples drawn with replacement."""
     values = np.asarray(gains, np.float64)
     rng = np.random.default_rng(seed)
     means = np.full(_DRAWS, np.nan)  # so that none can be left out unseen
@@ -94,7 +94,7 @@ def difference_table(found: Sequence[Difference]) -> Table:
 
 
 def difference_lines(found: Sequence[Difference]) -> list[list[str]]:
-    """Give differences to a program."""
+    """Return differences to a program."""
     head = ["model", "other", "metric", "images", "mean", "low", "high", "sure"]
     return [head] + [
         [

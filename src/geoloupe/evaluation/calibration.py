@@ -14,10 +14,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.datasets.samples.examples import Example, Examples
 from geoloupe.degradations.blur import SensorMTF
-from geoloupe.degradations.degradation import Recipe
+from geoloupe.degradations.degradation import Degradation
 from geoloupe.degradations.noise import GaussianNoise
 from geoloupe.errors import InputError
 from geoloupe.evaluation.evaluate import seen_by
@@ -26,7 +26,7 @@ from geoloupe.imagery.noise import noise_level
 from geoloupe.models.card import Calibration, Cover
 from geoloupe.models.doubt import LEVELS, Roughness, Table, enlarged
 from geoloupe.models.model import Model
-from geoloupe.scenes.choices import Choices, predictor_for
+from geoloupe.scenes.choices import PredictOptions, predictor_for
 from geoloupe.scenes.layers import rounding_steps
 from geoloupe.scenes.optics import Optics
 
@@ -53,10 +53,12 @@ class Seen:
         other = "" if self.mtf == self.told else f" told as {self.told:g}"
         return f"MTF {self.mtf:g}{other}, noise {self.noise:g}"
 
-    def examples(self, prepared: Prepared, split: str, *, scale: int, every: int = 1) -> Examples:
-        """Give every so many images of a split, as they are seen so."""
+    def examples(
+        self, prepared: PreparedDataset, split: str, *, scale: int, every: int = 1
+    ) -> Examples:
+        """Return every so many images of a split, as they are seen so."""
         noise = (GaussianNoise(std=(self.noise, self.noise)),) if self.noise else ()
-        recipe = Recipe(
+        degradation = Degradation(
             name="calibration",
             about="a Gaussian of one MTF, and noise",
             blurs=(SensorMTF(gains=(self.mtf,)),),
@@ -64,7 +66,7 @@ class Seen:
             noises=noise,
         )
         entries = prepared.split(split)[::every]
-        return Examples(prepared=prepared, entries=entries, scale=scale, recipe=recipe)
+        return Examples(prepared=prepared, entries=entries, scale=scale, degradation=degradation)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,13 +85,13 @@ class Pixels:
         """Enlarge an image as a scene of an MTF is, and compare it with its truth."""
         noise = tuple(np.nan_to_num(noise_level(example.lr)).tolist())
         optics = Optics(mtf=(told,) * len(example.lr.bands), noise=noise, how="as given")
-        sr = predictor_for(model, optics, Choices(device="cpu")).predict(example.lr)
+        sr = predictor_for(model, optics, PredictOptions(device="cpu")).predict(example.lr)
         inside = Window(top=0, left=0, height=sr.grid.height, width=sr.grid.width)
         error = np.abs(sr.values - example.hr.crop(inside).in_unit().values)
         steps = np.broadcast_to(rounding_steps(example.lr.radiometry), error.shape)
         known = np.flatnonzero(~np.isnan(error))
-        dice = np.random.default_rng([_SEED, seed])
-        chosen = dice.choice(known, min(_PIXELS, len(known)), replace=False)
+        rng = np.random.default_rng([_SEED, seed])
+        chosen = rng.choice(known, min(_PIXELS, len(known)), replace=False)
         scale = model.network.signature.scale
         return cls(
             label=example.label,
@@ -255,7 +257,12 @@ def _row(sample: Sample, knots: Values) -> tuple[tuple[float, ...], tuple[float,
 
 
 def calibrated(
-    model: Model, prepared: Prepared, split: str, *, mtf: Sequence[float] = MTF, every: int = 1
+    model: Model,
+    prepared: PreparedDataset,
+    split: str,
+    *,
+    mtf: Sequence[float] = MTF,
+    every: int = 1,
 ) -> Calibration:
     """Calibrate a model on the images of a split, for sensors of these MTFs."""
     scale = model.network.signature.scale

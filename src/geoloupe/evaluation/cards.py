@@ -20,7 +20,7 @@ def record(result: Result, folder: Path) -> Card | None:
     facts = result.facts
     score = Score(
         protocol=facts["protocol"]["name"],
-        data=f"{facts['data']['name']}:{facts['data']['split']}, {facts['recipe']['name']}",
+        data=f"{facts['data']['name']}:{facts['data']['split']}, {facts['degradation']['name']}",
         scale=own.scale,
         values=_rounded(own.mean),
         bicubic=_rounded(plain.mean) if plain is not None and plain.scale == own.scale else {},

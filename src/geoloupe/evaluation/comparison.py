@@ -18,7 +18,7 @@ from geoloupe.evaluation.evaluate import (
     examples_of,
     open_models,
     seen_by,
-    telling_of,
+    tuned_model,
 )
 from geoloupe.evaluation.published import Published, published
 from geoloupe.evaluation.rows import Result
@@ -180,7 +180,7 @@ def _shown(
     found = []
     for model in models:
         examples = examples_of(model, data, options)
-        telling = telling_of(model, options)
+        telling = tuned_model(model, options)
         places = {entry.id: index for index, entry in enumerate(examples.entries)}
         chosen = [seen_by(model, examples[places[name]]) for name in picks]
         found.append([(one, answer(model, telling, one).in_unit()) for one in chosen])

@@ -41,7 +41,7 @@ def drawings_of(found: Comparison) -> dict[str, Figure]:
 
 
 def spectra_of(shown: Shown) -> dict[str, Curves]:
-    """Give the spectra of three pixels: where the answers are the worst, the middle, the best."""
+    """Return the spectra of three pixels: where the answers are the worst, the middle, the best."""
     hr = shown.example.hr.in_unit().values
     error = np.mean(
         [

@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from geoloupe import catalog, settings
-from geoloupe.datasets.preparation.prepared import Prepared, find
+from geoloupe.datasets.preparation.prepared import PreparedDataset, find
 from geoloupe.datasets.samples.examples import Example, Examples
-from geoloupe.degradations.degradation import Recipe
-from geoloupe.degradations.loading import load_recipe
+from geoloupe.degradations.degradation import Degradation
+from geoloupe.degradations.loading import load_degradation
 from geoloupe.errors import InputError, RunError
 from geoloupe.evaluation.rows import Result, Row
 from geoloupe.evaluation.scoring import Scoring
@@ -20,7 +20,7 @@ from geoloupe.metrics.protocols import Protocol
 from geoloupe.models.bands import choose_bands
 from geoloupe.models.model import Model, load
 from geoloupe.models.predictor import device_of
-from geoloupe.models.tuned import Telling
+from geoloupe.models.tuned import TunedModel
 from geoloupe.networks.acceleration.accelerate import Precision
 from geoloupe.system.memory import PeakMemory
 from geoloupe.system.progress import Progress
@@ -33,10 +33,12 @@ Watch = Callable[[Model, Image, Image], None]
 class EvaluateSettings:
     """What can be chosen besides the models and the data."""
 
+    OLD_NAMES: ClassVar[Mapping[str, str]] = {"recipe": "degradation"}
+
     scale: int | None = None  # for models without weights; None: as the first with weights
     protocol: str = "hsenet"
     metrics: str = ""  # more than the protocol's, with commas between; "trust" is several
-    recipe: str | None = None  # None: the protocol's own
+    degradation: str | None = None  # None: the protocol's own
     guide: str = "nikon-d700"  # for models with a guide, on data without one
     matched: bool = False  # real LR images get the brightness of their truth first
     seed: int = 0
@@ -54,7 +56,7 @@ class EvaluateSettings:
 
 def evaluate(
     models: Sequence[str | Path | Model],
-    data: str | Prepared,
+    data: str | PreparedDataset,
     *,
     split: str = "test",
     progress: Progress | None = None,
@@ -67,7 +69,7 @@ def evaluate(
     """
     chosen = settings.build(EvaluateSettings, options, "evaluate")
     scoring = Scoring.of(chosen.protocol, chosen.metrics)
-    recipe = load_recipe(chosen.recipe or scoring.protocol.recipe)
+    degradation = load_degradation(chosen.degradation or scoring.protocol.degradation)
     prepared, split = open_data(data, split)
     loaded = open_models(models, options)
     if not loaded:
@@ -75,8 +77,8 @@ def evaluate(
     rows: list[Row] = []
     peaks: dict[str, int] = {}
     for model in _differently_named(loaded):
-        examples = _examples(model, prepared, split, recipe, chosen)
-        telling = telling_of(model, options)
+        examples = _examples(model, prepared, split, degradation, chosen)
+        telling = tuned_model(model, options)
         with PeakMemory(device_of(chosen.device)) as memory:
             for row in _rows(model, telling, examples, scoring, watch):
                 rows.append(row)
@@ -86,7 +88,7 @@ def evaluate(
     return Result(
         rows=tuple(rows),
         peaks=peaks,
-        facts=_facts(prepared, split, scoring.protocol, recipe, chosen),
+        facts=_facts(prepared, split, scoring.protocol, degradation, chosen),
     )
 
 
@@ -105,7 +107,7 @@ def open_models(models: Sequence[str | Path | Model], options: Mapping[str, Any]
 
 
 def _on_common_bands(models: list[Model]) -> list[Model]:
-    """Give models that take any bands those of the models that name theirs, if these agree."""
+    """Return models that take any bands those of the models that name theirs, if these agree."""
     named = {bands for model in models if (bands := model.card.bands)}
     if len(named) != 1:
         return models
@@ -118,30 +120,38 @@ def _on_common_bands(models: list[Model]) -> list[Model]:
     ]
 
 
-def telling_of(model: Model, options: Mapping[str, Any]) -> Telling:
+def tuned_model(model: Model, options: Mapping[str, Any]) -> TunedModel:
     """Make a model ready as `evaluate` does."""
     chosen = settings.build(EvaluateSettings, options, "evaluate")
-    return Telling(model, device=chosen.device, precision=chosen.precision, bound=chosen.bound)
+    return TunedModel(model, device=chosen.device, precision=chosen.precision, bound=chosen.bound)
 
 
-def examples_of(model: Model, data: str | Prepared, options: Mapping[str, Any]) -> Examples:
-    """Give the images that `evaluate` shows a model."""
+def examples_of(model: Model, data: str | PreparedDataset, options: Mapping[str, Any]) -> Examples:
+    """Return the images that `evaluate` shows a model."""
     chosen = settings.build(EvaluateSettings, options, "evaluate")
     scoring = Scoring.of(chosen.protocol, chosen.metrics)
     prepared, split = open_data(data, "test")
     return _examples(
-        model, prepared, split, load_recipe(chosen.recipe or scoring.protocol.recipe), chosen
+        model,
+        prepared,
+        split,
+        load_degradation(chosen.degradation or scoring.protocol.degradation),
+        chosen,
     )
 
 
 def _examples(
-    model: Model, prepared: Prepared, split: str, recipe: Recipe, chosen: EvaluateSettings
+    model: Model,
+    prepared: PreparedDataset,
+    split: str,
+    degradation: Degradation,
+    chosen: EvaluateSettings,
 ) -> Examples:
     return Examples(
         prepared=prepared,
         entries=prepared.split(split)[: chosen.limit],
         scale=model.network.signature.scale,
-        recipe=recipe,
+        degradation=degradation,
         seed=chosen.seed,
         guide=_guide(model, chosen.guide),
         guided=bool(model.network.signature.guide_bands),
@@ -151,7 +161,7 @@ def _examples(
 
 def _rows(
     model: Model,
-    telling: Telling,
+    telling: TunedModel,
     examples: Examples,
     scoring: Scoring,
     watch: Watch | None,
@@ -181,7 +191,7 @@ def _rows(
 
 
 def seen_by(model: Model, example: Example) -> Example:
-    """Give an example with the bands that a model takes."""
+    """Return an example with the bands that a model takes."""
     lr, hr = (image.select(_chosen_bands(image, model)) for image in (example.lr, example.hr))
     mtf = example.mtf
     if mtf is not None and len(mtf) > 1:
@@ -189,7 +199,7 @@ def seen_by(model: Model, example: Example) -> Example:
     return replace(example, lr=lr, hr=hr, mtf=mtf)
 
 
-def answer(model: Model, telling: Telling, example: Example) -> Image:
+def answer(model: Model, telling: TunedModel, example: Example) -> Image:
     """Enlarge an example as it is scored.
 
     Published rows of interpolation are of images stored as the LR is stored, so rounded, as
@@ -208,9 +218,9 @@ def _chosen_bands(image: Image, model: Model) -> list[int]:
     return choose_bands(image.bands, None, wanted=model.card.bands, count=count)
 
 
-def open_data(data: str | Prepared, split: str) -> tuple[Prepared, str]:
+def open_data(data: str | PreparedDataset, split: str) -> tuple[PreparedDataset, str]:
     """Open a prepared data set, whose name may tell the split, as in ucmerced:val."""
-    if isinstance(data, Prepared):
+    if isinstance(data, PreparedDataset):
         return data, split
     name, colon, wanted = data.rpartition(":")
     if not colon or Path(data).exists():
@@ -238,12 +248,16 @@ def _differently_named(models: list[Model]) -> list[Model]:
 
 
 def _guide(model: Model, response: str) -> SpectralResponse | None:
-    """Give what makes a guide where the data set has none and the model needs one."""
+    """Return what makes a guide where the data set has none and the model needs one."""
     return SpectralResponse.named(response) if model.network.signature.guide_bands else None
 
 
 def _facts(
-    prepared: Prepared, split: str, protocol: Protocol, recipe: Recipe, chosen: EvaluateSettings
+    prepared: PreparedDataset,
+    split: str,
+    protocol: Protocol,
+    degradation: Degradation,
+    chosen: EvaluateSettings,
 ) -> dict[str, Any]:
     return {
         "data": {
@@ -253,6 +267,6 @@ def _facts(
             "index_sha256": prepared.facts["index_sha256"],
         },
         "protocol": {"name": protocol.name, "conventions": protocol.describe()},
-        "recipe": settings.dump(recipe),
+        "degradation": settings.dump(degradation),
         "settings": settings.dump(chosen),
     }

@@ -58,7 +58,7 @@ def study_of(found: Comparison) -> Study:
             "training.csv": _history_lines(found),
         },
         made=f"{count} images; {facts['protocol']['name']}: {facts['protocol']['conventions']}; "
-        f"LR by {facts['recipe']['name']}, seed {facts['settings']['seed']}.",
+        f"LR by {facts['degradation']['name']}, seed {facts['settings']['seed']}.",
     )
 
 

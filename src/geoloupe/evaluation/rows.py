@@ -52,13 +52,13 @@ class Result:
         return list(dict.fromkeys(name for row in self.rows for name in row.scores))
 
     def summaries(self) -> list[Summary]:
-        """Give one summary of all images for each model."""
+        """Return one summary of all images for each model."""
         return [
             summarise([row for row in self.rows if row.model == model], "") for model in self.models
         ]
 
     def by_class(self) -> list[Summary]:
-        """Give one summary for each model and class, the classes in order."""
+        """Return one summary for each model and class, the classes in order."""
         labels = sorted({row.label for row in self.rows})
         return [
             summarise([row for row in self.rows if (row.model, row.label) == (model, label)], label)
@@ -87,7 +87,7 @@ def summarise(rows: Sequence[Row], label: str) -> Summary:
 
 
 def _deviation(values: Sequence[float]) -> float:
-    """Give the sample's deviation; 0 where it has none, as of one image or of perfect ones."""
+    """Return the sample's deviation; 0 where it has none, as of one image or of perfect ones."""
     if len(values) < 2 or not all(map(math.isfinite, values)):
         return 0.0
     return stdev(values)

@@ -24,7 +24,7 @@ def write_tables(result: Result, folder: Path, *, overwrite: bool = False) -> No
 
 
 def image_lines(result: Result) -> Iterable[Sequence[object]]:
-    """Give every score of every image, headings first."""
+    """Return every score of every image, headings first."""
     yield ["model", "scale", "image", "class", *result.metrics, "seconds"]
     for row in result.rows:
         scores = [_number(row.scores.get(name)) for name in result.metrics]

@@ -10,7 +10,7 @@ _VISIBLE = ("red", "green", "blue")
 
 
 def cloud_fraction(image: Image) -> float:
-    """Give the share of the valid pixels that look like cloud; 0 where nothing is valid.
+    """Return the share of the valid pixels that look like cloud; 0 where nothing is valid.
 
     Snow, sand and white roofs look alike: a guess for choosing training chips, not a mask.
     """

@@ -23,7 +23,7 @@ class Window:
         return rows, slice(self.left, self.left + self.width)
 
     def finer(self, scale: int) -> "Window":
-        """Give the same rectangle in pixels that are `scale` times smaller."""
+        """Return the same rectangle in pixels that are `scale` times smaller."""
         return Window(
             top=self.top * scale,
             left=self.left * scale,
@@ -64,12 +64,12 @@ class Grid:
         return float((a * a + d * d) ** 0.5), float((b * b + e * e) ** 0.5)
 
     def place(self, row: float, column: float) -> tuple[float, float]:
-        """Give x and y of a position in pixels, where whole numbers are pixel corners."""
+        """Return x and y of a position in pixels, where whole numbers are pixel corners."""
         a, b, c, d, e, f = self.transform
         return a * column + b * row + c, d * column + e * row + f
 
     def position(self, x: float, y: float) -> tuple[float, float]:
-        """Give the row and the column of a place in pixels, where whole numbers are corners."""
+        """Return the row and the column of a place in pixels, where whole numbers are corners."""
         a, b, c, d, e, f = self.transform
         area = a * e - b * d
         return (a * (y - f) - d * (x - c)) / area, (e * (x - c) - b * (y - f)) / area
@@ -87,7 +87,7 @@ class Grid:
         return self._resized(coarser, self.height // scale, self.width // scale)
 
     def window(self, window: Window) -> Self:
-        """Give the grid of a part; it may reach outside, which is how an image is padded."""
+        """Return the grid of a part; it may reach outside, which is how an image is padded."""
         a, b, _, d, e, _ = self.transform
         c, f = self.place(window.top, window.left)
         return self._resized((a, b, c, d, e, f), window.height, window.width)

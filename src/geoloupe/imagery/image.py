@@ -61,13 +61,13 @@ class Image:
         return self.valid & ~self.radiometry.missing(self.values)
 
     def in_unit(self) -> Self:
-        """Give unit values, float32, with NaN where data are missing."""
+        """Return unit values, float32, with NaN where data are missing."""
         unit = self.radiometry.to_unit(self.values)
         unit[:, ~self.valid] = np.nan
         return replace(self, values=unit, radiometry=UNIT)
 
     def in_radiometry(self, radiometry: Radiometry) -> Self:
-        """Give the stored values of another radiometry; what is missing stays missing."""
+        """Return the stored values of another radiometry; what is missing stays missing."""
         unit = self.values if self.radiometry == UNIT else self.in_unit().values
         return replace(self, values=radiometry.from_unit(unit), radiometry=radiometry)
 

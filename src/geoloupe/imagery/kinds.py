@@ -79,7 +79,7 @@ def told_kind(
 
 
 def shows_classes(values: NDArray[Any]) -> bool:
-    """Tell whether the pixels (H,W) of a single band are few numbers in patches."""
+    """Return whether the pixels (H,W) of a single band are few numbers in patches."""
     if values.dtype != np.uint8 or values.size < _LEAST or values.shape[1] < 2:
         return False
     if not 2 <= np.count_nonzero(np.bincount(values.ravel(), minlength=256)) <= _FEW:
@@ -123,5 +123,5 @@ def _telling(tags: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _says(kind: Kind, text: str) -> bool:
-    """Tell whether a text has one of the words, whole; "_" and digits part words."""
+    """Return whether a text has one of the words, whole; "_" and digits part words."""
     return re.search(rf"(?<![a-z])({_WORDS[kind]})(?![a-z])", text.lower()) is not None

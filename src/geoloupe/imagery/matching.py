@@ -51,7 +51,7 @@ def match_histogram(
     valid: Mask | None = None,
     reference_valid: Mask | None = None,
 ) -> Pixels:
-    """Give every band the distribution of the reference's band: quantile for quantile.
+    """Return every band the distribution of the reference's band: quantile for quantile.
 
     A value's quantile is the share of pixels that do not exceed it. Where as many pixels count in
     both and no value repeats, the result holds exactly the reference's values.
@@ -71,7 +71,7 @@ def match_histogram(
 
 
 def _line(band: Pixels, sought: Pixels) -> tuple[float, float]:
-    """Give the gain and offset that bring pixels (N,) to the moments of (M,)."""
+    """Return the gain and offset that bring pixels (N,) to the moments of (M,)."""
     if not band.size or not sought.size:
         return 1.0, 0.0
     spread, mean = band.std(dtype=np.float64), band.mean(dtype=np.float64)

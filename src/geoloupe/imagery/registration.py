@@ -124,7 +124,7 @@ def _filled(values: NDArray[Any]) -> Plane:
 
 
 def _edges(values: NDArray[Any], valid: Mask, detail: float) -> tuple[Complex, Mask]:
-    """Give the edges (H,W), bands averaged at one contrast, and where they are known."""
+    """Return the edges (H,W), bands averaged at one contrast, and where they are known."""
     bands = values.reshape(-1, *values.shape[-2:]).astype(np.float64)
     present = np.isfinite(bands) & valid
     bands = _filled(np.where(present, bands, np.nan))
@@ -171,7 +171,7 @@ def _correlate(
 
 
 def _part(start: tuple[int, ...]) -> tuple[slice, ...]:
-    """Give the pixels from `start` on, or, where it is negative, up to it from the end."""
+    """Return the pixels from `start` on, or, where it is negative, up to it from the end."""
     return tuple(slice(max(step, 0), min(step, 0) or None) for step in start)
 
 
@@ -195,7 +195,7 @@ def _frequency_weight(shape: tuple[int, ...], spread: float) -> Plane:
 
 
 def _highest(surface: Plane, bounds: list[int]) -> tuple[int, int]:
-    """Give the signed shift of the highest value within `bounds` of no shift."""
+    """Return the signed shift of the highest value within `bounds` of no shift."""
     rows, columns = (np.arange(-bound, bound + 1) for bound in bounds)
     near = surface[np.ix_(rows, columns)]
     row, column = np.unravel_index(int(near.argmax()), near.shape)

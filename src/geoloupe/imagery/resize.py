@@ -83,7 +83,7 @@ def imresize(
 def banded(
     length: int, scale: Fraction, *, method: str = "bicubic", antialias: bool = True
 ) -> Banded:
-    """Give the map of `length` pixels to ceil(length * scale), borders mirrored."""
+    """Return the map of `length` pixels to ceil(length * scale), borders mirrored."""
     if method not in _KERNELS:
         raise InputError.unknown("resampling method", method, METHODS)
     kernel = _KERNELS[method]

@@ -42,7 +42,7 @@ class SpectralResponse:
         return cls(name=values["name"], about=values["about"], bands=bands, nm=nm)
 
     def weights(self, bands: tuple[Band, ...]) -> NDArray[np.float64]:
-        """Give how much (ours,B) of each of B bands counts; every row sums to 1.
+        """Return how much (ours,B) of each of B bands counts; every row sums to 1.
 
         Bands without wavelengths are taken for the curve's own if there are as many of them.
         """
@@ -63,7 +63,7 @@ class SpectralResponse:
         return curves / caught
 
     def seen(self, cube: Image) -> Image:
-        """Give what the sensor sees of a cube (B,H,W), stored as the cube is, one range for all.
+        """Return what the sensor sees of a cube (B,H,W), stored as the cube is, one range for all.
 
         A pixel that misses any band that counts is missing.
         """

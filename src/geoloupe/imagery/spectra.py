@@ -48,5 +48,5 @@ class Band:
         return next((name for name, low, high in _COMMON_RANGES if low <= self.nm < high), None)
 
     def matches(self, word: str) -> bool:
-        """Tell whether a person who writes `word` means this band."""
+        """Return whether a person who writes `word` means this band."""
         return word.strip().lower() in {self.name.lower(), self.common}

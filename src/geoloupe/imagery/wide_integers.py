@@ -9,7 +9,7 @@ _EXACT = 2.0**53  # below it a double holds every whole number
 
 
 def is_wide(dtype: np.dtype[Any]) -> bool:
-    """Tell whether doubles cannot hold every number of this type."""
+    """Return whether doubles cannot hold every number of this type."""
     return dtype.kind in "ui" and dtype.itemsize == 8
 
 

@@ -51,7 +51,7 @@ def index_error(sr: Image, hr: Image, index: Index) -> float:
 
 
 def _band(image: Image, index: Index, common: str) -> NDArray[np.float64]:
-    """Give the first band (H,W) that sensors call `common`."""
+    """Return the first band (H,W) that sensors call `common`."""
     found = [band.common for band in image.bands]
     if common not in found:
         missing = [name for name in (index.plus, index.minus) if name not in found]

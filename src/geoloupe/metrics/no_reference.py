@@ -103,7 +103,7 @@ def d_s(
 def d_lambda_khan(
     fused: Pixels, ms: Pixels, *, valid: Mask | None = None, window: int = 32
 ) -> float:
-    """Give 1 less the likeness of the fused image, as the sensor would see it, to the original.
+    """Return 1 less the likeness of the fused image, as the sensor would see it, to the original.
 
     The published form compares all bands at once by Q2n, which wants a power of two of them; here
     bands are compared one by one and averaged. `window` counts pixels of the original.
@@ -156,7 +156,7 @@ class _Pair:
 
 
 def _degraded(values: Pixels, valid: Mask, scale: int) -> Cube:
-    """Give what a sensor `scale` times coarser sees of (B,H,W), from the pixels that count."""
+    """Return what a sensor `scale` times coarser sees of (B,H,W), from the pixels that count."""
     sigma = scale / np.pi * np.sqrt(-2 * np.log(_GAIN)) if scale > 1 else 0.0
     planes = np.concatenate([np.where(valid, values, 0.0), valid[None].astype(np.float64)])
     blurred = ndimage.gaussian_filter(planes, (0, sigma, sigma), mode="nearest")

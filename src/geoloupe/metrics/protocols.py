@@ -41,7 +41,7 @@ class Protocol:
     colour: Colour = "bands"
     border: Border
     metrics: Mapping[str, Metric]  # by what the paper's table calls it
-    recipe: str  # the degradation of the paper's LR images
+    degradation: str  # the degradation of the paper's LR images
 
     def score(self, sr: Image, hr: Image, scale: int) -> dict[str, float]:
         """Score one image; means over images are plain means of these numbers."""
@@ -90,7 +90,7 @@ def _without_border(image: Image, border: int) -> Image:
 
 
 def _luma(image: Image) -> Image:
-    """Give the luma (1,H,W) of the red, green and blue bands, else of the only three."""
+    """Return the luma (1,H,W) of the red, green and blue bands, else of the only three."""
     names = [band.common for band in image.bands]
     if all(colour in names for colour in _COLOURS):
         image = image.select([names.index(colour) for colour in _COLOURS])
@@ -122,7 +122,7 @@ HSENET = Protocol(
     clip=True,
     border="scale",
     metrics={"psnr": metrics.MEAN_PSNR, "ssim": metrics.SSIM},
-    recipe="bi",
+    degradation="bi",
 )
 TSFNET = Protocol(
     name="tsfnet",
@@ -131,7 +131,7 @@ TSFNET = Protocol(
     clip=True,
     border="scale",
     metrics={"psnr": metrics.PSNR, "ssim": metrics.SSIM},
-    recipe="bi",
+    degradation="bi",
 )
 Y_CHANNEL = Protocol(
     name="y-channel",
@@ -141,7 +141,7 @@ Y_CHANNEL = Protocol(
     colour="luma",
     border="scale",
     metrics={"psnr": metrics.PSNR, "ssim": metrics.SSIM},
-    recipe="bi",
+    degradation="bi",
 )
 SSPSR = Protocol(
     name="sspsr",
@@ -157,7 +157,7 @@ SSPSR = Protocol(
         "psnr": metrics.MEAN_PSNR,
         "ssim": metrics.SSIM_UNIFORM,
     },
-    recipe="bi",
+    degradation="bi",
 )
 MULSR = Protocol(
     name="mulsr",
@@ -172,7 +172,7 @@ MULSR = Protocol(
         "rmse": metrics.RMSE,
         "ergas": metrics.ERGAS,
     },
-    recipe="mulsr-test",
+    degradation="mulsr-test",
 )
 WALD = Protocol(
     name="wald",
@@ -187,5 +187,5 @@ WALD = Protocol(
         "q2n": metrics.Q2N,
         "sre": metrics.SRE,
     },
-    recipe="satellite",
+    degradation="satellite",
 )

@@ -35,7 +35,7 @@ def mae(sr: Cube, hr: Cube, valid: Mask) -> float:
 
 @batched
 def psnr(sr: Cube, hr: Cube, valid: Mask, *, peak: float = 1.0) -> float:
-    """Give the peak signal-to-noise ratio in dB of one error over all bands; equal images: inf."""
+    """Return the peak signal-to-noise ratio in dB, of one error over all bands; inf at equality."""
     return float(_decibels(_band_mse(sr, hr, valid).mean(), peak))
 
 
@@ -108,7 +108,7 @@ def sam(sr: Cube, hr: Cube, valid: Mask, *, black: Black = "right") -> float:
 
 
 def spectral_angles(one: Cube, two: Cube) -> NDArray[np.float64]:
-    """Give the angles in degrees (N,) between spectra (B,N): 90 to a black one, 0 between two."""
+    """Return the angles in degrees (N,) between spectra (B,N): 90 to a black one, 0 between two."""
     lengths = np.linalg.norm(one, axis=0), np.linalg.norm(two, axis=0)
     # Angles from chords keep the digits that an arc cosine loses near 1.
     one, two = one / np.maximum(lengths[0], _TINY), two / np.maximum(lengths[1], _TINY)
@@ -119,7 +119,7 @@ def spectral_angles(one: Cube, two: Cube) -> NDArray[np.float64]:
 
 @batched
 def ergas(sr: Cube, hr: Cube, valid: Mask, *, ratio: float) -> float:
-    """Give Wald's relative error of synthesis in per cent, for images `ratio` times sharper.
+    """Return Wald's relative error of synthesis in per cent, for images `ratio` times sharper.
 
     Bands whose truth has mean 0 have no relative error and are left out; 0 if none is left.
     """

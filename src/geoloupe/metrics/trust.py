@@ -45,7 +45,7 @@ class Trust:
     hallucination: float | None = None
 
     def to_dict(self) -> dict[str, float | None]:
-        """Give the measures by name."""
+        """Return the measures by name."""
         return asdict(self)
 
 
@@ -130,12 +130,12 @@ def _check(lr: Image, sr: Image, hr: Image | None, scale: int) -> None:
 
 
 def _border(sr: Image, scale: int) -> int:
-    """Give the border in HR pixels: whole LR pixels, and never more than half of a small image."""
+    """Return the border in HR pixels: whole LR pixels, never more than half of a small image."""
     return min(_BORDER, *(side // 4 for side in sr.valid.shape)) // scale * scale
 
 
 def _pixels(image: Image, border: int) -> tuple[Cube, Mask]:
-    """Give unit values (B,h,w) inside the border, 0 where missing, and where all bands are."""
+    """Return unit values (B,h,w) inside the border, 0 where missing, and where all bands are."""
     unit = image.in_unit().values
     inner = tuple(slice(border, side - border) for side in image.valid.shape)
     values = unit[:, *inner].astype(np.float64)
@@ -161,7 +161,7 @@ def _displacement(
 
 
 def _harmonised(values: Cube, valid: Mask, truth: Cube, truth_valid: Mask) -> tuple[Cube, Mask]:
-    """Give SR the distribution of HR and lay it on HR."""
+    """Return SR the distribution of HR and lay it on HR."""
     both = valid & truth_valid
     matched = match_histogram(values, truth, valid=both, reference_valid=both)
     shift = measure_shift(matched, truth, valid=both, limit=_LIMIT)
@@ -175,7 +175,7 @@ def _harmonised(values: Cube, valid: Mask, truth: Cube, truth_valid: Mask) -> tu
 
 
 def _distance(one: Cube, two: Cube) -> Plane:
-    """Give the normalised difference of (B,H,W) images, averaged over bands, in [0, 1].
+    """Return the normalised difference of (B,H,W) images, averaged over bands, in [0, 1].
 
     Magnitudes are added below the line, so that reflectance below zero cannot divide by zero.
     """

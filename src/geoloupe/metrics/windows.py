@@ -56,7 +56,7 @@ class Windows:
         )
 
     def covariance(self, i: int, j: int) -> Cube:
-        """Give the covariance (h,w) of two bands; 0 where one of them has no variance."""
+        """Return the covariance (h,w) of two bands; 0 where one of them has no variance."""
         product = self._centred[i] * self._centred[j]
         mixed = sliding(product, self._size, self._sigma) / self._share
         mixed -= self._offsets[i] * self._offsets[j]

@@ -17,7 +17,7 @@ def choose_bands(
     wanted: Sequence[str] | None,
     count: int | None,
 ) -> list[int]:
-    """Give positions (from 0): those a person names, or those a model names, or all.
+    """Return positions (from 0): those a person names, or those a model names, or all.
 
     `wanted` are the model's bands by name, `count` their number, None for any.
     """

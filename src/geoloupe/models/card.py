@@ -29,20 +29,20 @@ MAX_HEADER = 16 * 2**20  # bytes; ten thousand tensors take one megabyte
 Array = NDArray[np.generic]
 
 
-class Part(BaseModel):
+class CardModel(BaseModel):
     """What cards are made of: frozen, strict about names, without NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Origin(Part):
+class Origin(CardModel):
     """What the weights were made from."""
 
     file: str
     sha256: str
 
 
-class Score(Part):
+class Score(CardModel):
     """One row of measured quality, with bicubic interpolation beside it."""
 
     protocol: str
@@ -52,7 +52,7 @@ class Score(Part):
     bicubic: dict[str, float] = {}
 
 
-class Shares(Part):
+class Shares(CardModel):
     """Errors (RMSE) of a sharpened pair as shares of interpolation's, by Wald's protocol."""
 
     data: str
@@ -62,7 +62,7 @@ class Shares(Part):
     bands: dict[str, tuple[float, float]]  # the same two of each band
 
 
-class Gain(Part):
+class Gain(CardModel):
     """The mean gain in PSNR over bicubic interpolation where sensor and noise are known."""
 
     data: str
@@ -75,7 +75,7 @@ class Gain(Part):
     images: int
 
 
-class Cover(Part):
+class Cover(CardModel):
     """How often the truth lay within sigma on some images, in shares of one."""
 
     data: str  # and what was done to it
@@ -90,7 +90,7 @@ class Cover(Part):
     interval_score: float  # of intervals for 90 %, in parts of the best constant's; less is better
 
 
-class Calibration(Part):
+class Calibration(CardModel):
     """What turns an answer's roughness into sigma: see `inference.doubt`."""
 
     data: str
@@ -114,7 +114,7 @@ class Calibration(Part):
         return self
 
 
-class Training(Part):
+class Training(CardModel):
     """How weights were made."""
 
     recipe: str
@@ -126,7 +126,7 @@ class Training(Part):
     commit: str | None = None
 
 
-class Card(Part):
+class Card(CardModel):
     """Everything about a model that is not a tensor."""
 
     format: Literal[2] = 2

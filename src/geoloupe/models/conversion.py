@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.models.card import Card, Origin
 from geoloupe.models.checkpoint import read_checkpoint
-from geoloupe.models.model import Model, assemble, plain_settings
+from geoloupe.models.model import Model, model_from_state, plain_settings
 from geoloupe.networks import build, network_class
 from geoloupe.networks.published.conversion import convert_state, strip_wrappers
 
@@ -29,7 +29,7 @@ def convert_checkpoint(
     """Convert a published checkpoint; settings are those that its weights do not tell."""
     chosen = network_class(network)
     content = read_checkpoint(source)
-    with naming(source):
+    with errors_named(source):
         values, state = convert_state(chosen, strip_wrappers(content), settings)
     built = build(network, **values)
     signature = built.signature
@@ -43,7 +43,7 @@ def convert_checkpoint(
         licence=label.licence,
         origin=Origin(file=source.name, sha256=_sha256(source)),
     )
-    return assemble(built, state, card)
+    return model_from_state(built, state, card)
 
 
 def _band_names(

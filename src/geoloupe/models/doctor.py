@@ -35,8 +35,8 @@ class Finding:
     """One thing that was looked at."""
 
     subject: str
-    told: str
-    sound: bool = True  # False: something does not work, and `told` says what to do
+    message: str
+    sound: bool = True  # False: something does not work, and `message` says what to do
 
 
 def checkup() -> Iterator[Finding]:
@@ -49,9 +49,9 @@ def checkup() -> Iterator[Finding]:
     yield Finding("packages", ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
     for extra, names in _EXTRAS.items():
         missing = [name for name in names if _version(name) is None]
-        told = ", ".join(f"{name} {_version(name)}" for name in names if name not in missing)
+        message = ", ".join(f"{name} {_version(name)}" for name in names if name not in missing)
         advice = f"not installed: pip install 'geoloupe[{extra}]'" if missing else ""
-        yield Finding(f"extra {extra}", "; ".join(part for part in (told, advice) if part))
+        yield Finding(f"extra {extra}", "; ".join(part for part in (message, advice) if part))
     yield _files()
     yield Finding("engines", ", ".join(_engines()))
     kept = "freed memory is kept" if keep_freed_memory() else "freed memory goes back each time"
@@ -73,8 +73,8 @@ def _tried(name: str, folder: Path, loads: Callable[[str], Model | TrainedSharpe
     except GeoloupeError as failure:
         return Finding(f"model {name}", f"{failure}; install geoloupe again", sound=False)
     if error > TOLERANCE:
-        told = f"is {error:.1e} from what it should answer; report this with all the lines here"
-        return Finding(f"model {name}", told, sound=False)
+        message = f"is {error:.1e} from what it should answer; report this with all the lines here"
+        return Finding(f"model {name}", message, sound=False)
     return Finding(f"model {name}", f"answers as it should, to {error:.0e}")
 
 
@@ -89,8 +89,8 @@ def _files() -> Finding:
         )
     also = [name for name in WELCOME if name in present]
     without = [name for name in WELCOME if name not in present]
-    told = f"GDAL {gdal_version()} with {', '.join([*NEEDED, *also])}"
-    return Finding("files", told + (f"; without {', '.join(without)}" if without else ""))
+    message = f"GDAL {gdal_version()} with {', '.join([*NEEDED, *also])}"
+    return Finding("files", message + (f"; without {', '.join(without)}" if without else ""))
 
 
 def _engines() -> Iterator[str]:

@@ -23,7 +23,7 @@ _MTF, _FINER = 0.3, 2  # of the bands that sharpeners are tried on
 
 
 def answers(model: Model | TrainedSharpener) -> NDArray[np.float32]:
-    """Give some values of the model's answer to the known image."""
+    """Return some values of the model's answer to the known image."""
     sr = _sharpened(model) if isinstance(model, TrainedSharpener) else _enlarged(model)
     places = np.linspace(0, sr.size - 1, _COUNT).astype(np.int64)
     return sr.reshape(-1)[places]

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from torch import Tensor, nn
 
 from geoloupe import catalog
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.models.card import (
     CARD_FILE,
     WEIGHTS_FILE,
@@ -112,7 +112,7 @@ def refuse_target(folder: Path, *, overwrite: bool = False) -> None:
     check_folder(folder, (WEIGHTS_FILE, CARD_FILE), overwrite=overwrite)
 
 
-def assemble(network: Network, state: Mapping[str, Tensor], card: Card) -> Model:
+def model_from_state(network: Network, state: Mapping[str, Tensor], card: Card) -> Model:
     """Load a state strictly into a fresh network and make it ready to run."""
     module = cast("nn.Module", network)
     module.load_state_dict(dict(state), strict=True)
@@ -134,16 +134,18 @@ def _without_weights(name: str, settings: Mapping[str, Any]) -> Model:
             f"them of published ones, as in: "
             f"geoloupe convert published.pt --network {name} -o weights/my-{name}"
         )
-    return assemble(network, {}, Card(name=name, network=name, settings=plain_settings(network)))
+    return model_from_state(
+        network, {}, Card(name=name, network=name, settings=plain_settings(network))
+    )
 
 
 def _with_weights(path: Path, settings: Mapping[str, Any]) -> Model:
     card, arrays = read_weights(path)
-    with naming(path):
+    with errors_named(path):
         agree(settings, card.settings, ("you asked for", "these weights have"))
         _refuse_strangers(card, arrays)
         state = {name: torch.tensor(array) for name, array in arrays.items()}
-        return assemble(build(card.network, **card.settings), state, card)
+        return model_from_state(build(card.network, **card.settings), state, card)
 
 
 def _refuse_strangers(card: Card, arrays: Mapping[str, Array]) -> None:

@@ -13,7 +13,7 @@ from geoloupe.imagery.fill import fill_missing
 from geoloupe.imagery.image import Image
 from geoloupe.models.bound import Bound, margin_of
 from geoloupe.models.model import Model
-from geoloupe.networks.acceleration.accelerate import Engine, Precision, prepare_for_inference
+from geoloupe.networks.acceleration.accelerate import Engine, Precision, accelerate
 from geoloupe.networks.observation import Observation
 from geoloupe.networks.signature import Signature
 
@@ -49,7 +49,7 @@ class Predictor:
         place = device_of(device)
         cast("nn.Module", model.network).to(place)
         return cls(
-            network=prepare_for_inference(model.network, precision=precision, engine=engine),
+            network=accelerate(model.network, precision=precision, engine=engine),
             signature=model.network.signature,
             name=model.card.name,
             rings=max(model.margin, 4),
@@ -102,7 +102,7 @@ class Predictor:
         return torch.tensor(filled.values, device=self.device)[None]
 
     def disagreement(self, image: Image, guide: Image | None = None) -> NDArray[np.float32]:
-        """Give how far eight views of an image disagree (H,W): a deviation in unit values."""
+        """Return how far eight views of an image disagree (H,W): a deviation in unit values."""
         self._check(image, guide)
         scale = self.signature.scale
         unit = image.in_unit()
@@ -122,13 +122,13 @@ class Predictor:
         return bound.clamp(answer, self.signature.scale)
 
     def _answer(self, lr: Tensor, guide: Tensor | None) -> Tensor:
-        """Give (B,H*scale,W*scale): the network's answer, or the mean of those to eight views."""
+        """Return (B,H*scale,W*scale): the network's answer, or the mean of those to eight views."""
         if not self.ensemble:
             return self._run(lr, guide)
         return torch.stack(self._answers(lr, guide)).mean(0)
 
     def _answers(self, lr: Tensor, guide: Tensor | None) -> list[Tensor]:
-        """Give the answers to eight views, each turned back."""
+        """Return the answers to eight views, each turned back."""
         answers = []
         for view in _VIEWS:
             seen = None if guide is None else _view(guide, *view)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 
 from geoloupe import catalog
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.models.card import Array, Card, read_weights, write_weights
 from geoloupe.models.shipped import shipped_sharpeners
 from geoloupe.networks.published.conversion import agree
@@ -74,7 +74,7 @@ def load_sharpener(name_or_path: str | Path) -> TrainedSharpener:
         known = [*shipped_sharpeners(), *catalog.names("sharpener")]
         raise InputError.unknown("sharpener", name, known)
     card, arrays = read_weights(path)
-    with naming(path):
+    with errors_named(path):
         return TrainedSharpener(_built(card, arrays), card)
 
 

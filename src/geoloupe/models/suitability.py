@@ -51,7 +51,7 @@ def warn_of_collar(source: Source) -> None:
 
 
 def _sighted(source: Source) -> Sighting | None:
-    """Tell what a scene shows by its words, else by the pixels of its middle."""
+    """Return what a scene shows by its words, else by the pixels of its middle."""
     facts = source.facts
     told = told_kind(
         stem_of(source.name),

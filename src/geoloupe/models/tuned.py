@@ -12,7 +12,7 @@ from geoloupe.models.predictor import Predictor
 from geoloupe.networks.observation import Observation
 
 
-class Telling:
+class TunedModel:
     """Makes the predictor of an image; that of the last MTF is kept."""
 
     def __init__(self, model: Model, *, consistent: bool = False, **options: Any) -> None:
@@ -27,13 +27,13 @@ class Telling:
     def predictor(self, image: Image, mtf: tuple[float, ...] | None) -> Predictor:
         """Return the predictor for an image, given the MTF of all its bands or of each."""
         network: Any = self.model.network
-        if not (network.signature.told or self.consistent):
+        if not (network.signature.takes_mtf or self.consistent):
             mtf = None
         each = None if mtf is None else np.broadcast_to(mtf, len(image.bands)).tolist()
         if self._last is None or self._last[0] != mtf:
             model = self.model
-            if each is not None and network.signature.told:
-                model = replace(model, network=network.told(each))
+            if each is not None and network.signature.takes_mtf:
+                model = replace(model, network=network.for_sensor(each))
             self._last = (mtf, Predictor.of(model, **self.options))
         made = self._last[1]
         if each is None or not self.consistent:

@@ -132,7 +132,7 @@ class Loupe(nn.Module):
             tile=256,
             margin=2 * settings.blocks + 3,
             reach="local",
-            told=settings.knots > 0,
+            takes_mtf=settings.knots > 0,
         )
         features, growth = settings.features, settings.growth
         self.head: nn.Module = Differences(features)
@@ -165,7 +165,7 @@ class Loupe(nn.Module):
         """Return what three bands (N,3,H,W) lack after interpolation, (N,3,H*scale,W*scale)."""
         factor: Iterator[Tensor | None] = repeat(None)
         if mtf is not None:
-            factor = self._told_factors(mtf, lr)
+            factor = self._sensor_factors(mtf, lr)
         shallow = _scaled(self.head(lr), next(factor))
         deep = shallow
         for block in self.body:
@@ -178,7 +178,7 @@ class Loupe(nn.Module):
         """Return the last stage."""
         return self.stages(lr, guide, mtf)[-1]
 
-    def told(self, mtf: float | Sequence[float]) -> "Loupe | ToldBands":
+    def for_sensor(self, mtf: float | Sequence[float]) -> "Loupe | SensorBands":
         """Return the network for a known sensor, with the factors in its weights.
 
         With one number for all bands it takes any bands still; else just as many as are told.
@@ -186,7 +186,7 @@ class Loupe(nn.Module):
         if not isinstance(mtf, float | int):
             each = [float(gain) for gain in mtf]
             if len(set(each)) > 1:
-                return ToldBands(self, each)
+                return SensorBands(self, each)
             mtf = each[0]
         return self.merged([float(mtf)] * _TOGETHER)
 
@@ -204,11 +204,11 @@ class Loupe(nn.Module):
         if self.factors is None:
             return
         told = self.factors.new_tensor([list(mtf)])
-        for layer, factor in zip(self.layers(), self._told_factors(told, told), strict=True):
+        for layer, factor in zip(self.layers(), self._sensor_factors(told, told), strict=True):
             layer.weight.mul_(factor.view(-1, 1, 1, 1))
         self.factors = None
         self.settings = replace(self.settings, knots=0)
-        self.signature = replace(self.signature, told=False)
+        self.signature = replace(self.signature, takes_mtf=False)
 
     def layers(self) -> list[nn.Conv2d]:
         """List the convolutions in the order in which they are run, rewritten or not."""
@@ -216,7 +216,7 @@ class Loupe(nn.Module):
         blocks = (layer for block in self.body for layer in (block.conv1, block.conv2))
         return cast("list[nn.Conv2d]", [head, *blocks, self.after_body, self.tail])
 
-    def _told_factors(self, mtf: Tensor, like: Tensor) -> Iterator[Tensor]:
+    def _sensor_factors(self, mtf: Tensor, like: Tensor) -> Iterator[Tensor]:
         """Yield the factors of each convolution in turn (N,channels): of each band at the tail."""
         assert self.factors is not None
         widths = [layer.out_channels for layer in self.layers()]
@@ -273,13 +273,13 @@ def collapse(module: nn.Module) -> nn.Module:
     return plain.requires_grad_(module.weight.requires_grad).train(module.training)
 
 
-class ToldBands(nn.Module):
+class SensorBands(nn.Module):
     """Loupe for bands of known and different MTF: a network with its own weights for each three."""
 
     def __init__(self, network: Loupe, mtf: Sequence[float]) -> None:
         super().__init__()
         self.settings = replace(network.settings, knots=0, growth=0)
-        self.signature = replace(network.signature, bands=len(mtf), told=False)
+        self.signature = replace(network.signature, bands=len(mtf), takes_mtf=False)
         self.parts = nn.ModuleList(
             network.merged([mtf[band] for band in group]) for group in together(len(mtf))
         )

@@ -256,7 +256,7 @@ class MulSR(nn.Module):
 
     @staticmethod
     def around(band: int, count: int) -> tuple[int, ...]:
-        """Give the bands of a cube of `count` that a band is seen with, itself last."""
+        """Return the bands of a cube of `count` that a band is seen with, itself last."""
         return neighbours(band, count)
 
     def one_band(self, bands: Tensor, guide: Tensor) -> tuple[Tensor | None, Tensor]:

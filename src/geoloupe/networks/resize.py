@@ -79,7 +79,7 @@ def _enlarged(x: Tensor, scale: int) -> Tensor:
 
 
 def _traced() -> bool:
-    """Tell whether an engine is watching, which would take a loop for many operations."""
+    """Return whether an engine is watching, which would take a loop for many operations."""
     return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined]
 
 

@@ -24,7 +24,9 @@ class Signature:
     tile: int = 64  # what a scene is cut into unless the card says otherwise
     margin: int = 8  # context that a tile throws away on each side
     reach: Literal["local", "global"] = "global"  # local: tiled equals whole, and a test proves it
-    told: bool = False  # its stages take the MTF at Nyquist, and `told(mtf)` builds one in
+    takes_mtf: bool = (
+        False  # its stages take the MTF at Nyquist, and `for_sensor(mtf)` builds one in
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Part:
+class LayerSummary:
     """One direct part of a network."""
 
     name: str
@@ -53,7 +53,7 @@ def overview() -> list[Overview]:
     return rows
 
 
-def describe(name: str, values: Mapping[str, Any]) -> tuple[list[Setting], list[Part]]:
+def describe(name: str, values: Mapping[str, Any]) -> tuple[list[Setting], list[LayerSummary]]:
     """List the settings of a network, with these values in place of defaults, and its parts."""
     network = _outline(name, values)
     settings = cast("Any", network).settings
@@ -94,13 +94,13 @@ def _outline(name: str, values: Mapping[str, Any]) -> nn.Module:
         return cast("nn.Module", build(name, **values))
 
 
-def _part(name: str, part: nn.Module) -> Part:
+def _part(name: str, part: nn.Module) -> LayerSummary:
     shown, times = part, ""
     if isinstance(part, nn.ModuleList) and len(part):
         shown, times = part[0], f"{len(part)} x "
     own = not type(shown).__module__.startswith("torch.")
     purpose = (type(shown).__doc__ or "").strip().splitlines()[0] if own else ""
-    return Part(name, f"{times}{type(shown).__name__}", purpose, parameter_count(part))
+    return LayerSummary(name, f"{times}{type(shown).__name__}", purpose, parameter_count(part))
 
 
 def _type_name(annotation: Any) -> str:

@@ -14,7 +14,7 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT, Radiometry
 from geoloupe.imagery.spectra import Band
 from geoloupe.rasters.facts import BandFacts, Facts
-from geoloupe.rasters.raster import RasterSource, failing
+from geoloupe.rasters.raster import RasterSource, gdal_errors_as_input_errors
 
 _BYTES = Radiometry(dtype="uint8", high=(255.0,))
 _COLOURS = ("red", "green", "blue")
@@ -70,7 +70,7 @@ class DisplayedSource:
             positions=tuple(self.positions[index] for index in indexes),
         )
 
-    def ranging(self, low: float, high: float) -> Self:
+    def with_range(self, low: float, high: float) -> Self:
         """Return the same scene with the shown values low and high as a network's 0 and 1."""
         return replace(self, radiometry=replace(self.radiometry, low=(low,), high=(high,)))
 
@@ -103,7 +103,7 @@ def fixed_limits(source: object) -> tuple[tuple[float, ...], tuple[float, ...]] 
 
 
 def _in_colours(source: RasterSource, position: int) -> DisplayedSource:
-    with failing(source.name):
+    with gdal_errors_as_input_errors(source.name):
         entries: dict[int, tuple[int, int, int, int]] = source.dataset.colormap(
             source.indexes[position]
         )

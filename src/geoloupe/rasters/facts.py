@@ -35,7 +35,7 @@ class BandFacts:
 
     @property
     def band(self) -> Band:
-        """Give the band's name, by colour if it has no description, and its wavelength."""
+        """Return the band's name, by colour if it has no description, and its wavelength."""
         coloured = self.colour not in ("undefined", "gray", "palette")
         return Band(self.description or (self.colour if coloured else ""), self._wavelength())
 
@@ -176,7 +176,7 @@ def _read_bands(dataset: Any, texts: _Texts, indexes: Sequence[int]) -> Iterator
 
 
 def _mask_kind(dataset: Any, indexes: Sequence[int]) -> Literal["none", "mask", "alpha"]:
-    """Tell how pixels are marked as missing; a band of transparency among `indexes` is data."""
+    """Return how pixels are marked as missing; a band of transparency among `indexes` is data."""
     colours = dataset.colorinterp
     if any(colour is ColorInterp.alpha for colour in colours) and len(indexes) < dataset.count:
         return "alpha"

@@ -15,7 +15,7 @@ from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.sensors.table import Sensor, SensorBand, load_sensor
 from geoloupe.rasters.drivers import drivers_for
 from geoloupe.rasters.opening import PLAIN, Opening
-from geoloupe.rasters.raster import RasterSource, failing, open_raster
+from geoloupe.rasters.raster import RasterSource, gdal_errors_as_input_errors, open_raster
 from geoloupe.rasters.reach import refuse_links_out, vet, vet_opened
 from geoloupe.rasters.virtual import FileBand, stacked
 
@@ -129,7 +129,7 @@ def _open(
 def _grids(paths: Sequence[str], opening: Opening) -> Iterator[tuple[Grid, str]]:
     """Look into each file, and no farther."""
     for path in paths:
-        with failing(path):
+        with gdal_errors_as_input_errors(path):
             if not opening.trust:
                 vet(path)
             with DatasetReader(path, driver=list(drivers_for(path))) as dataset:

@@ -90,7 +90,7 @@ def open_mat5(stream: BinaryIO) -> Mat5:
 
 
 def _elements(stream: BinaryIO, order: str, end: int) -> Iterator[tuple[int, int, int]]:
-    """Give place, size and kind of each element that may be an array."""
+    """Return place, size and kind of each element that may be an array."""
     place = _HEADER
     while place + 8 <= end:
         stream.seek(place)
@@ -130,7 +130,7 @@ def _facts(front: bytes, order: str, place: int, size: int, *, packed: bool) -> 
 
 
 def _part(front: bytes, order: str, start: int) -> tuple[int, bytes, int]:
-    """Give kind and bytes of a part of an array, and where the next one begins."""
+    """Return kind and bytes of a part of an array, and where the next one begins."""
     kind, count, inside = _tag(front, order, start)
     if inside + count > len(front):
         raise ValueError("an array whose facts are cut short")
@@ -140,7 +140,7 @@ def _part(front: bytes, order: str, start: int) -> tuple[int, bytes, int]:
 
 
 def _tag(front: bytes, order: str, start: int) -> tuple[int, int, int]:
-    """Give kind and size of a part, and where its bytes begin; small parts lie in their tag."""
+    """Return kind and size of a part, and where its bytes begin; small parts lie in their tag."""
     if start + 8 > len(front):
         raise ValueError("an array whose facts are cut short")
     kind, count = _numbers(front[start : start + 8], order, "u4")

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.nodata import Read, settle
@@ -60,7 +60,7 @@ class MatSource:
         )
 
     def select(self, indexes: Sequence[int]) -> Self:
-        """Give the same scene with these bands (from 0) in this order; both close together."""
+        """Return the same scene with these bands (from 0) in this order; both close together."""
         return replace(
             self,
             facts=self.facts.select(indexes),
@@ -68,8 +68,8 @@ class MatSource:
             indexes=tuple(self.indexes[index] for index in indexes),
         )
 
-    def ranging(self, low: float, high: float) -> Self:
-        """Give the same scene with the stored values low and high as a network's 0 and 1."""
+    def with_range(self, low: float, high: float) -> Self:
+        """Return the same scene with the stored values low and high as a network's 0 and 1."""
         return replace(self, radiometry=replace(self.radiometry, low=(low,), high=(high,)))
 
     def __enter__(self) -> Self:
@@ -101,7 +101,7 @@ def open_mat_source(path: Path, key: str | None, opening: Opening = PLAIN) -> Ma
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     with ExitStack() as stack:
         file = stack.enter_context(open_mat(stream, str(path), trust=opening.trust))
-        with naming(path):
+        with errors_named(path):
             rows, (height, width, count), dtype = _reader(file, key)
         refuse_many_bands(name, count)
         grid = Grid(crs=None, height=height, width=width)
@@ -130,7 +130,7 @@ def open_mat_source(path: Path, key: str | None, opening: Opening = PLAIN) -> Ma
 
 
 def _reader(file: MatFile, key: str | None) -> tuple[Any, tuple[int, int, int], str]:
-    """Give what reads rows (B,h,W), the number of rows, columns and bands, and their type."""
+    """Return what reads rows (B,h,W), the number of rows, columns and bands, and their type."""
     if key is not None and key not in file.shapes:
         raise InputError.unknown("array", key, file.shapes)
     scene = file.matrix() if key is None else None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rasterio.crs import CRS
 
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.meeting import Meeting
 from geoloupe.rasters.raster import RasterSource
@@ -25,7 +25,7 @@ def met(coarse: Source, fine: Source) -> tuple[Source, Meeting]:
     Where it has another coordinate system, or is turned against it, it is warped: to pixels of its
     own size, in line with the finer grid.
     """
-    with naming(coarse.name):
+    with errors_named(coarse.name):
         _refuse_half_placed(coarse, fine)
         meeting = Meeting.of(coarse.grid, fine.grid) if _same_crs(coarse.grid, fine.grid) else None
         if meeting is None:

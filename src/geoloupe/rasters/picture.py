@@ -87,7 +87,7 @@ def _averages(source: Source, part: Window, factor: int) -> NDArray[np.float32]:
 
 
 def alike(bands: Sequence[Band]) -> bool:
-    """Tell whether the visible ones of these bands are colours, to be stretched alike."""
+    """Return whether the visible ones of these bands are colours, to be stretched alike."""
     names = {bands[index].common for index in visible(bands)}
     return len(bands) <= len(_COLOURS) or names == set(_COLOURS)
 
@@ -128,7 +128,7 @@ def write_picture(
 
 
 def picture_bytes(image: Image, limits: Limits | None = None) -> bytes:
-    """Give one or three bands as the bytes of a .png, transparent where there are no data."""
+    """Return one or three bands as the bytes of a .png, transparent where there are no data."""
     shown = _eight_bits(image, limits)
     values = np.concatenate([shown.values, shown.valid[None] * np.uint8(255)])
     count, height, width = values.shape

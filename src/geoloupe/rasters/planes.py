@@ -62,7 +62,7 @@ class Layout:
         return len(self.facts.bands) + (self.facts.mask == "alpha")
 
     @property
-    def room(self) -> int:
+    def peak_disk_bytes(self) -> int:
         """The bytes of disk that making it takes at most: pixels, overviews, the file itself."""
         return 2 * self.size + self.size // 3
 
@@ -78,7 +78,7 @@ class Layout:
         return self.own + sum(layer.size for layer in self.beside.values())
 
     def stored(self, image: Image) -> NDArray[Any]:
-        """Give the bands (count,h,w) of an image as they are stored, alpha last if there is one."""
+        """Return the bands (count,h,w) of an image as they are stored, alpha last if any."""
         if self.facts.mask != "alpha":
             return image.values
         dtype = image.values.dtype

@@ -91,7 +91,7 @@ class Product:
 
     def write(self, image: Image, *, top: int) -> None:
         """Write an image of full width whose first row is row `top` of the result."""
-        with failing(self.path):
+        with gdal_errors_as_run_errors(self.path):
             self.planes.write(image, top=top)
 
 
@@ -128,7 +128,7 @@ def check_output(
                 f"{side}: would be read together with the new {path.name}; delete it, or allow "
                 "--overwrite"
             )
-    check_room(path, layout.room - there)
+    check_room(path, layout.peak_disk_bytes - there)
     return known
 
 
@@ -154,7 +154,7 @@ def admit_product(path: Path, grid: Grid, dtype: str) -> None:
 
 
 def fitting(layout: Layout, path: Path) -> Layout:
-    """Give a layout the one way in which a format can mark missing pixels."""
+    """Return a layout the one way in which a format can mark missing pixels."""
     missing = layout.radiometry.nodata is not None or layout.facts.mask == "mask"
     if path.suffix.lower() == ".png" and missing and len(layout.facts.bands) in (1, 3):
         return replace(layout, facts=replace(layout.facts, mask="alpha"))
@@ -173,7 +173,7 @@ def create(path: Path, layout: Layout, *, overwrite: bool = False) -> Iterator[P
     check_output(path, layout, overwrite=overwrite)
     folder = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.work")
     try:
-        with failing(path):
+        with gdal_errors_as_run_errors(path):
             folder.mkdir()
             planes = Planes.create(folder, layout)
         yield Product(path, planes)
@@ -214,7 +214,7 @@ def _file(planes: Planes, path: Path, *, overwrite: bool, memory: int | None) ->
     kind = replace(kind, options=kind.options | _packing(kind, planes.layout, memory))
     layer = planes.name if planes.name in LAYERS else ""
     with publish(path, overwrite=overwrite, folder=planes.folder, layer=layer) as part:
-        with failing(path):
+        with gdal_errors_as_run_errors(path):
             _copy(planes, part, kind)
         give_back_freed_memory()  # by threads that packed
         _check(part, path, planes, kind)
@@ -237,7 +237,7 @@ def write_image(
 
 
 @contextmanager
-def failing(path: Path) -> Iterator[None]:
+def gdal_errors_as_run_errors(path: Path) -> Iterator[None]:
     """Turn what a disk or GDAL says into one sentence; GDAL does not say when the disk is full."""
     try:
         with quiet():
@@ -268,7 +268,7 @@ def _check(part: Path, path: Path, planes: Planes, kind: Format) -> None:
     layout = planes.layout
     threads = {name: text for name, text in kind.options.items() if name == "num_threads"}
     with (
-        failing(path),
+        gdal_errors_as_run_errors(path),
         rasterio.Env(GDAL_CACHEMAX=_CACHE),
         rasterio.open(part, **threads) as dataset,
     ):
@@ -353,7 +353,7 @@ def _placed_alike(dataset: Any, layout: Layout) -> bool:
 
 
 def _same_corners(dataset: Any, grid: Grid) -> bool:
-    """Tell whether every corner lies within a thousandth of a pixel of where it was meant."""
+    """Return whether every corner lies within a thousandth of a pixel of where it was meant."""
     stored = replace(grid, transform=tuple(dataset.transform)[:6])
     corners = [(row, column) for row in (0, grid.height) for column in (0, grid.width)]
     found, meant = (np.array([one.place(*corner) for corner in corners]) for one in (stored, grid))
@@ -372,7 +372,7 @@ def _crs_alike(found: CRS | None, grid: Grid, path: Path) -> bool:
 
 
 def _held(crs: CRS) -> CRS | None:
-    """Give what a coordinate system becomes on its way into a GeoTIFF: rare ones lose parts."""
+    """Return what a coordinate system becomes on its way into a GeoTIFF: rare ones lose parts."""
     name = f"/vsimem/{secrets.token_hex(8)}"
     size = {"width": 1, "height": 1, "count": 1, "dtype": "uint8"}
     rasterio.open(f"{name}.vrt", "w", driver="VRT", crs=crs, **size).close()

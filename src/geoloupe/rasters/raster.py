@@ -69,7 +69,7 @@ class RasterSource:
         """Read a window that lies inside, or all; where nodata is set, what is masked holds it."""
         part = window or Window(top=0, left=0, height=self.grid.height, width=self.grid.width)
         place = RasterioWindow(part.left, part.top, part.width, part.height)
-        with failing(self.name):
+        with gdal_errors_as_input_errors(self.name):
             values = self.dataset.read(list(self.indexes), window=place)
             valid = _read_valid(self.dataset, self.facts, self.alpha, values, window=place)
         stored = self.radiometry.nodata
@@ -84,7 +84,7 @@ class RasterSource:
         )
 
     def select(self, indexes: Sequence[int]) -> Self:
-        """Give the same scene with these bands (from 0) in this order; both close together."""
+        """Return the same scene with these bands (from 0) in this order; both close together."""
         return replace(
             self,
             facts=self.facts.select(indexes),
@@ -92,8 +92,8 @@ class RasterSource:
             indexes=tuple(self.indexes[index] for index in indexes),
         )
 
-    def ranging(self, low: float, high: float) -> Self:
-        """Give the same scene with the stored values low and high as a network's 0 and 1."""
+    def with_range(self, low: float, high: float) -> Self:
+        """Return the same scene with the stored values low and high as a network's 0 and 1."""
         return replace(self, radiometry=replace(self.radiometry, low=(low,), high=(high,)))
 
     def __enter__(self) -> Self:
@@ -119,7 +119,7 @@ def open_raster(
 
     Messages say `label` for it. Naming the `drivers` says that it was looked into before.
     """
-    with failing(label or name):
+    with gdal_errors_as_input_errors(label or name):
         if not opening.trust and drivers is None:
             vet(name)
             drivers = drivers_for(name)
@@ -151,7 +151,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def failing(name: object) -> Iterator[None]:
+def gdal_errors_as_input_errors(name: object) -> Iterator[None]:
     """Turn what GDAL says of a file into one sentence."""
     try:
         # GDAL's quick way of reading a whole .png gives noise where the file is cut short.

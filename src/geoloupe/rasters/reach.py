@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.rasters.drivers import TRUST, files_of_part
 from geoloupe.rasters.hdf5 import vet_hdf5
 from geoloupe.rasters.heads import read_head
@@ -103,14 +103,14 @@ def refuse_links_out(folder: Path) -> None:
 def vet_virtual(path: Path) -> None:
     """Refuse a virtual raster unless all that it names lies below its own folder."""
     real = os.path.realpath(path)
-    with naming(path):
+    with errors_named(path):
         _vet_virtual(str(path), real, os.path.dirname(real), seen={real}, depth=0)
 
 
 def _vet_virtual(shown: str, path: str, inside: str, *, seen: set[str], depth: int) -> None:
     if depth > _DEPTH:
         raise InputError(f"{shown}: virtual rasters name each other more than {_DEPTH} deep")
-    with naming(shown):
+    with errors_named(shown):
         sources = [(source, os.path.realpath(source)) for source in _named(path)]
     for source, real in sources:
         if real in seen:

@@ -16,7 +16,7 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
 from geoloupe.rasters.drivers import drivers_for
 from geoloupe.rasters.opening import PLAIN, Opening
-from geoloupe.rasters.raster import RasterSource, failing, open_raster
+from geoloupe.rasters.raster import RasterSource, gdal_errors_as_input_errors, open_raster
 from geoloupe.rasters.reach import refuse_links_out, vet_jpeg2000
 from geoloupe.rasters.virtual import FileBand, stacked
 
@@ -85,7 +85,7 @@ def open_product(path: Path, size: str, opening: Opening = PLAIN) -> RasterSourc
     if lacking:
         raise InputError(f"{path}: band {lacking[0]} of {size} is missing")
     label = f"{path}:{size}"
-    with failing(label):
+    with gdal_errors_as_input_errors(label):
         for band in () if opening.trust else names:
             vet_jpeg2000(product.files[band])
     return open_raster(_vrt(product, names, label), opening, label=label, drivers=("VRT",))
@@ -142,7 +142,7 @@ def _offsets(tree: ElementTree.Element, quantification: float, path: Path) -> di
 
 
 def _listed(path: Path) -> tuple[str, set[str]]:
-    """Give what GDAL calls the root, and the files below it."""
+    """Return what GDAL calls the root, and the files below it."""
     if path.is_dir():
         files = (item for item in path.rglob("*") if item.is_file())
         return path.resolve().as_posix(), {item.relative_to(path).as_posix() for item in files}
@@ -191,7 +191,10 @@ def _quantification(tree: ElementTree.Element, path: Path) -> float:
 def _vrt(product: Product, names: list[str], label: str) -> str:
     """Describe the bands in GDAL's own words, with names, wavelengths and reflectance."""
     first = product.files[names[0]]
-    with failing(label), DatasetReader(first, driver=list(drivers_for(first))) as dataset:
+    with (
+        gdal_errors_as_input_errors(label),
+        DatasetReader(first, driver=list(drivers_for(first))) as dataset,
+    ):
         grid = Grid(
             crs=dataset.crs.to_wkt() if dataset.crs else None,
             transform=tuple(dataset.transform)[:6],

@@ -68,11 +68,11 @@ class Source(Protocol):
         ...
 
     def select(self, indexes: Sequence[int]) -> Self:
-        """Give the same scene with these bands (from 0) in this order; both close together."""
+        """Return the same scene with these bands (from 0) in this order; both close together."""
         ...
 
-    def ranging(self, low: float, high: float) -> Self:
-        """Give the same scene with the stored values low and high as a network's 0 and 1."""
+    def with_range(self, low: float, high: float) -> Self:
+        """Return the same scene with the stored values low and high as a network's 0 and 1."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -86,7 +86,7 @@ class Source(Protocol):
 
 
 def is_address(name: str) -> bool:
-    """Tell whether a name is in GDAL's own words: on a network, in an archive, a part of a file."""
+    """Return whether GDAL alone understands a name: on a network, in an archive, part of a file."""
     words = "://" in name or name.startswith("/vsi") or bool(_DRIVER.match(name))
     return words and not Path(name).exists()
 
@@ -166,7 +166,7 @@ def _is_scene(path: Path) -> bool:
 
 
 def aligned(source: Source, grid: Grid) -> Source:
-    """Give an open scene on another grid; without a place in common it must have that size."""
+    """Return an open scene on another grid; without a place in common it must have that size."""
     placed = grid.georeferenced and source.grid.georeferenced
     if placed and isinstance(source, RasterSource):
         return warped(source, grid)

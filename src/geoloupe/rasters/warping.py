@@ -16,7 +16,7 @@ from rasterio.warp import transform, transform_bounds
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
-from geoloupe.rasters.raster import RasterSource, failing
+from geoloupe.rasters.raster import RasterSource, gdal_errors_as_input_errors
 
 Corners = tuple[tuple[float, float], tuple[float, float]]
 
@@ -31,7 +31,7 @@ def warped(source: RasterSource, grid: Grid, *, covering: bool = True) -> Raster
         _check_cover(source, grid)
     finer = min(grid.pixel_size) < 1.5 * min(_size_in(source.grid, grid))
     told = source.facts.mask == "alpha" or source.radiometry.nodata is not None
-    with failing(source.name), _unmarked(source) as dataset:
+    with gdal_errors_as_input_errors(source.name), _unmarked(source) as dataset:
         vrt = WarpedVRT(
             dataset,
             crs=grid.crs,
@@ -82,7 +82,7 @@ def outline_on(source: RasterSource, grid: Grid, *, along: int = 21) -> tuple[fl
     steps = [index / (along - 1) for index in range(along)]
     border = [(own.height * s, own.width * t) for s in steps for t in steps]
     pixel = [middle, (middle[0] + 1, middle[1]), (middle[0], middle[1] + 1)]
-    with failing(source.name):
+    with gdal_errors_as_input_errors(source.name):
         rows, columns = _pixels(own, grid, [*pixel, *border])
     (row, below, right), (column, under, beside) = rows[:3], columns[:3]
     area = abs((below - row) * (beside - column) - (right - row) * (under - column))
@@ -104,7 +104,7 @@ def _pixels(
 
 
 def _size_in(grid: Grid, other: Grid) -> tuple[float, float]:
-    """Give the pixel size of a grid in the units of another's CRS, roughly."""
+    """Return the pixel size of a grid in the units of another's CRS, roughly."""
     left, bottom, right, top = _bounds_in(grid, other)
     return (right - left) / grid.width, (top - bottom) / grid.height
 
@@ -119,7 +119,7 @@ def _bounds_in(grid: Grid, other: Grid) -> tuple[float, float, float, float]:
 
 def _check_cover(source: RasterSource, grid: Grid) -> None:
     """Refuse a guide that leaves part of the scene without one; four of its pixels are forgiven."""
-    with failing(source.name):
+    with gdal_errors_as_input_errors(source.name):
         left, bottom, right, top = _bounds_in(source.grid, grid)
     scene_left, scene_bottom, scene_right, scene_top = grid.bounds
     if left >= scene_right or right <= scene_left or bottom >= scene_top or top <= scene_bottom:

@@ -96,7 +96,7 @@ def _colour(index: int) -> str:
 
 @contextmanager
 def _drawing(width: float, height: float) -> Iterator[tuple[Any, Callable[[], str]]]:
-    """Give axes to draw on, and a function that ends with the SVG."""
+    """Return axes to draw on, and a function that ends with the SVG."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

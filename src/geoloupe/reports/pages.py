@@ -138,7 +138,7 @@ def layer(
 
 
 def _numbers(image: Image, most: int) -> dict[str, Any]:
-    """Give stored values (B,H,W) in 16 bits; of every second, third, ... pixel if they are many."""
+    """Return stored values (B,H,W) in 16 bits; of every n-th pixel if they are many."""
     step = int(np.ceil(max(image.values.size / most, 1) ** 0.5))
     part = (slice(None), slice(step // 2, None, step), slice(step // 2, None, step))
     values, present = image.values[part].astype(np.float64), image.present[part]

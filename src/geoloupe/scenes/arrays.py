@@ -22,16 +22,16 @@ from geoloupe.models.predictor import check_guide
 from geoloupe.rasters.facts import BandFacts, Facts
 from geoloupe.rasters.planes import Layout
 from geoloupe.scenes.choices import (
-    Choices,
+    PredictOptions,
     chosen_layers,
     chosen_optics,
-    chosen_part,
     layout_of,
     load_chosen,
     plan_of,
     predictor_for,
+    select_bands_and_range,
 )
-from geoloupe.scenes.scene import Scene
+from geoloupe.scenes.scene import Enlargement
 from geoloupe.storage.sizes import size_text
 from geoloupe.system.memory import available
 
@@ -51,7 +51,7 @@ def upscale_array(
     guide: "DataArray | None" = None,
     **options: Any,
 ) -> "DataArray | Dataset":
-    """Enlarge an array of (y,x) or (band,y,x) in memory; `options` are the fields of Choices.
+    """Enlarge an array (y,x) or (band,y,x) in memory; `options` are the fields of PredictOptions.
 
     With `uncertainty=True` or `detail=True` the result is a Dataset: the enlarged array under its
     name (else "enlarged"), and beside it "sigma" or "detail", float32 in its units.
@@ -59,10 +59,10 @@ def upscale_array(
     the numbers are those that `upscale` writes of the same scene and value range (one that is
     measured may differ a little on large scenes). A guide has the result's size.
     """
-    chosen = settings.build(Choices, options, "upscale_array")
+    chosen = settings.build(PredictOptions, options, "upscale_array")
     loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
-    source = chosen_part(_source(array, chosen.nodata), loaded, chosen)
+    source = select_bands_and_range(_source(array, chosen.nodata), loaded, chosen)
     optics = chosen_optics(source, chosen)
     side = max(source.grid.height, source.grid.width)  # one block: the result is in memory
     plan = plan_of(source, loaded, chosen, optics=optics, group=side)
@@ -77,7 +77,7 @@ def upscale_array(
             f"{layout.grid.height} x {layout.grid.width}"
         )
     _refuse_large(layout)
-    scene = Scene(
+    scene = Enlargement(
         source=source,
         guide=seen,
         predictor=predictor_for(loaded, optics, chosen),
@@ -161,7 +161,7 @@ class _ImageSource:
     def select(self, indexes: Sequence[int]) -> Self:
         return replace(self, image=self.image.select(indexes), positions=tuple(indexes))
 
-    def ranging(self, low: float, high: float) -> Self:
+    def with_range(self, low: float, high: float) -> Self:
         radiometry = replace(self.radiometry, low=(low,), high=(high,))
         return replace(self, image=replace(self.image, radiometry=radiometry))
 
@@ -258,7 +258,7 @@ def _bands(array: "DataArray", count: int) -> tuple[Band, ...]:
 def _like(
     array: "DataArray", values: NDArray[Any], scale: int, positions: Sequence[int] | None
 ) -> "DataArray":
-    """Give the values the coordinates, attributes and name of the array, each pixel cut finer."""
+    """Return the values the coordinates, attributes and name of the array, each pixel cut finer."""
     if array.ndim == 3 and positions is not None:
         array = array.isel({array.dims[0]: list(positions)})
     down, across = array.dims[-2:]
@@ -291,7 +291,7 @@ def _marked(made: "DataArray", nodata: float | None, told: Nodata) -> "DataArray
 
 
 def _steps(array: "DataArray") -> tuple[float, float]:
-    """Give the sizes of a pixel down and across, which single pixels do not show; 0 if unknown."""
+    """Return the size of a pixel down and across, which one pixel does not show; 0 if unknown."""
     for coordinate in array.coords.values():
         if "GeoTransform" in coordinate.attrs:
             words = str(coordinate.attrs["GeoTransform"]).split()
@@ -301,7 +301,7 @@ def _steps(array: "DataArray") -> tuple[float, float]:
 
 
 def _finer(centres: NDArray[Any], axis: int, scale: int, step: float) -> NDArray[Any]:
-    """Give the centres of pixels cut into `scale`, along an axis; the outline stays.
+    """Return the centres of pixels cut into `scale`, along an axis; the outline stays.
 
     Between centres they are spread evenly, and beyond the outermost the last step goes on.
     """
@@ -320,7 +320,7 @@ def _finer(centres: NDArray[Any], axis: int, scale: int, step: float) -> NDArray
 
 
 def _finer_reference(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
-    """Give the attributes of a coordinate; the transform that rioxarray keeps in one is finer."""
+    """Return the attributes of a coordinate; the transform that rioxarray keeps in one is finer."""
     told = dict(attrs)
     if "GeoTransform" in told:
         c, a, b, f, d, e = (float(number) for number in str(told["GeoTransform"]).split())

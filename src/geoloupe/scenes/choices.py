@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.nodata import Nodata
 from geoloupe.models.bands import choose_bands
 from geoloupe.models.bound import margin_of
@@ -17,7 +17,7 @@ from geoloupe.networks.observation import Observation
 from geoloupe.rasters.planes import Layout
 from geoloupe.rasters.source import Source
 from geoloupe.scenes.layers import Layer, beside, layers_of, reach_of
-from geoloupe.scenes.optics import UNKNOWN, Optics, observation_of, optics_of, told, with_noise
+from geoloupe.scenes.optics import UNKNOWN, Optics, observation_of, optics_of, tuned_to, with_noise
 from geoloupe.scenes.plan import Plan, block_side, make_plan, tile_side
 from geoloupe.version import __version__
 
@@ -26,7 +26,7 @@ Layers = tuple[Layer, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choices:
+class PredictOptions:
     """What decides the numbers of a result, besides the scene and the model."""
 
     scale: int | None = None  # None: the model's; of ours and of interpolation, 4
@@ -64,7 +64,7 @@ class Choices:
             raise ValueError(f"bound must be true, false or 0 and more, not {self.bound:g}")
 
 
-def load_chosen(model: str | Path | Model | None, choices: Choices) -> Model:
+def load_chosen(model: str | Path | Model | None, choices: PredictOptions) -> Model:
     """Load a model for the factor that was asked for; None is ours."""
     scale = choices.scale
     if model is None:
@@ -77,16 +77,16 @@ def load_chosen(model: str | Path | Model | None, choices: Choices) -> Model:
     return model
 
 
-def chosen_optics(part: Source, choices: Choices) -> Optics:
-    """Tell what the chosen bands of a scene were seen through."""
+def chosen_optics(part: Source, choices: PredictOptions) -> Optics:
+    """Return what the chosen bands of a scene were seen through."""
     optics = optics_of(part, sensor=choices.sensor, mtf=choices.mtf)
     return with_noise(optics, part) if optics.known and choices.consistent is None else optics
 
 
-def predictor_for(model: Model, optics: Optics, choices: Choices) -> Predictor:
+def predictor_for(model: Model, optics: Optics, choices: PredictOptions) -> Predictor:
     """Make a model ready to run as was asked for."""
     ready = Predictor.of(
-        told(model, optics),
+        tuned_to(model, optics),
         device=choices.device,
         precision=choices.precision,
         engine=choices.engine,
@@ -96,7 +96,7 @@ def predictor_for(model: Model, optics: Optics, choices: Choices) -> Predictor:
     return replace(ready, observation=observation_of(model, optics, choices.consistent))
 
 
-def margin_for(model: Model, optics: Optics, choices: Choices) -> int:
+def margin_for(model: Model, optics: Optics, choices: PredictOptions) -> int:
     """Return the context that a tile throws away: more where more looks at it than the network.
 
     The tiles of networks that look at all of them are no others for it.
@@ -108,23 +108,23 @@ def margin_for(model: Model, optics: Optics, choices: Choices) -> int:
     return model.margin + (0 if observation is None else observation.reach) + layers
 
 
-def chosen_part(source: SourceT, model: Model, choices: Choices) -> SourceT:
-    """Give the bands that the model needs, with the value range that was asked for."""
+def select_bands_and_range(source: SourceT, model: Model, choices: PredictOptions) -> SourceT:
+    """Return the bands that the model needs, with the value range that was asked for."""
     words = choices.bands.split(",") if isinstance(choices.bands, str) else choices.bands
     signature = model.network.signature
-    with naming(source.name):
+    with errors_named(source.name):
         indexes = choose_bands(source.bands, words, wanted=model.card.bands, count=signature.bands)
     part = source.select(indexes)
     check_suited(part, model.card, anyway=choices.anyway)
     if choices.nodata is None:
         warn_of_collar(part)
-    return part if choices.range is None else part.ranging(*choices.range)
+    return part if choices.range is None else part.with_range(*choices.range)
 
 
 def plan_of(
     source: Source,
     model: Model,
-    choices: Choices,
+    choices: PredictOptions,
     *,
     optics: Optics,
     group: int | None = None,
@@ -140,7 +140,7 @@ def plan_of(
     if local and choices.tile is None:
         tile = tile_side(tile, margin=margin, pixel=pixel)
     group = group or block_side(tile=tile, margin=margin, pixel=pixel, memory=memory)
-    with naming(source.name):
+    with errors_named(source.name):
         return make_plan(grid.height, grid.width, tile=tile, margin=margin, group=group, fit=local)
 
 
@@ -153,7 +153,7 @@ def _agreement(observation: Observation | None) -> str:
     return f"but for noise of {', '.join(f'{level:.2g}' for level in observation.noise)}"
 
 
-def chosen_layers(source: Source, model: Model, choices: Choices, optics: Optics) -> Layers:
+def chosen_layers(source: Source, model: Model, choices: PredictOptions, optics: Optics) -> Layers:
     """Choose what goes into files beside the result."""
     wanted = {"uncertainty": choices.uncertainty, "detail": choices.detail}
     return layers_of(model, optics, **wanted, name=source.name)
@@ -163,7 +163,7 @@ def layout_of(
     source: Source,
     model: Model,
     plan: Plan,
-    choices: Choices,
+    choices: PredictOptions,
     *,
     optics: Optics,
     layers: Layers = (),

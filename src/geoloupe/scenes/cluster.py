@@ -17,7 +17,7 @@ from geoloupe import settings
 from geoloupe.errors import InputError, RunError
 from geoloupe.scenes.job import Job
 from geoloupe.scenes.plan import Block
-from geoloupe.scenes.running import Prepared, Resources, prepared_again
+from geoloupe.scenes.running import Order, Resources, set_up_again
 from geoloupe.scenes.work_folder import work_folder
 from geoloupe.system.progress import Progress
 
@@ -26,7 +26,7 @@ _AHEAD = 4  # blocks that are handed out for each thread of the cluster, so that
 
 
 def compute_on_cluster(
-    ready: Prepared,
+    ready: Order,
     job: Job,
     blocks: Sequence[Block],
     chosen: Resources,
@@ -54,7 +54,7 @@ def compute_on_cluster(
         )
 
 
-def _call(ready: Prepared, job: Job, chosen: Resources) -> dict[str, Any]:
+def _call(ready: Order, job: Job, chosen: Resources) -> dict[str, Any]:
     """Return what a worker needs to do the same, as plain values."""
     plain = settings.dump(chosen) | {"cluster": None, "workers": None, "shard": None}
     call = ready.job["call"]
@@ -119,11 +119,11 @@ def compute_block(call: Mapping[str, Any], place: tuple[int, int]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _opened(call: str) -> tuple[Prepared, Job]:
+def _opened(call: str) -> tuple[Order, Job]:
     """Open a scene and a model once in each worker process."""
     told = json.loads(call)
     torch.set_num_threads(1)
-    ready = prepared_again(ExitStack(), told)
+    ready = set_up_again(ExitStack(), told)
     for key in ("model", "tiles", "settings"):
         if told["job"][key] != ready.job[key]:
             raise InputError(

@@ -1,16 +1,17 @@
 """A raster's coarser twin, made strip by strip: what `geoloupe degrade` does."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from geoloupe import settings
-from geoloupe.degradations.degradation import Drawn, Recipe
-from geoloupe.degradations.loading import load_recipe
-from geoloupe.errors import InputError, OutOfMemoryError, naming
+from geoloupe.degradations.degradation import Degradation, DrawnDegradation
+from geoloupe.degradations.loading import load_degradation
+from geoloupe.errors import InputError, OutOfMemoryError, errors_named
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.response import SpectralResponse
@@ -32,7 +33,9 @@ _BYTES = 24  # that a value of the scene takes meanwhile: as it is stored, and i
 class DegradeSettings:
     """What can be chosen besides the scene and the result."""
 
-    recipe: str = "bi"  # a name, or a .json file
+    OLD_NAMES: ClassVar[Mapping[str, str]] = {"recipe": "degradation"}
+
+    degradation: str = "bi"  # a name, or a .json file
     scale: int = 4
     seed: int = 0
     response: str | None = None  # a sensor that looks at the scene first
@@ -54,7 +57,7 @@ def degrade(
 ) -> Layout:
     """Write the LR image of a scene; `options` are the fields of DegradeSettings."""
     chosen = settings.build(DegradeSettings, options, "degrade")
-    recipe, scale, target = load_recipe(chosen.recipe), chosen.scale, Path(output)
+    degradation, scale, target = load_degradation(chosen.degradation), chosen.scale, Path(output)
     response = None if chosen.response is None else SpectralResponse.named(chosen.response)
 
     def admit(grid: Grid, dtype: str) -> None:
@@ -66,14 +69,14 @@ def degrade(
             raise InputError(f"{path}: {size} pixels have no x{scale} coarser image")
         _refuse_wide(source, scale)
         look = _Look(source, response)
-        with naming(path):
+        with errors_named(path):
             sample = look.read(Window(top=0, left=0, height=1, width=source.grid.width))
-        layout = _layout(source, sample, recipe, chosen)
+        layout = _layout(source, sample, degradation, chosen)
         refuse_inputs(target, path, *source.files)
         check_output(target, layout, overwrite=overwrite)
-        with naming(path):
-            drawn = recipe.drawn(sample, scale, np.random.default_rng(chosen.seed))
-        with create(target, layout, overwrite=overwrite) as product, naming(path):
+        with errors_named(path):
+            drawn = degradation.drawn(sample, scale, np.random.default_rng(chosen.seed))
+        with create(target, layout, overwrite=overwrite) as product, errors_named(path):
             _write_strips(look, drawn, product, progress)
     return layout
 
@@ -102,13 +105,15 @@ class _Look:
         return image if self.response is None else self.response.seen(image)
 
 
-def _layout(source: Source, sample: Image, recipe: Recipe, chosen: DegradeSettings) -> Layout:
+def _layout(
+    source: Source, sample: Image, degradation: Degradation, chosen: DegradeSettings
+) -> Layout:
     facts = source.facts
     if chosen.response is not None:
         bands = tuple(BandFacts(description=band.name) for band in sample.bands)
         facts = replace(facts, bands=bands)
     tags = {
-        "GEOLOUPE_RECIPE": json.dumps(settings.dump(recipe)),
+        "GEOLOUPE_DEGRADATION": json.dumps(settings.dump(degradation)),
         "GEOLOUPE_SCALE": f"1/{chosen.scale}",
         "GEOLOUPE_SEED": str(chosen.seed),
         "GEOLOUPE_RESPONSE": chosen.response or "none",
@@ -120,7 +125,9 @@ def _layout(source: Source, sample: Image, recipe: Recipe, chosen: DegradeSettin
     )
 
 
-def _write_strips(look: _Look, drawn: Drawn, product: Product, progress: Progress | None) -> None:
+def _write_strips(
+    look: _Look, drawn: DrawnDegradation, product: Product, progress: Progress | None
+) -> None:
     """Read each strip with what surrounds it, so that strips join as if there were none."""
     scale, grid = drawn.scale, product.layout.grid
     width = grid.width * scale

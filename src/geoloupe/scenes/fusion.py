@@ -27,7 +27,7 @@ from geoloupe.networks.observation import Observation
 from geoloupe.networks.sharpening.method import Sharpener
 from geoloupe.rasters.source import Source
 from geoloupe.scenes.optics import Optics
-from geoloupe.scenes.scene import Work, any_data
+from geoloupe.scenes.scene import SceneRun, any_data
 
 STEPS = 2  # of consistency: about a ten-thousandth of what was missed is left
 _HOLE = 5  # coarse pixels into a hole that values around it go on, farther than any regression sees
@@ -106,7 +106,7 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Fusion(Work):
+class Fusion(SceneRun):
     """Coarse bands on the grid of their guide."""
 
     reading: Reading

@@ -20,7 +20,7 @@ from geoloupe.metrics.trust import detail_maps, trust
 from geoloupe.models.bands import choose_bands
 from geoloupe.models.model import Model, load
 from geoloupe.models.shipped import shipped
-from geoloupe.models.tuned import Telling
+from geoloupe.models.tuned import TunedModel
 from geoloupe.rasters.source import Source, open_source
 from geoloupe.scenes.full_scale import MEANINGS, full_scale
 from geoloupe.scenes.seams import seam_steps
@@ -249,7 +249,7 @@ def _alike(fine: Source, coarse: Source) -> Source:
     one, other = fine.radiometry, coarse.radiometry
     if one.dtype != other.dtype or len(set(other.low)) > 1 or len(set(other.high)) > 1:
         return fine
-    return fine.ranging(other.low[0], other.high[0])
+    return fine.with_range(other.low[0], other.high[0])
 
 
 def _maker(name: str | None, tag: str | None, scale: int) -> Model | None:
@@ -262,9 +262,9 @@ def _maker(name: str | None, tag: str | None, scale: int) -> Model | None:
     return model if fits else None
 
 
-def _telling(model: Model, tags: Mapping[str, str]) -> Telling:
+def _telling(model: Model, tags: Mapping[str, str]) -> TunedModel:
     """Make a model give the answers that the product was made of."""
-    return Telling(model, consistent=tags.get("GEOLOUPE_CONSISTENT", "no") != "no")
+    return TunedModel(model, consistent=tags.get("GEOLOUPE_CONSISTENT", "no") != "no")
 
 
 def _mtf(tags: Mapping[str, str], count: int) -> tuple[float, ...] | None:

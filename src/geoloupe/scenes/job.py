@@ -92,7 +92,7 @@ class Job:
         return sum(self._record(file.stem) is not None for file in files)
 
     def done(self, block: Block) -> bool:
-        """Tell whether a block is finished."""
+        """Return whether a block is finished."""
         return self._record(block.name) is not None
 
     def pending(self, plan: Plan) -> list[Block]:
@@ -113,7 +113,7 @@ class Job:
                 f"{self.folder}: {what} {size_text(layout.size)} of pixels ({error.strerror})"
             ) from None
 
-    def doubt(self, plan: Plan, scale: int, layout: Layout) -> None:
+    def discard_damaged_blocks(self, plan: Plan, scale: int, layout: Layout) -> None:
         """Forget finished blocks whose pixels are not what they were: the power may have failed."""
         planes = self.placed(layout) if (self.folder / PIXELS).exists() else None
         for block in (block for row in plan.blocks for block in row):
@@ -168,7 +168,7 @@ class Job:
             ) from None
 
     def apart(self, block: Block) -> bool:
-        """Tell whether a finished block's pixels are in its own file."""
+        """Return whether a finished block's pixels are in its own file."""
         return self._sure(block).pixels is None
 
     def part(self, block: Block, name: str) -> Any:
@@ -261,7 +261,7 @@ def absolute(name: str | Path | None) -> str | None:
 
 
 def identities(*names: str | Path) -> dict[str, str]:
-    """Tell whether files are still what they were: by place, their size and time of change."""
+    """Return whether files are still what they were: by place, their size and time of change."""
     return {file: said for file, said in map(_identity, names) if said}
 
 

@@ -21,7 +21,7 @@ from geoloupe.imagery.grid import Window
 from geoloupe.rasters.product import packing_memory
 from geoloupe.scenes.job import Job
 from geoloupe.scenes.plan import Block
-from geoloupe.scenes.scene import Work
+from geoloupe.scenes.scene import SceneRun
 from geoloupe.storage.sizes import size_text
 from geoloupe.system.allocator import give_back_freed_memory
 from geoloupe.system.memory import PeakMemory, available, resident
@@ -40,7 +40,7 @@ _LOSS = 1.3  # times what is held at once: between its pieces, freed ones fit no
 
 
 def compute_blocks(
-    scene: Work,
+    scene: SceneRun,
     job: Job,
     blocks: Sequence[Block],
     *,
@@ -82,7 +82,7 @@ class _Counter:
             self._progress(min(self._done, self._all), self._all)
 
 
-def thread_count(scene: Work, blocks: Sequence[Block], memory: int | None) -> tuple[int, int]:
+def thread_count(scene: SceneRun, blocks: Sequence[Block], memory: int | None) -> tuple[int, int]:
     """Choose how many blocks are computed at once, and return the bytes that each needs, measured.
 
     One block that needs more than may be used is refused.
@@ -105,7 +105,9 @@ def thread_count(scene: Work, blocks: Sequence[Block], memory: int | None) -> tu
     return max(min(most, room.free // need), 1), need
 
 
-def refuse_crowd(scene: Work, blocks: Sequence[Block], workers: int, memory: int | None) -> None:
+def refuse_crowd(
+    scene: SceneRun, blocks: Sequence[Block], workers: int, memory: int | None
+) -> None:
     """Refuse more processes on this machine than memory has room for."""
     _, need = thread_count(scene, blocks, memory)
     each = resident() + need
@@ -135,7 +137,7 @@ class _Room:
         told = f"{size_text(memory)} less the {size_text(held)} that the program takes itself"
         return cls(free=min(memory - held, free), why=told)
 
-    def refuse_less(self, scene: Work, block: Block, need: int) -> None:
+    def refuse_less(self, scene: SceneRun, block: Block, need: int) -> None:
         """Refuse a scene of which not even one block has room, here or in the file."""
         need = max(need, packing_memory(scene.layout) - _READING)  # nothing is read then
         if need <= self.free:
@@ -149,7 +151,7 @@ class _Room:
         )
 
 
-def _need(scene: Work, block: Block, tile: int) -> int:
+def _need(scene: SceneRun, block: Block, tile: int) -> int:
     """Estimate what a block takes while it is computed and kept, from what a tile of it takes."""
     down, across, layout = block.down, block.across, scene.layout
     pixels = (down.end - down.enter) * (across.end - across.enter)
@@ -172,7 +174,7 @@ def _middle(block: Block) -> Window:
     return tiles[len(tiles) // 2].window
 
 
-def _foreseen(scene: Work, block: Block) -> int:
+def _foreseen(scene: SceneRun, block: Block) -> int:
     """Foresee what a tile takes from what a small part of it does: a whole one may be too much."""
     tile = _middle(block)
     least = max(scene.minimum, _PILOT)
@@ -190,7 +192,7 @@ def _foreseen(scene: Work, block: Block) -> int:
     return _taken(scene, part) * (tile.height * tile.width) // (height * width)
 
 
-def _taken(scene: Work, window: Window) -> int:
+def _taken(scene: SceneRun, window: Window) -> int:
     """Measure what making a window takes."""
     give_back_freed_memory()  # else it would be taken again, and seem to cost nothing
     with PeakMemory(None) as memory:
@@ -201,7 +203,7 @@ def _taken(scene: Work, window: Window) -> int:
 def _in_threads(
     work: Callable[[Block], None], blocks: Sequence[Block], threads: int
 ) -> list[Block]:
-    """Work on all blocks; give those for which memory ran out."""
+    """SceneRun on all blocks; give those for which memory ran out."""
     failed: list[Block] = []
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         waiting: dict[Future[None], Block] = {pool.submit(work, block): block for block in blocks}

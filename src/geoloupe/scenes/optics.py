@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.grid import spread_windows
 from geoloupe.imagery.noise import noise_level
 from geoloupe.imagery.sensors.mtf import mtf_of
@@ -65,22 +65,26 @@ def optics_of(
     if sensor == UNKNOWN:
         return Optics(mtf=(UNKNOWN_MTF,) * count, how=_ASSUMED)
     if sensor is not None:
-        with naming(source.name):
-            told, how = load_sensor(sensor), "as named"
+        with errors_named(source.name):
+            known, how = load_sensor(sensor), "as named"
     elif (recognised := sensor_of(source)) is not None:
-        told, how = recognised.sensor, recognised.how
+        known, how = recognised.sensor, recognised.how
     else:
         return Optics(mtf=(UNKNOWN_MTF,) * count, how=_ASSUMED)
-    found = mtf_of(told, source.bands, pixel=ground_pixel(source.grid))
+    found = mtf_of(known, source.bands, pixel=ground_pixel(source.grid))
     for note in found.notes:
         _log.info("%s: %s", source.name, note)
-    return _held(source, Optics(mtf=found.gains, sensor=told.name, how=how))
+    return _held(source, Optics(mtf=found.gains, sensor=known.name, how=how))
 
 
-def told(model: Model, optics: Optics) -> Model:
-    """Return a model whose weights hold the optics, if it is one that can be told."""
+def tuned_to(model: Model, optics: Optics) -> Model:
+    """Return a model whose weights hold the optics, if it is one that takes an MTF."""
     network: Any = model.network
-    return replace(model, network=network.told(optics.mtf)) if network.signature.told else model
+    return (
+        replace(model, network=network.for_sensor(optics.mtf))
+        if network.signature.takes_mtf
+        else model
+    )
 
 
 def observation_of(model: Model, optics: Optics, wanted: bool | None) -> Observation | None:

@@ -7,7 +7,7 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.imagery.spectra import Band
@@ -108,7 +108,7 @@ def laid(opened: Opened, chosen: "SharpenSettings") -> Pair:
     if not parts:
         raise InputError(f"{guide.name}: all bands that are chosen are as fine as the guide")
     meetings = [met(part, guide) for part, _ in parts]
-    with naming(parts[0][0].name):
+    with errors_named(parts[0][0].name):
         crop = _common([meeting.overlap(guide.grid) for _, meeting in meetings])
     mtfs = _each_mtf(chosen.mtf, [len(found) for _, found in parts])
     groups = tuple(
@@ -121,7 +121,7 @@ def laid(opened: Opened, chosen: "SharpenSettings") -> Pair:
         for (source, meeting), (_, found), mtf in zip(meetings, parts, mtfs, strict=True)
     )
     through = places[-1] if opened.with_guide else {}
-    with naming(guide.name):
+    with errors_named(guide.name):
         looked = _chosen(guide.bands, chosen.guide_bands)
     return Pair(
         guide=guide,
@@ -144,7 +144,7 @@ def _order(
     ]
     if len(sources) > 1:
         known.sort(key=lambda item: item[2].name.replace("B8A", "B08A"))
-    with naming(sources[0].name):
+    with errors_named(sources[0].name):
         chosen = _chosen([band for *_, band in known], words)
     return [known[place][:2] for place in chosen]
 

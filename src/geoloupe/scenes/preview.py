@@ -17,7 +17,7 @@ from geoloupe.rasters.facts import Facts
 from geoloupe.rasters.product import write_image
 from geoloupe.scenes.local import thread_count
 from geoloupe.scenes.plan import Block, Plan
-from geoloupe.scenes.running import Prepared, command
+from geoloupe.scenes.running import Order, command
 from geoloupe.storage.publish import refuse_inputs
 from geoloupe.system.memory import resident
 
@@ -53,7 +53,7 @@ def forecast(
     asked = command(verb)
     chosen = settings.build(asked.settings, options, verb)
     with ExitStack() as stack:
-        ready = asked.prepare(stack, path, output, model, chosen, overwrite=overwrite)
+        ready = asked.set_up(stack, path, output, model, chosen, overwrite=overwrite)
         scene, plan, layout = ready.scene, ready.scene.plan, ready.scene.layout
         blocks = [block for row in plan.blocks for block in row]
         threads, need = thread_count(scene, blocks, chosen.memory_bytes)
@@ -74,7 +74,7 @@ def forecast(
         blocks=len(blocks),
         threads=threads,
         bytes=layout.size,
-        disk=layout.room,
+        disk=layout.peak_disk_bytes,
         memory=memory,
         seconds=seconds * count / threads,
     )
@@ -93,7 +93,7 @@ def preview(
     asked = command(verb)
     chosen = settings.build(asked.settings, options, verb)
     with ExitStack() as stack:
-        ready = asked.prepare(stack, path, output, model, chosen, overwrite=True)
+        ready = asked.set_up(stack, path, output, model, chosen, overwrite=True)
         block = _middle(ready.scene.plan)
         thread_count(ready.scene, [block], chosen.memory_bytes)  # refuses a tile without room
         (tile,) = block.strip(0)
@@ -104,7 +104,7 @@ def preview(
     return target
 
 
-def _tile(ready: Prepared, window: Window) -> tuple[Image, Facts]:
+def _tile(ready: Order, window: Window) -> tuple[Image, Facts]:
     scene = ready.scene
     answer = scene.predict(window)
     fine = window.finer(scene.scale)

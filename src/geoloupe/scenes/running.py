@@ -22,8 +22,8 @@ from geoloupe.scenes.assemble import assemble
 from geoloupe.scenes.job import Job
 from geoloupe.scenes.local import compute_blocks, refuse_crowd
 from geoloupe.scenes.plan import Plan
-from geoloupe.scenes.scene import Work
-from geoloupe.scenes.work_folder import read_facts, sweep, work_folder
+from geoloupe.scenes.scene import SceneRun
+from geoloupe.scenes.work_folder import read_job, sweep, work_folder
 from geoloupe.storage.beside import check_targets
 from geoloupe.storage.sizes import parse_size
 from geoloupe.system.progress import Progress
@@ -61,17 +61,17 @@ class Resources:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prepared:
+class Order:
     """A scene made ready to be computed, and the place of the result."""
 
-    scene: Work
+    scene: SceneRun
     target: Path
     job: dict[str, Any]  # what is being made, to tell a run that goes on from another
     inputs: tuple[str, ...]  # files that are read, so that none of them is written over
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
+class RunOutcome:
     """How a run ended."""
 
     complete: bool  # False: a shard is done, and the result is to be assembled
@@ -81,7 +81,7 @@ class Done:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made(Done):
+class SceneResult(RunOutcome):
     """How a run ended, and what it made."""
 
     layout: Layout
@@ -103,7 +103,7 @@ class Command:
     """What prepares a kind of job, and what makes its result in one call."""
 
     settings: type[Any]
-    prepare: Callable[..., Any]
+    set_up: Callable[..., Any]
     make: Callable[..., Any]
 
 
@@ -114,8 +114,8 @@ def command(verb: str) -> Command:
 
 
 def run(
-    ready: Prepared, chosen: Resources, *, overwrite: bool, progress: Progress, started: float
-) -> Done:
+    ready: Order, chosen: Resources, *, overwrite: bool, progress: Progress, started: float
+) -> RunOutcome:
     """Compute what is missing and assemble the result, once all of it is there."""
     plan, layout = ready.scene.plan, ready.scene.layout
     assembled = partial(assemble, overwrite=overwrite, memory=chosen.memory_bytes)
@@ -125,7 +125,7 @@ def run(
         # Before the work was ours, another run may have made the result.
         check_targets(ready.target, layout.beside, overwrite=overwrite, folder=opened.folder)
         job = opened.in_place(layout) if alone else opened
-        job.doubt(plan, ready.scene.scale, layout)
+        job.discard_damaged_blocks(plan, ready.scene.scale, layout)
         _compute(ready, job, chosen, progress)
         if alone:
             skipped = assembled(job, plan, layout, ready.target)
@@ -135,7 +135,7 @@ def run(
     if whole and not alone:
         with job.held(alone=True):
             skipped = assembled(job, plan, layout, ready.target)
-    return Done(
+    return RunOutcome(
         complete=whole, pending=pending, skipped=skipped, seconds=time.monotonic() - started
     )
 
@@ -143,7 +143,7 @@ def run(
 def finish(target: Path, *, overwrite: bool = False) -> Any:
     """Put together a result whose blocks were computed as shards."""
     sweep(target)
-    facts = read_facts(target)
+    facts = read_job(target)
     call, chosen = facts["call"], dict(facts["settings"])
     chosen["guide"] = call["guide"]
     verb = call.get("verb", "upscale")
@@ -163,7 +163,7 @@ def finish(target: Path, *, overwrite: bool = False) -> Any:
 def group_before(target: Path) -> int | None:
     """Return how an unfinished run groups its tiles, which may have had more memory, or less."""
     try:
-        group = read_facts(target).get("group")
+        group = read_job(target).get("group")
     except InputError:
         return None
     return group if isinstance(group, int) and group > 0 else None
@@ -177,7 +177,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
-def _compute(ready: Prepared, job: Job, chosen: Resources, progress: Progress) -> None:
+def _compute(ready: Order, job: Job, chosen: Resources, progress: Progress) -> None:
     """Compute the blocks that are missing, or those of a shard, here or on a cluster."""
     blocks = [block for row in ready.scene.plan.blocks for block in row]
     if chosen.shard is not None:
@@ -200,11 +200,11 @@ def _compute(ready: Prepared, job: Job, chosen: Resources, progress: Progress) -
     )
 
 
-def prepared_again(stack: ExitStack, call: Mapping[str, Any]) -> Prepared:
+def set_up_again(stack: ExitStack, call: Mapping[str, Any]) -> Order:
     """Prepare in a worker of a cluster what was prepared where the job began."""
     verb = command(call["verb"])
     chosen = settings.build(verb.settings, call["settings"], call["verb"])
-    ready: Prepared = verb.prepare(
+    ready: Order = verb.set_up(
         stack, call["path"], call["target"], call["model"], chosen, overwrite=True
     )
     return ready

@@ -1,6 +1,6 @@
 """A block of a scene: source -> tiles -> predictor -> blend -> piece.
 
-`Work` is what is done to any scene, tile by tile; `Scene` enlarges one by a network.
+`SceneRun` is what is done to any scene, tile by tile; `Enlargement` enlarges one by a network.
 """
 
 from abc import ABC, abstractmethod
@@ -46,7 +46,7 @@ class Piece:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Work(ABC):
+class SceneRun(ABC):
     """What is computed tile by tile: a plan, what the result will be, and how a tile is made."""
 
     plan: Plan
@@ -102,7 +102,7 @@ class Work(ABC):
         return self._piece(block, values, empty)
 
     def stored(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Give unit values (B,h,w) as the layout stores them (count,h,w), and what is valid."""
+        """Return unit values (B,h,w) as the layout stores them (count,h,w), and what is valid."""
         return stored(values[: self.band_count], self.layout)
 
     def _piece(self, block: Block, values: Array, empty: int) -> Piece:
@@ -124,7 +124,7 @@ class Work(ABC):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scene(Work):
+class Enlargement(SceneRun):
     """A source, its guide on the grid of the result, and the network that enlarges it."""
 
     source: Source
@@ -175,7 +175,7 @@ class Scene(Work):
 
 
 def stored_beside(values: NDArray[Any], layout: Layout) -> dict[str, NDArray[Any]]:
-    """Give the layers of stacked unit values as the layouts beside one store them, by name."""
+    """Return the layers of stacked unit values as the layouts beside one store them, by name."""
     count = len(layout.facts.bands)
     found = {
         name: stored(values[count * number : count * (number + 1)], beside)[0]
@@ -185,7 +185,7 @@ def stored_beside(values: NDArray[Any], layout: Layout) -> dict[str, NDArray[Any
 
 
 def stored(values: NDArray[Any], layout: Layout) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Give unit values (B,h,w) as a layout stores them (count,h,w), and what is valid (h,w)."""
+    """Return unit values (B,h,w) as a layout stores them (count,h,w), and what is valid (h,w)."""
     unit = Image(
         values=values,
         valid=any_data(values),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from geoloupe import settings
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.nodata import Nodata
 from geoloupe.models.bound import GUIDED_MARGIN
 from geoloupe.models.predictor import device_of
@@ -37,9 +37,9 @@ from geoloupe.scenes.plan import Plan, block_side, make_plan, tile_side
 from geoloupe.scenes.running import (
     ONLY_HOW,
     Command,
-    Made,
-    Prepared,
+    Order,
     Resources,
+    SceneResult,
     group_before,
     run,
 )
@@ -88,7 +88,7 @@ class SharpenSettings(Resources):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sharpened(Made):
+class Sharpened(SceneResult):
     """What was made, for people and programs."""
 
     verb: ClassVar[str] = "sharpen"
@@ -101,7 +101,7 @@ class Sharpened(Made):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreparedSharpening(Prepared):
+class SharpenOrder(Order):
     """Bands, their guide and a method made ready."""
 
     scene: Fusion
@@ -141,7 +141,7 @@ def sharpen(
     started = time.monotonic()
     chosen = settings.build(SharpenSettings, options, "sharpen")
     with ExitStack() as stack:
-        ready = prepare(stack, path, output, model, chosen, overwrite=overwrite)
+        ready = set_up(stack, path, output, model, chosen, overwrite=overwrite)
         done = run(ready, chosen, overwrite=overwrite, progress=progress or silent, started=started)
     scene = ready.scene
     return Sharpened(
@@ -157,7 +157,7 @@ def sharpen(
     )
 
 
-def prepare(
+def set_up(
     stack: ExitStack,
     path: str | Path,
     output: str | Path | None,
@@ -165,7 +165,7 @@ def prepare(
     chosen: SharpenSettings,
     *,
     overwrite: bool,
-) -> PreparedSharpening:
+) -> SharpenOrder:
     """Open everything and refuse what cannot work, before any pixel is computed."""
     target = Path(output) if output is not None else _beside(str(path))
     pair = laid(open_pair(stack, path, chosen), chosen)
@@ -183,7 +183,7 @@ def prepare(
     tags = _tags(scene, pair, name, registrations) | learned
     scene = replace(scene, layout=replace(layout, facts=layout.facts.tagged(tags)))
     _tell(scene, pair, name)
-    return PreparedSharpening(
+    return SharpenOrder(
         scene=scene,
         model=name,
         guide=pair.guide.name,
@@ -266,7 +266,7 @@ def _plan(pair: Pair, method: Method, chosen: SharpenSettings, *, group: int | N
         max(_TILE, _MARGINS * margin), margin=_MARGINS * margin // 8, pixel=pixel
     )
     group = group or block_side(tile=tile, margin=margin, pixel=pixel, memory=chosen.memory_bytes)
-    with naming(pair.guide.name):
+    with errors_named(pair.guide.name):
         return make_plan(
             pair.crop.height, pair.crop.width, tile=tile, margin=margin, group=group, fit=True
         )
@@ -350,4 +350,4 @@ def _beside(name: str) -> Path:
     return path.with_name(f"{stem_of(name)}_sharp.tif")
 
 
-COMMAND = Command(settings=SharpenSettings, prepare=prepare, make=sharpen)
+COMMAND = Command(settings=SharpenSettings, set_up=set_up, make=sharpen)

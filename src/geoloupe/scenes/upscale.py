@@ -15,27 +15,27 @@ from geoloupe.rasters.planes import PIXELS, Layout
 from geoloupe.rasters.product import admit_product, check_output, fitting
 from geoloupe.rasters.source import Source, aligned, is_address, open_source, stem_of
 from geoloupe.scenes.choices import (
-    Choices,
+    PredictOptions,
     chosen_layers,
     chosen_optics,
-    chosen_part,
     layout_of,
     load_chosen,
     plan_of,
     predictor_for,
+    select_bands_and_range,
 )
 from geoloupe.scenes.job import absolute, identities
 from geoloupe.scenes.optics import Optics
 from geoloupe.scenes.running import (
     ONLY_HOW,
     Command,
-    Made,
-    Prepared,
+    Order,
     Resources,
+    SceneResult,
     group_before,
     run,
 )
-from geoloupe.scenes.scene import Scene
+from geoloupe.scenes.scene import Enlargement
 from geoloupe.scenes.work_folder import sweep, work_folder
 from geoloupe.storage.beside import beside, warn_of_strangers
 from geoloupe.storage.publish import refuse_inputs
@@ -44,13 +44,13 @@ from geoloupe.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)
-class UpscaleSettings(Choices, Resources):
+class UpscaleSettings(PredictOptions, Resources):
     """What can be chosen besides the scene, the model and the result."""
 
     guide: str | Path | None = None
 
     def __post_init__(self) -> None:
-        Choices.__post_init__(self)
+        PredictOptions.__post_init__(self)
         Resources.__post_init__(self)
 
 
@@ -58,7 +58,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Upscaled(Made):
+class Upscaled(SceneResult):
     """What was made, for people and programs."""
 
     verb: ClassVar[str] = "upscale"
@@ -74,10 +74,10 @@ class Upscaled(Made):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreparedUpscale(Prepared):
+class UpscaleOrder(Order):
     """A scene and a model made ready."""
 
-    scene: Scene
+    scene: Enlargement
     model: Model
     optics: Optics
 
@@ -98,7 +98,7 @@ def upscale(
     started = time.monotonic()
     chosen = settings.build(UpscaleSettings, options, "upscale")
     with ExitStack() as stack:
-        ready = prepare(stack, path, output, model, chosen, overwrite=overwrite)
+        ready = set_up(stack, path, output, model, chosen, overwrite=overwrite)
         done = run(ready, chosen, overwrite=overwrite, progress=progress or silent, started=started)
     return Upscaled(
         **asdict(done),
@@ -111,7 +111,7 @@ def upscale(
     )
 
 
-def prepare(
+def set_up(
     stack: ExitStack,
     path: str | Path,
     output: str | Path | None,
@@ -119,7 +119,7 @@ def prepare(
     chosen: UpscaleSettings,
     *,
     overwrite: bool,
-) -> PreparedUpscale:
+) -> UpscaleOrder:
     """Open everything and refuse what cannot work, before any pixel is computed."""
     loaded = load_chosen(model, chosen)
     scale = loaded.network.signature.scale
@@ -139,7 +139,7 @@ def prepare(
             admit=admit,
         )
     )
-    source = chosen_part(source, loaded, chosen)
+    source = select_bands_and_range(source, loaded, chosen)
     optics = chosen_optics(source, chosen)
     target, group = place(source.grid), group_before(place(source.grid))
     plan = plan_of(source, loaded, chosen, optics=optics, group=group, memory=chosen.memory_bytes)
@@ -148,7 +148,7 @@ def prepare(
     for file in (target, *(beside(target, name) for name in layout.beside)):
         refuse_inputs(file, path, *source.files, chosen.guide)
     layout = _placed(layout, target, overwrite=overwrite)
-    scene = Scene(
+    scene = Enlargement(
         source=source,
         guide=_open_guide(stack, chosen, loaded, layout.grid),
         predictor=predictor_for(loaded, optics, chosen),
@@ -159,7 +159,7 @@ def prepare(
     _tell(scene, loaded)
     _log.info("  %s", optics)
     facts = _job_facts(path, model, loaded, chosen, scene)
-    return PreparedUpscale(
+    return UpscaleOrder(
         scene=scene,
         model=loaded,
         optics=optics,
@@ -180,7 +180,7 @@ def _placed(layout: Layout, target: Path, *, overwrite: bool) -> Layout:
     return layout
 
 
-def _tell(scene: Scene, model: Model) -> None:
+def _tell(scene: Enlargement, model: Model) -> None:
     """Log what was decided, for those who ask."""
     source, plan, radiometry = scene.source, scene.plan, scene.source.radiometry
     names = [band.name or str(number) for number, band in enumerate(source.bands, start=1)]
@@ -203,7 +203,7 @@ def _job_facts(
     model: str | Path | Model | None,
     loaded: Model,
     chosen: UpscaleSettings,
-    scene: Scene,
+    scene: Enlargement,
 ) -> dict[str, Any]:
     """Say all that the result depends on, so that an unfinished one is only ever continued."""
     plain = {key: value for key, value in settings.dump(chosen).items() if key not in ONLY_HOW}
@@ -257,4 +257,4 @@ def _open_guide(
     return stack.enter_context(aligned(found, grid))
 
 
-COMMAND = Command(settings=UpscaleSettings, prepare=prepare, make=upscale)
+COMMAND = Command(settings=UpscaleSettings, set_up=set_up, make=upscale)

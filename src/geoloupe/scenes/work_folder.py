@@ -61,7 +61,7 @@ def begin(target: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
         raise RunError(f"{folder}: cannot be made ({error.strerror})") from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return read_facts(target)
+    return read_job(target)
 
 
 def _appear(fresh: Path, folder: Path) -> None:
@@ -72,7 +72,7 @@ def _appear(fresh: Path, folder: Path) -> None:
             raise InputError(f"{folder}: is in the way of unfinished work; move it away") from None
 
 
-def read_facts(target: Path) -> dict[str, Any]:
+def read_job(target: Path) -> dict[str, Any]:
     """Read what is being made; a folder that does not say so is an InputError."""
     folder = work_folder(target)
     refuse_links(folder)
@@ -172,7 +172,7 @@ def _rubbish(folder: Path, target: Path) -> list[Path]:
 
 
 def _ruined(folder: Path) -> bool:
-    """Tell whether only a part of a folder of ours is left."""
+    """Return whether only a part of a folder of ours is left."""
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries]
     return FACTS not in names and all(_OURS.fullmatch(name) for name in names)

@@ -22,7 +22,7 @@ def beside(path: Path, layer: str) -> Path:
 
 
 def ours(path: Path, folder: Path | None, layer: str) -> bool:
-    """Tell whether a layer's file was made in a folder of work, whose run was killed only then."""
+    """Return whether a layer's file came from a folder of work whose run was killed just then."""
     return folder is not None and published(path, folder, layer)
 
 

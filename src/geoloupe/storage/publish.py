@@ -15,7 +15,7 @@ _MARK = "published"  # in a folder of work: what became of it
 def publish(
     path: Path, *, overwrite: bool = False, folder: Path | None = None, layer: str = ""
 ) -> Iterator[Path]:
-    """Give a new name in `folder` to write to; when all went well it becomes `path`.
+    """Return a new name in `folder` to write to; when all went well it becomes `path`.
 
     The folder is that of `path`, or one on the same disk that is deleted when a killed run ends;
     `layer` tells apart what several files of it became.
@@ -39,7 +39,7 @@ def publish(
 
 
 def published(path: Path, folder: Path, layer: str = "") -> bool:
-    """Tell whether a file is what was made in a folder of work, whose run was killed only then."""
+    """Return whether a file came from a folder of work whose run was killed just then."""
     try:
         return (folder / f"{_MARK}{layer}").read_text(encoding="utf-8") == _stamp(path)
     except (OSError, ValueError):

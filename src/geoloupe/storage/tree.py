@@ -31,11 +31,11 @@ class Tree:
     _members: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def place(self, name: str) -> str:
-        """Give what a person calls the file, for messages."""
+        """Return what a person calls the file, for messages."""
         return str(self.root) if self.single else f"{self.root}/{name}"
 
     def raster(self, name: str) -> str:
-        """Give what GDAL opens the file by."""
+        """Return what GDAL opens the file by."""
         if not self.zipped:
             return self.place(name)
         return f"/vsizip/{self.root.resolve().as_posix()}/{name}"

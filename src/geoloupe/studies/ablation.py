@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from geoloupe import settings
-from geoloupe.settings import STRICT
 from geoloupe.training.recipe import Recipe, read_recipe, toml_names, toml_values
 
 _SHIPPED = resources.files("geoloupe.studies") / "ablations"
@@ -16,8 +15,6 @@ _SHIPPED = resources.files("geoloupe.studies") / "ablations"
 @dataclass(frozen=True, kw_only=True)
 class Ablation:
     """A recipe, what all variants change of it, and what each changes beside."""
-
-    __pydantic_config__ = STRICT
 
     recipe: str
     variants: dict[str, dict[str, Any]]  # by name; the first is what the others are measured by

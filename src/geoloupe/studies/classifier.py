@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from geoloupe.datasets.preparation.prepared import Entry, Prepared
+from geoloupe.datasets.preparation.prepared import Entry, PreparedDataset
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
@@ -57,7 +57,7 @@ class Classifier:
     @classmethod
     def trained(
         cls,
-        prepared: Prepared,
+        prepared: PreparedDataset,
         entries: Sequence[Entry],
         *,
         epochs: int,
@@ -90,10 +90,10 @@ class Classifier:
 
     def _learn(
         self,
-        prepared: Prepared,
+        prepared: PreparedDataset,
         entries: Sequence[Entry],
         epochs: int,
-        dice: np.random.Generator,
+        rng: np.random.Generator,
         progress: Progress | None,
     ) -> None:
         optimiser = torch.optim.AdamW(self.network.parameters(), lr=_RATE, weight_decay=1e-2)
@@ -103,10 +103,10 @@ class Classifier:
         self.network.train()
         done = 0
         for _ in range(epochs):
-            order = dice.permutation(len(entries))
+            order = rng.permutation(len(entries))
             for start in range(0, len(entries), _BATCH):
                 chosen = [entries[index] for index in order[start : start + _BATCH]]
-                scenes = torch.stack([self._crop(prepared, entry, side, dice) for entry in chosen])
+                scenes = torch.stack([self._crop(prepared, entry, side, rng) for entry in chosen])
                 truth = torch.tensor([self.labels.index(entry.label) for entry in chosen])
                 optimiser.zero_grad(set_to_none=True)
                 with torch.autocast("cpu", torch.bfloat16):
@@ -120,21 +120,21 @@ class Classifier:
         self.network.eval()
 
     def _crop(
-        self, prepared: Prepared, entry: Entry, side: int, dice: np.random.Generator
+        self, prepared: PreparedDataset, entry: Entry, side: int, rng: np.random.Generator
     ) -> Tensor:
         """Cut a square at random, turned and mirrored at random: (B,side,side)."""
         height, width = entry.parts["hr"].shape[:2]
-        top, left = (int(dice.integers(room + 1)) for room in (height - side, width - side))
+        top, left = (int(rng.integers(room + 1)) for room in (height - side, width - side))
         window = Window(top=top, left=left, height=side, width=side)
         unit = np.nan_to_num(prepared.image(entry, "hr", window).in_unit().values)
-        turned = np.rot90(unit, int(dice.integers(4)), (1, 2))
-        if dice.integers(2):
+        turned = np.rot90(unit, int(rng.integers(4)), (1, 2))
+        if rng.integers(2):
             turned = turned[:, :, ::-1]
         return self._normal(torch.from_numpy(np.ascontiguousarray(turned)))
 
 
-def _statistics(prepared: Prepared, entries: Sequence[Entry]) -> tuple[Tensor, Tensor]:
-    """Give mean and deviation of every band (B,1,1) over some of the scenes."""
+def _statistics(prepared: PreparedDataset, entries: Sequence[Entry]) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of every band (B,1,1) over some of the scenes."""
     some = entries[:: max(len(entries) // 50, 1)]
     pixels: list[NDArray[np.float32]] = []
     for entry in some:

@@ -175,11 +175,11 @@ def measured(name: str, side: int, chosen: CostSettings) -> Cost | None:
     predictor = Predictor.of(
         model, device=chosen.device, precision=chosen.precision, engine=chosen.engine
     )
-    dice = np.random.default_rng(0)
-    lr = _noise(dice, signature.bands or chosen.bands, side)
+    rng = np.random.default_rng(0)
+    lr = _noise(rng, signature.bands or chosen.bands, side)
     guide = None
     if signature.guide_bands:
-        guide = _noise(dice, signature.guide_bands, side * signature.scale)
+        guide = _noise(rng, signature.guide_bands, side * signature.scale)
     seconds = []
     try:
         with PeakMemory(predictor.device) as memory:
@@ -219,8 +219,8 @@ def _model(name: str, chosen: CostSettings) -> Model:
     return Model(network.requires_grad_(False).eval(), Card(name=name, network=name, settings={}))
 
 
-def _noise(dice: np.random.Generator, bands: int, side: int) -> Image:
-    return Image.of(dice.random((bands, side, side), np.float32), radiometry=UNIT)
+def _noise(rng: np.random.Generator, bands: int, side: int) -> Image:
+    return Image.of(rng.random((bands, side, side), np.float32), radiometry=UNIT)
 
 
 def _lines(found: Sequence[Cost], field: str, up: str, *, divisor: float) -> str:

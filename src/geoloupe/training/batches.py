@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from geoloupe.datasets.samples.patches import Mix, Patches
 from geoloupe.errors import InputError
 from geoloupe.training.device_samples import DeviceBatches, DeviceImages, Maker, roomy
-from geoloupe.training.dice import Dice, dice_of, foreign
 from geoloupe.training.hardware import Hardware, loaders
+from geoloupe.training.sample_draws import SampleDraws, draws_of, foreign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +36,18 @@ class Share(Sampler[list[int]]):
 def batches(
     patches: Patches | Mix, share: Share, *, hardware: Hardware, fabric: Any, seed: int
 ) -> Iterator[dict[str, Tensor]]:
-    """Give the batches of one process, made where the hardware makes them best."""
+    """Return the batches of one process, made where the hardware makes them best."""
     device = fabric.device
     workers, pinned = loaders(hardware, fabric), device.type == "cuda"
-    dice = _device_dice(patches, hardware, device)
-    if dice is None:
+    draws = _device_draws(patches, hardware, device)
+    if draws is None:
         return _loaded(patches, share, workers=workers, pinned=pinned)
-    size, scale = dice.parts[0].settings.size, dice.parts[0].examples.scale
-    maker = Maker(images=DeviceImages.read(dice, device), size=size, scale=scale)
+    size, scale = draws.parts[0].settings.size, draws.parts[0].examples.scale
+    maker = Maker(images=DeviceImages.read(draws, device), size=size, scale=scale)
     return iter(
         DeviceBatches(
             make=torch.compile(maker) if hardware.compiles(device) else maker,
-            dice=_loaded(dice, share, workers=workers, pinned=pinned),
+            draws=_loaded(draws, share, workers=workers, pinned=pinned),
             size=size,
             device=device,
             seed=seed + share.rank,
@@ -56,16 +56,18 @@ def batches(
     )
 
 
-def _device_dice(patches: Patches | Mix, hardware: Hardware, device: torch.device) -> Dice | None:
-    """Give the dice of samples that the device makes; None if the processor is to load them."""
+def _device_draws(
+    patches: Patches | Mix, hardware: Hardware, device: torch.device
+) -> SampleDraws | None:
+    """Return the draws of samples that the device makes; None if the processor is to load them."""
     asked = hardware.samples == "device"
     if hardware.samples == "loaded" or not (asked or device.type == "cuda"):
         return None
     why = foreign(patches)
     if why is None:
-        dice = dice_of(patches)
-        if roomy(dice, device):
-            return dice
+        draws = draws_of(patches)
+        if roomy(draws, device):
+            return draws
         why = "so many images"
     if asked:
         raise InputError(f"no device can make {why}; let the processor load the samples")
@@ -75,7 +77,7 @@ def _device_dice(patches: Patches | Mix, hardware: Hardware, device: torch.devic
 def _loaded(
     samples: Dataset[dict[str, Tensor]], share: Share, *, workers: int, pinned: bool
 ) -> Iterator[dict[str, Tensor]]:
-    """Give batches that are loaded ahead by so many workers (0: by this process itself)."""
+    """Return batches that are loaded ahead by so many workers (0: by this process itself)."""
     more: dict[str, Any] = {"prefetch_factor": 4, "persistent_workers": True} if workers else {}
     yield from DataLoader(
         samples, batch_sampler=share, num_workers=workers, pin_memory=pinned, **more

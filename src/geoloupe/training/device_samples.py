@@ -1,4 +1,4 @@
-"""Training samples made on the device, from images that all lie there and the dice of each batch.
+"""Training samples made on the device, from images that all lie there and the draws of each batch.
 
 Cutting, degrading and turning are a gather, two products of small matrices and choices, for a whole
 batch at once: a GPU makes a batch in a small part of the time in which it learns from it.
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geoloupe.training.dice import STORED, Dice
+from geoloupe.training.sample_draws import STORED, SampleDraws
 
 _SEED = 1_000_003  # between the seeds of steps
 _ROOM = 2  # times what the images take that must be free
@@ -34,12 +34,12 @@ class DeviceImages:
     top: Tensor  # (scenes,) the largest number that is stored
 
     @classmethod
-    def read(cls, dice: Dice, device: torch.device) -> "DeviceImages":
-        """Read all scenes that dice count and bring them to a device."""
+    def read(cls, draws: SampleDraws, device: torch.device) -> "DeviceImages":
+        """Read all scenes that draws count and bring them to a device."""
         parts: dict[str, list[Any]] = {name: [np.zeros(1, name)] for name in STORED}
         filled = dict.fromkeys(STORED, 1)
         rows: list[tuple[int, bool, tuple[int, int], Any, Any, int]] = []
-        for patches, entry in dice.scenes:
+        for patches, entry in draws.scenes:
             image = patches.examples.prepared.image(entry)
             kind, values = image.radiometry, np.ascontiguousarray(image.values)
             rows.append(
@@ -54,7 +54,7 @@ class DeviceImages:
             parts[kind.dtype].append(values.reshape(-1))
             filled[kind.dtype] += values.size
         start, is_wide, size, low, span, top = zip(*rows, strict=True)
-        bands = max(entry.parts["hr"].shape[2] for _, entry in dice.scenes)
+        bands = max(entry.parts["hr"].shape[2] for _, entry in draws.scenes)
         whole = {name: np.concatenate(parts[name]) for name in STORED}
         return cls(
             small=torch.from_numpy(whole["uint8"]).to(device),
@@ -96,47 +96,47 @@ class Maker:
     size: int  # LR pixels
     scale: int
 
-    def __call__(self, dice: Mapping[str, Tensor], field: Tensor) -> Batch:
-        """Return "lr" (N,B,h,w), "hr" (N,B,h*s,w*s) and "mtf" (N,B) of dice.
+    def __call__(self, draws: Mapping[str, Tensor], field: Tensor) -> Batch:
+        """Return "lr" (N,B,h,w), "hr" (N,B,h*s,w*s) and "mtf" (N,B) of draws.
 
         `field` (N,B,h,w) is noise of deviation 1.
         """
-        scene, scale, size = dice["scene"], self.scale, self.size
+        scene, scale, size = draws["scene"], self.scale, self.size
         low, span = (
-            line[scene].gather(1, dice["bands"])[..., None, None]
+            line[scene].gather(1, draws["bands"])[..., None, None]
             for line in (self.images.low, self.images.span)
         )
-        unit = (self._stored(dice) - low) / span
-        down, across = (_banded(dice[name], size, scale) for name in ("down", "across"))
+        unit = (self._stored(draws) - low) / span
+        down, across = (_banded(draws[name], size, scale) for name in ("down", "across"))
         lr = down @ unit @ across.mT
-        slot = dice["slot"][..., None, None].expand_as(field)
-        lr = lr + dice["std"][:, None, None, None] * field.gather(1, slot)
+        slot = draws["slot"][..., None, None].expand_as(field)
+        lr = lr + draws["std"][:, None, None, None] * field.gather(1, slot)
         # An LR image is stored as its HR image is: 8 bits stay 8 bits.
         top = self.images.top[scene][:, None, None, None]
         lr = ((lr * span + low).round().clamp(min=0).minimum(top) - low) / span
-        before = _before(dice["down"].shape[-1], scale)
+        before = _before(draws["down"].shape[-1], scale)
         inside = slice(before, before + size * scale)
         made = {"lr": lr, "hr": unit[..., inside, inside]}
-        turned = {name: _turned(values, dice["turn"]) for name, values in made.items()}
-        return turned | {name: dice[name] for name in ("mtf",) if name in dice}
+        turned = {name: _turned(values, draws["turn"]) for name, values in made.items()}
+        return turned | {name: draws[name] for name in ("mtf",) if name in draws}
 
-    def _stored(self, dice: Mapping[str, Tensor]) -> Tensor:
+    def _stored(self, draws: Mapping[str, Tensor]) -> Tensor:
         """Gather what lies under each sample and its blur (N,B,R,R), mirrored at scenes' edges."""
-        scale, taps = self.scale, dice["down"].shape[-1]
-        size = self.images.size[dice["scene"]]
+        scale, taps = self.scale, draws["down"].shape[-1]
+        size = self.images.size[draws["scene"]]
         reach = torch.arange((self.size - 1) * scale + taps, device=size.device)
         reach = reach - _before(taps, scale)
         lines = []
         for axis in (0, 1):
             whole = (size[:, axis] // scale * scale)[:, None, None]
-            place = (dice["corner"][:, axis] * scale)[:, None, None] + reach
+            place = (draws["corner"][:, axis] * scale)[:, None, None] + reach
             place = place % (2 * whole)
-            place = torch.minimum(place, 2 * whole - 1 - place) - dice["moved"][..., axis, None]
+            place = torch.minimum(place, 2 * whole - 1 - place) - draws["moved"][..., axis, None]
             lines.append(place.clamp(min=0).minimum(whole - 1))  # (N,B,R)
         height, width = (side[:, None, None, None] for side in size.unbind(1))
         row, column = lines[0][..., None], lines[1][..., None, :]
-        index = (dice["bands"][..., None, None] * height + row) * width + column
-        return self.images.values(dice["scene"], index)
+        index = (draws["bands"][..., None, None] * height + row) * width + column
+        return self.images.values(draws["scene"], index)
 
 
 def _before(taps: int, scale: int) -> int:
@@ -162,16 +162,16 @@ def _turned(values: Tensor, turn: Tensor) -> Tensor:
 
 
 def _along(numbers: Tensor, values: Tensor) -> Tensor:
-    """Give (N,) as many axes as (N,...) has."""
+    """Return (N,) as many axes as (N,...) has."""
     return numbers.view(-1, *(1,) * (values.ndim - 1))
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceBatches:
-    """The batches of one process, from the dice of its steps."""
+    """The batches of one process, from the draws of its steps."""
 
     make: Callable[[Mapping[str, Tensor], Tensor], Batch]
-    dice: Iterator[Batch]
+    draws: Iterator[Batch]
     size: int  # LR pixels
     device: torch.device
     seed: int
@@ -180,18 +180,20 @@ class DeviceBatches:
     def __iter__(self) -> Iterator[Batch]:
         """Make batch after batch; its noise follows from the seed and its number."""
         generator = torch.Generator(self.device)
-        for step, thrown in enumerate(self.dice, self.first):
-            dice = {k: tensor.to(self.device, non_blocking=True) for k, tensor in thrown.items()}
+        for step, drawn_batch in enumerate(self.draws, self.first):
+            draws = {
+                k: tensor.to(self.device, non_blocking=True) for k, tensor in drawn_batch.items()
+            }
             generator.manual_seed(self.seed + _SEED * (step + 1))
-            shape = (*dice["bands"].shape, self.size, self.size)
+            shape = (*draws["bands"].shape, self.size, self.size)
             field = torch.randn(shape, generator=generator, device=self.device)
-            yield self.make(dice, field)
+            yield self.make(draws, field)
 
 
-def roomy(dice: Dice, device: torch.device) -> bool:
-    """Tell whether a device has room for all images, and as much again to learn."""
+def roomy(draws: SampleDraws, device: torch.device) -> bool:
+    """Return whether a device has room for all images, and as much again to learn."""
     if device.type != "cuda":
         return True
-    values = sum(int(np.prod(entry.parts["hr"].shape)) for _, entry in dice.scenes)
+    values = sum(int(np.prod(entry.parts["hr"].shape)) for _, entry in draws.scenes)
     free, _ = torch.cuda.mem_get_info(device)
     return _ROOM * values < free

@@ -38,7 +38,7 @@ class Hardware:
             raise InputError(f"--workers must be 0 or more, not {self.workers}")
 
     def compiles(self, device: torch.device) -> bool:
-        """Tell whether what is repeated at every step is compiled for a device."""
+        """Return whether what is repeated at every step is compiled for a device."""
         return self.compiled and device.type == "cuda"
 
 

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from geoloupe.networks.signature import Network
-from geoloupe.settings import STRICT
 
 _FLAT = 1e-4  # unit values; a band that varies less counts as if it varied so much
 _EQUAL = 1e-7  # mean squared error of images that are as good as equal: 70 dB
@@ -23,8 +22,6 @@ class LossSettings:
     `spectral_ratio` compares normalised ratios (a-b)/(a+b) of `pairs` of bands (from 1), such as
     red and near infrared for NDVI. The formula of ConvFormerSR's paper is not public; this is ours.
     """
-
-    __pydantic_config__ = STRICT
 
     l1: float = 1.0
     fourier: float = 0.0  # L1 of the Fourier transforms
@@ -130,7 +127,7 @@ def negative_score(sr: Tensor, hr: Tensor) -> Tensor:
 
 
 def band_weights(hr: Tensor) -> Tensor:
-    """Give a weight to each band (B,1,1): the inverse of its deviation, 1 for the most varied.
+    """Return a weight to each band (B,1,1): the inverse of its deviation, 1 for the most varied.
 
     A cube's bands differ a hundred times in brightness. Unweighted, the dark ones are not learned,
     and protocols that average the scores of bands punish that.
@@ -140,7 +137,7 @@ def band_weights(hr: Tensor) -> Tensor:
 
 
 def ratio_difference(sr: Tensor, hr: Tensor, pairs: tuple[tuple[int, int], ...]) -> Tensor:
-    """Give the mean absolute difference of normalised band ratios, dark pixels counting less."""
+    """Return the mean absolute difference of normalised band ratios, dark pixels counting less."""
     one, other = zip(*(pairs or _all_pairs(sr.shape[1])), strict=True)
     a, b = (torch.tensor(side, device=sr.device) - 1 for side in (one, other))
     ratios = [
@@ -151,14 +148,14 @@ def ratio_difference(sr: Tensor, hr: Tensor, pairs: tuple[tuple[int, int], ...])
 
 
 def spatial_variation(image: Tensor) -> Tensor:
-    """Give the mean squared difference of neighbouring pixels, down plus across."""
+    """Return the mean squared difference of neighbouring pixels, down plus across."""
     down = (image[:, :, 1:] - image[:, :, :-1]).square().mean()
     across = (image[:, :, :, 1:] - image[:, :, :, :-1]).square().mean()
     return down + across
 
 
 def spectral_variation(image: Tensor) -> Tensor:
-    """Give twice the mean squared difference of neighbouring bands."""
+    """Return twice the mean squared difference of neighbouring bands."""
     return 2 * (image[:, 1:] - image[:, :-1]).square().mean()
 
 

@@ -3,18 +3,17 @@
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import JsonValue
 
 from geoloupe import catalog, settings
 from geoloupe.datasets.samples.patches import PatchSettings
-from geoloupe.errors import InputError, naming
-from geoloupe.settings import STRICT
+from geoloupe.errors import InputError, errors_named
 from geoloupe.training.losses import LossSettings
 from geoloupe.training.schedule import ScheduleSettings
 
@@ -25,18 +24,16 @@ _SHIPPED = resources.files("geoloupe.training") / "recipes"
 class DataSettings:
     """Which images; the data set is a prepared folder, or its name in ./data."""
 
-    __pydantic_config__ = STRICT
+    OLD_NAMES: ClassVar[Mapping[str, str]] = {"recipe": "degradation"}
 
     set: str | tuple[str, ...]  # of several, the first is validated on
     shares: tuple[float, ...] = ()  # of the samples that each of several sets gives; none: alike
     train: str = "train"
     val: str = "val"
-    recipe: str = "bi"  # of the LR images, by name or .json file
+    degradation: str = "bi"  # of the LR images, by name or .json file
     guide: str = "nikon-d700"  # the response that makes a guide, for networks that take one
     matched: bool = False
-    bands_at_once: int | None = (
-        None  # so many bands of each sample, at random, of networks that can
-    )
+    bands_at_once: int | None = None  # bands of each sample, at random, for networks that can
 
     def __post_init__(self) -> None:
         if not self.set:
@@ -53,8 +50,6 @@ class DataSettings:
 @dataclass(frozen=True, kw_only=True)
 class OptimiserSettings:
     """Adam, and what tames it."""
-
-    __pydantic_config__ = STRICT
 
     rate: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.999)
@@ -77,9 +72,9 @@ class OptimiserSettings:
 class ValidationSettings:
     """How and how often a model is measured while it learns."""
 
-    __pydantic_config__ = STRICT
+    OLD_NAMES: ClassVar[Mapping[str, str]] = {"recipe": "degradation"}
 
-    recipe: str | None = None  # of the LR images; None: the one that is trained with
+    degradation: str | None = None  # of the LR images; None: the one that is trained with
     protocol: str = "hsenet"
     metric: str = "psnr"  # whose best model is kept
     every: int = 1000  # steps
@@ -135,13 +130,7 @@ def read_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> R
 
 def recipe_of(values: Mapping[str, Any], source: str) -> Recipe:
     """Make a recipe of plain values; an unknown key or a wrong type is an InputError."""
-    for part in fields(Recipe):
-        inner = values.get(part.name)
-        known = _PARTS.get(part.name, [])
-        for key in inner if isinstance(inner, dict) and known else ():
-            if key not in known:
-                raise InputError.unknown(f"setting of {source}, {part.name},", key, known)
-    with naming(source):
+    with errors_named(source):
         return settings.build(Recipe, values, source)
 
 
@@ -154,20 +143,6 @@ def recipe_text(recipe: Recipe) -> str:
         else:
             plain += _lines([(key, value)])
     return "\n".join([*plain, *tables]) + "\n"
-
-
-_PARTS: dict[str, list[str]] = {
-    name: [part.name for part in fields(kind)]
-    for name, kind in (
-        ("data", DataSettings),
-        ("patches", PatchSettings),
-        ("loss", LossSettings),
-        ("last_loss", LossSettings),
-        ("optimiser", OptimiserSettings),
-        ("schedule", ScheduleSettings),
-        ("validation", ValidationSettings),
-    )
-}
 
 
 def toml_values(name: str | Path, home: Traversable, kind: str) -> tuple[dict[str, Any], str]:

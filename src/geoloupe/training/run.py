@@ -10,16 +10,16 @@ import torch
 from torch import nn
 
 from geoloupe import catalog
-from geoloupe.datasets.preparation.prepared import Prepared, find
+from geoloupe.datasets.preparation.prepared import PreparedDataset, find
 from geoloupe.datasets.samples.examples import Examples
 from geoloupe.datasets.samples.patches import Mix, Patches, SomeBands
-from geoloupe.degradations.loading import load_recipe
+from geoloupe.degradations.loading import load_degradation
 from geoloupe.errors import InputError
 from geoloupe.imagery.response import SpectralResponse
 from geoloupe.metrics.protocols import Protocol
 from geoloupe.models.bound import usual_margin
 from geoloupe.models.card import Card, Training
-from geoloupe.models.model import Model, assemble, load, plain_settings, save
+from geoloupe.models.model import Model, load, model_from_state, plain_settings, save
 from geoloupe.networks import build
 from geoloupe.storage.lock import locked
 from geoloupe.storage.publish import publish_texts
@@ -29,7 +29,7 @@ from geoloupe.training.hardware import Hardware, described, open_fabric
 from geoloupe.training.log import open_log
 from geoloupe.training.loop import Events, Loop
 from geoloupe.training.losses import Objective
-from geoloupe.training.recipe import Recipe, recipe_text
+from geoloupe.training.recipe import Recipe, read_recipe, recipe_text
 from geoloupe.training.state import State
 from geoloupe.training.validation import Validation
 from geoloupe.version import __version__, commit
@@ -108,13 +108,13 @@ def _run(
 
 
 def samples_of(recipe: Recipe) -> Patches | Mix:
-    """Give the training samples of a recipe, for those who measure them."""
+    """Return the training samples of a recipe, for those who measure them."""
     state, _ = _state(recipe)
     return _patches([find(name) for name in recipe.data.sets], recipe, state)
 
 
 def ready_to_learn(recipe: Recipe, hardware: Hardware, fabric: Any) -> tuple[State, Any]:
-    """Give a fresh state and its objective on a device, for those who measure training steps."""
+    """Return a fresh state and its objective on a device, for those who measure training steps."""
     state, objective = _state(recipe)
     return state, _set_up(objective, state, hardware, fabric)
 
@@ -136,7 +136,7 @@ class _Events:
         fabric: Any,
         folder: Path,
         recipe: Recipe,
-        prepared: Prepared,
+        prepared: PreparedDataset,
         progress: Progress,
         state: State,
     ) -> None:
@@ -146,14 +146,16 @@ class _Events:
         self.validation = Validation(
             examples=replace(
                 _examples(prepared, recipe, recipe.data.val, state),
-                recipe=load_recipe(recipe.validation.recipe or recipe.data.recipe),
+                degradation=load_degradation(
+                    recipe.validation.degradation or recipe.data.degradation
+                ),
             ),
             protocol=_protocol(recipe),
         )
         self.scores: dict[str, float] = {}
 
     def of(self) -> Events:
-        """Give them in the loop's form."""
+        """Return them in the loop's form."""
         first = self.fabric.is_global_zero
         return Events(
             logged=self.logged if first else _nothing,
@@ -224,11 +226,11 @@ class _Events:
                 commit=commit(),
             ),
         )
-        return assemble(fresh, state.weights(), card)
+        return model_from_state(fresh, state.weights(), card)
 
 
 def _protocol(recipe: Recipe) -> Protocol:
-    """Give how the run measures; a metric that it lacks is told before hours of training."""
+    """Return how the run measures; a metric that it lacks is told before hours of training."""
     chosen = recipe.validation
     protocol = cast("Protocol", catalog.resolve("protocol", chosen.protocol))
     if chosen.metric not in protocol.metrics:
@@ -238,7 +240,7 @@ def _protocol(recipe: Recipe) -> Protocol:
 
 def _begin(recipe: Recipe, folder: Path, *, resume: bool) -> None:
     """Make the run's folder, or see that it is of the same recipe."""
-    text, path = recipe_text(recipe), folder / RECIPE_FILE
+    path = folder / RECIPE_FILE
     if folder.is_file():
         raise InputError(f"{folder}: is a file; name a folder for the run")
     if not path.exists():
@@ -246,11 +248,11 @@ def _begin(recipe: Recipe, folder: Path, *, resume: bool) -> None:
             raise InputError(f"{folder}: holds no run; start one without --resume")
         if folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder}: is not empty; name a new folder for the run")
-        publish_texts(folder, {RECIPE_FILE: text})
+        publish_texts(folder, {RECIPE_FILE: recipe_text(recipe)})
         return
     if not resume:
         raise InputError(f"{folder}: holds a run already; add --resume, or name another folder")
-    if path.read_text(encoding="utf-8") != text:
+    if read_recipe(path) != recipe:
         raise InputError(f"{folder}: holds a run of another recipe; see its {RECIPE_FILE}")
 
 
@@ -269,7 +271,7 @@ def _state(recipe: Recipe) -> tuple[State, Objective]:
     torch.manual_seed(recipe.seed)
     network = build(recipe.network, **recipe.settings)
     module = cast("nn.Module", network)
-    lay_out(module)
+    to_channels_last(module)
     chosen = recipe.optimiser
     optimiser = torch.optim.AdamW(
         [weight for weight in module.parameters() if weight.requires_grad],
@@ -320,23 +322,23 @@ def _start(recipe: Recipe, state: State) -> None:
             state.average[name].copy_(tensor)
 
 
-def lay_out(module: nn.Module) -> None:
+def to_channels_last(module: nn.Module) -> None:
     """Store the weights of convolutions as they run the quickest."""
     for weight in module.parameters():
         if weight.dim() == 4:  # MulSR has convolutions in three dimensions, which stay as they are
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
-def _patches(sets: Sequence[Prepared], recipe: Recipe, state: State) -> Patches | Mix:
-    """Give the samples of all data sets."""
-    told = state.network.signature.told
+def _patches(sets: Sequence[PreparedDataset], recipe: Recipe, state: State) -> Patches | Mix:
+    """Return the samples of all data sets."""
+    told = state.network.signature.takes_mtf
     parts = [
         Patches(
             _examples(prepared, recipe, recipe.data.train, state),
             recipe.patches,
             recipe.seed,
             some=_some_bands(recipe, state),
-            tells=told,
+            gives_mtf=told,
         )
         for prepared in sets
     ]
@@ -344,14 +346,14 @@ def _patches(sets: Sequence[Prepared], recipe: Recipe, state: State) -> Patches 
     return parts[0] if len(parts) == 1 else Mix(parts, shares, recipe.seed)
 
 
-def _examples(prepared: Prepared, recipe: Recipe, split: str, state: State) -> Examples:
+def _examples(prepared: PreparedDataset, recipe: Recipe, split: str, state: State) -> Examples:
     signature = state.network.signature
     guide = SpectralResponse.named(recipe.data.guide) if signature.guide_bands else None
     return Examples(
         prepared=prepared,
         entries=prepared.split(split)[: _limit(recipe, split)],
         scale=signature.scale,
-        recipe=load_recipe(recipe.data.recipe),
+        degradation=load_degradation(recipe.data.degradation),
         seed=recipe.seed,
         guide=guide,
         guided=guide is not None,
@@ -370,7 +372,7 @@ def _limit(recipe: Recipe, split: str) -> int | None:
     return recipe.validation.images if split == recipe.data.val else None
 
 
-def _band_names(prepared: Prepared, count: int | None) -> tuple[str, ...] | None:
+def _band_names(prepared: PreparedDataset, count: int | None) -> tuple[str, ...] | None:
     """Name a model's bands where the data set does, so that scenes are matched by name."""
     truth = prepared.kinds[prepared.entries[0].parts["hr"].kind]
     names = [band.common for band in truth.bands]

@@ -4,14 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from geoloupe.settings import STRICT
-
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleSettings:
     """How long, in steps, epochs or minutes, and how the rate falls; milestones are in its unit."""
-
-    __pydantic_config__ = STRICT
 
     steps: int | None = None
     epochs: int | None = None
@@ -37,23 +33,23 @@ class ScheduleSettings:
             raise ValueError("decay must lie between 0 and 1")
 
     def length(self, epoch: int) -> int | None:
-        """Give the number of steps, of which an epoch has `epoch`; None if minutes decide."""
+        """Return the number of steps, of which an epoch has `epoch`; None if minutes decide."""
         if self.minutes is not None:
             return None
         return self.steps if self.steps is not None else epoch * (self.epochs or 0)
 
     def place(self, step: int, epoch: int, seconds: float = 0.0) -> tuple[float, float]:
-        """Give how far training is and how far it goes, in steps or else in seconds."""
+        """Return how far training is and how far it goes, in steps or else in seconds."""
         length = self.length(epoch)
         return (step, length) if length is not None else (seconds, 60 * (self.minutes or 0))
 
     def falling(self, step: int, epoch: int, seconds: float = 0.0) -> bool:
-        """Tell whether wsd's rate falls by now."""
+        """Return whether wsd's rate falls by now."""
         at, length = self.place(step, epoch, seconds)
         return self.shape == "wsd" and length - at < self.decay * length
 
     def share(self, step: int, epoch: int, seconds: float = 0.0) -> float:
-        """Give the share of the full rate at a step (from 0), so many seconds into training."""
+        """Return the share of the full rate at a step (from 0), so many seconds into training."""
         at, length = self.place(step, epoch, seconds)
         rise = min((step + 1) / self.warmup, 1.0) if self.warmup else 1.0
         if self.shape == "cosine":

@@ -1,6 +1,6 @@
 """Everything that changes while a model learns, and checkpoints of it that are whole or absent.
 
-What is random at a step follows from the seed and the step's number, so no dice are stored.
+What is random at a step follows from the seed and the step's number, so no rng are stored.
 """
 
 import re
@@ -39,7 +39,7 @@ class Meter:
         self.epoch_total, self.epoch_count = self.epoch_total + loss, self.epoch_count + 1
 
     def take(self) -> float:
-        """Give the mean since it was last taken."""
+        """Return the mean since it was last taken."""
         mean = self.total / max(self.count, 1)
         self.total, self.count = 0.0, 0
         return mean
@@ -88,7 +88,7 @@ class State:
         torch._foreach_lerp_(means, news, 1 - decay)  # one call: a GPU is waiting for the next step
 
     def weights(self) -> dict[str, Tensor]:
-        """Give the weights to be used: the averaged ones if there are any."""
+        """Return the weights to be used: the averaged ones if there are any."""
         return self.average or cast("nn.Module", self.network).state_dict()
 
     def save(self, folder: Path) -> None:

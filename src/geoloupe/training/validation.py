@@ -10,7 +10,7 @@ from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.metrics.protocols import Protocol
 from geoloupe.models.model import Model
-from geoloupe.models.tuned import Telling
+from geoloupe.models.tuned import TunedModel
 
 _SHOWN = 64  # LR pixels along a side of the picture at most
 
@@ -24,7 +24,7 @@ class Validation:
 
     def measure(self, model: Model, device: str) -> dict[str, float]:
         """Return the protocol's means over all images."""
-        rows, telling = [], Telling(model, device=device)
+        rows, telling = [], TunedModel(model, device=device)
         for example in self.examples:
             sr = _predicted(telling, example)
             rows.append(self.protocol.score(sr, example.hr, self.examples.scale))
@@ -35,7 +35,7 @@ class Validation:
         from geoloupe.rasters.picture import limits_of, visible, write_picture  # needs GDAL
 
         example = _middle(self.examples[0], self.examples.scale)
-        sr = _predicted(Telling(model, device=device), example)
+        sr = _predicted(TunedModel(model, device=device), example)
         scale, hr = self.examples.scale, example.hr.in_unit()
         pixels = example.lr.in_unit().repeated(scale)
         values = np.concatenate([pixels.values, sr.values, hr.values], axis=2)
@@ -51,7 +51,7 @@ class Validation:
         write_picture(path, shown, limits, overwrite=True)
 
 
-def _predicted(telling: Telling, example: Example) -> Image:
+def _predicted(telling: TunedModel, example: Example) -> Image:
     return telling.predictor(example.lr, example.mtf).predict(example.lr, example.guide)
 
 

@@ -19,7 +19,7 @@ import rasterio
 from geoloupe import catalog
 from geoloupe.datasets.preparation import prepare as module
 from geoloupe.datasets.preparation.prepare import prepare
-from geoloupe.datasets.preparation.prepared import Prepared, find
+from geoloupe.datasets.preparation.prepared import PreparedDataset, find
 from geoloupe.datasets.scenes import Scene
 from geoloupe.errors import InputError, RunError
 from geoloupe.imagery.grid import Window
@@ -62,7 +62,7 @@ def start(*words: str | Path) -> subprocess.Popen[str]:
 
 def test_every_scene_is_kept_as_its_file_reads(archive: Path, tmp_path: Path) -> None:
     outcome = prepare("small", archive, tmp_path / "out", seed=5)
-    data = Prepared.open(tmp_path / "out")
+    data = PreparedDataset.open(tmp_path / "out")
     assert data == outcome.prepared
     assert data.counts == {"train": 4, "val": 2, "test": 6}
     assert [entry.id for entry in data.split("val")] == ["b0", "b1"]
@@ -152,7 +152,7 @@ def test_a_run_killed_again_and_again_ends_in_the_same_bytes(archive: Path, tmp_
             reached += [child.stdout.readline() for _ in range(lines)][-1:]
             child.kill()
         with pytest.raises(InputError, match="holds no prepared data set"):
-            Prepared.open(out)
+            PreparedDataset.open(out)
     assert reached == ["1 of 12\n", "5 of 12\n", "7 of 12\n", "9 of 12\n"]
     prepare("small", archive, out)
     assert contents(out) == contents(whole)
@@ -313,7 +313,7 @@ def test_a_file_cut_short_afterwards_is_told(
     whole = path.read_bytes()
     path.write_bytes(b"".join(whole.splitlines(True)[:-1]) if cut == "line" else whole[:-cut])
     with pytest.raises(InputError, match=said):
-        Prepared.open(tmp_path / "out")
+        PreparedDataset.open(tmp_path / "out")
 
 
 def test_a_data_set_of_another_version_is_told(archive: Path, tmp_path: Path) -> None:
@@ -321,7 +321,7 @@ def test_a_data_set_of_another_version_is_told(archive: Path, tmp_path: Path) ->
     facts = json.loads((tmp_path / "out" / "dataset.json").read_text())
     (tmp_path / "out" / "dataset.json").write_text(json.dumps(facts | {"format": 99}))
     with pytest.raises(InputError, match="was prepared by another version; prepare it again"):
-        Prepared.open(tmp_path / "out")
+        PreparedDataset.open(tmp_path / "out")
 
 
 def test_an_open_data_set_travels_to_another_process(archive: Path, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoloupe import catalog
-from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.datasets.samples.examples import Example, Examples
-from geoloupe.degradations.degradation import Recipe
+from geoloupe.degradations.degradation import Degradation
 from geoloupe.degradations.named import BD, BI, DN, MTF
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
@@ -24,7 +24,7 @@ from tests.datasets.small import random
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreparedDataset]:
     scenes: dict[str, Any] = {
         "byte.png": random(3, 67, 90),
         "float.tif": random(2, 50, 41, dtype="float32"),
@@ -45,7 +45,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
     catalog.targets.cache_clear()
 
 
-def only(data: Prepared, name: str, scale: int = 2, **more: Any) -> Examples:
+def only(data: PreparedDataset, name: str, scale: int = 2, **more: Any) -> Examples:
     entries = tuple(entry for entry in data.entries if entry.id == name)
     assert entries
     return Examples(prepared=data, entries=entries, scale=scale, **more)
@@ -75,9 +75,9 @@ def cut(whole: Example, window: Window, scale: int) -> Example:
     st.data(),
 )
 def test_a_crop_is_the_same_window_of_the_whole(
-    data: Prepared, name: str, recipe: Recipe, scale: int, draw: st.DataObject
+    data: PreparedDataset, name: str, degradation: Degradation, scale: int, draw: st.DataObject
 ) -> None:
-    examples = only(data, name, scale, recipe=recipe)
+    examples = only(data, name, scale, degradation=degradation)
     (entry,) = examples.entries
     height, width = examples.lr_size(entry)
     top, left = draw.draw(st.integers(0, height - 1)), draw.draw(st.integers(0, width - 1))
@@ -93,37 +93,37 @@ def test_a_crop_is_the_same_window_of_the_whole(
     assert same(found.hr, expected.hr)
 
 
-@pytest.mark.parametrize("recipe", [BI, BD])
+@pytest.mark.parametrize("degradation", [BI, BD])
 @pytest.mark.parametrize(("scale", "side"), [(2, 128), (3, 85), (4, 64), (8, 32)])
 def test_a_whole_scene_is_the_recipe_applied_to_it(
-    data: Prepared, recipe: Recipe, scale: int, side: int
+    data: PreparedDataset, degradation: Degradation, scale: int, side: int
 ) -> None:
-    (example,) = only(data, "square", scale, recipe=recipe)
+    (example,) = only(data, "square", scale, degradation=degradation)
     hr = data.image(next(entry for entry in data.entries if entry.id == "square"))
     assert example.lr.values.shape == (3, side, side)
     assert example.hr.values.shape == (3, side * scale, side * scale)
     assert np.array_equal(example.hr.values, hr.values[:, : side * scale, : side * scale])
-    assert same(example.lr, recipe(hr, scale, np.random.default_rng(0)))
+    assert same(example.lr, degradation(hr, scale, np.random.default_rng(0)))
     assert example.guide is None
 
 
-def test_noise_depends_on_the_seed_and_the_name_alone(data: Prepared) -> None:
+def test_noise_depends_on_the_seed_and_the_name_alone(data: PreparedDataset) -> None:
     def lr(index: int, examples: Examples) -> Any:
         return examples[index].lr.values
 
-    both = Examples(prepared=data, entries=data.entries[:2], scale=2, recipe=DN, seed=4)
-    turned = Examples(prepared=data, entries=data.entries[1::-1], scale=2, recipe=DN, seed=4)
+    both = Examples(prepared=data, entries=data.entries[:2], scale=2, degradation=DN, seed=4)
+    turned = Examples(prepared=data, entries=data.entries[1::-1], scale=2, degradation=DN, seed=4)
     assert np.array_equal(lr(1, both), lr(0, turned))
     assert np.array_equal(lr(1, both), lr(1, both))
     assert not np.array_equal(
-        lr(0, only(data, "byte", recipe=DN)), lr(0, only(data, "byte", recipe=DN, seed=1))
+        lr(0, only(data, "byte", degradation=DN)), lr(0, only(data, "byte", degradation=DN, seed=1))
     )
     draws = {examples.rng(entry).random() for examples in (both,) for entry in data.entries}
     assert len(draws) == len(data.entries)
 
 
-def test_a_real_pair_is_taken_as_it_is(data: Prepared) -> None:
-    examples = only(data, "pair", 2, recipe=BD)
+def test_a_real_pair_is_taken_as_it_is(data: PreparedDataset) -> None:
+    examples = only(data, "pair", 2, degradation=BD)
     (entry,) = examples.entries
     (whole,) = examples
     assert same(whole.lr, data.image(entry, "lr"))
@@ -135,12 +135,12 @@ def test_a_real_pair_is_taken_as_it_is(data: Prepared) -> None:
         assert same(getattr(found, part), getattr(expected, part)), part
 
 
-def test_a_real_pair_of_another_factor_is_refused(data: Prepared) -> None:
+def test_a_real_pair_of_another_factor_is_refused(data: PreparedDataset) -> None:
     with pytest.raises(InputError, match="small: pair is a real pair of factor 2, not 4"):
         only(data, "pair", 4)[0]
 
 
-def test_a_finer_guide_is_brought_to_the_size_of_the_truth(data: Prepared) -> None:
+def test_a_finer_guide_is_brought_to_the_size_of_the_truth(data: PreparedDataset) -> None:
     examples = only(data, "sharp", 2)
     (entry,) = examples.entries
     (whole,) = examples
@@ -151,12 +151,12 @@ def test_a_finer_guide_is_brought_to_the_size_of_the_truth(data: Prepared) -> No
     assert same(found.guide, expected.crop(window.finer(2)))
 
 
-def test_a_guide_of_no_whole_factor_is_refused(data: Prepared) -> None:
+def test_a_guide_of_no_whole_factor_is_refused(data: PreparedDataset) -> None:
     with pytest.raises(InputError, match="small: the guide of odd has 36 x 35 pixels where"):
         only(data, "odd", 2)[0]
 
 
-def test_a_guide_is_made_of_the_truth_where_there_is_none(data: Prepared) -> None:
+def test_a_guide_is_made_of_the_truth_where_there_is_none(data: PreparedDataset) -> None:
     eye = SpectralResponse(name="eye", about="", bands={"grey": (1.0, 0.0, 1.0)}, nm=(1, 2, 3))
     examples = only(data, "byte", 4, guide=eye)
     (whole,) = examples
@@ -169,7 +169,7 @@ def test_a_guide_is_made_of_the_truth_where_there_is_none(data: Prepared) -> Non
     assert same(pair[0].guide, data.image(pair.entries[0], "guide"))
 
 
-def test_a_scene_without_one_lr_pixel_is_refused(data: Prepared) -> None:
+def test_a_scene_without_one_lr_pixel_is_refused(data: PreparedDataset) -> None:
     with pytest.raises(InputError, match="speck is too small for x4"):
         only(data, "speck", 4)[0]
 

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from geoloupe import catalog
-from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.datasets.samples.examples import Examples, Picked
 from geoloupe.datasets.samples.patches import Mix, Patches, PatchSettings, SomeBands
 from geoloupe.degradations.named import BD, BI, BOX, DN, SENSORS
@@ -27,7 +27,7 @@ COUNT = 7
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreparedDataset]:
     """Scenes of one brightness each with a little texture, a cloudy one, and one of holes."""
     scenes: dict[str, Any] = {}
     for number in range(COUNT):
@@ -43,8 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
     catalog.targets.cache_clear()
 
 
-def patches(data: Prepared, *names: str, scale: int = 2, **chosen: Any) -> Patches:
-    more = {key: chosen.pop(key) for key in ("recipe", "guide") if key in chosen}
+def patches(data: PreparedDataset, *names: str, scale: int = 2, **chosen: Any) -> Patches:
+    more = {key: chosen.pop(key) for key in ("degradation", "guide") if key in chosen}
     entries = tuple(e for e in data.entries if (e.id in names if names else e.id[0] == "s"))
     examples = Examples(prepared=data, entries=entries, scale=scale, **more)
     return Patches(examples, PatchSettings(**({"size": 8} | chosen)), seed=3)
@@ -58,13 +58,13 @@ def scene(sample: dict[str, torch.Tensor]) -> int:
     return round((sample["hr"].min().item() * 255) // 30)
 
 
-def test_a_sample_is_decided_by_its_number_alone(folder: Prepared) -> None:
-    data = patches(folder, recipe=DN, guide=GREY, per_scene=2)
+def test_a_sample_is_decided_by_its_number_alone(folder: PreparedDataset) -> None:
+    data = patches(folder, degradation=DN, guide=GREY, per_scene=2)
     assert len(data) == 2 * COUNT
     expected = [data[number] for number in range(40)]
     assert [set(sample) for sample in expected] == [{"lr", "hr", "guide"}] * 40
     assert all(equal(data[n], expected[n]) for n in reversed(range(40)))
-    again = patches(folder, recipe=DN, guide=GREY, per_scene=2)
+    again = patches(folder, degradation=DN, guide=GREY, per_scene=2)
     assert equal(again[33], expected[33])
     assert len({sample["lr"].numpy().tobytes() for sample in expected}) == 40
 
@@ -83,22 +83,24 @@ def child_signals() -> Iterator[None]:
 
 @pytest.mark.usefixtures("child_signals")
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # where one processor is all
-def test_workers_give_the_samples_that_are_given_without(folder: Prepared) -> None:
-    data = patches(folder, recipe=DN)
+def test_workers_give_the_samples_that_are_given_without(folder: PreparedDataset) -> None:
+    data = patches(folder, degradation=DN)
     loaded = list(DataLoader(data, batch_size=2, num_workers=2))
     assert torch.cat([batch["lr"] for batch in loaded]).equal(
         torch.stack([data[number]["lr"] for number in range(len(data))])
     )
 
 
-def test_another_seed_gives_other_samples(folder: Prepared) -> None:
+def test_another_seed_gives_other_samples(folder: PreparedDataset) -> None:
     data = patches(folder)
     other = Patches(data.examples, data.settings, seed=4)
     assert not any(equal(data[number], other[number]) for number in range(COUNT))
 
 
 @pytest.mark.parametrize("per_scene", [1, 3])
-def test_every_scene_is_drawn_as_often_in_each_epoch(folder: Prepared, per_scene: int) -> None:
+def test_every_scene_is_drawn_as_often_in_each_epoch(
+    folder: PreparedDataset, per_scene: int
+) -> None:
     data = patches(folder, per_scene=per_scene)
     orders = []
     for epoch in range(3):
@@ -108,7 +110,7 @@ def test_every_scene_is_drawn_as_often_in_each_epoch(folder: Prepared, per_scene
     assert len(set(orders)) == 3  # and in another order
 
 
-def test_samples_are_unit_values_of_the_sizes_asked_for(folder: Prepared) -> None:
+def test_samples_are_unit_values_of_the_sizes_asked_for(folder: PreparedDataset) -> None:
     sample = patches(folder, scale=3, guide=GREY, size=5)[0]
     assert {name: tuple(t.shape) for name, t in sample.items()} == {
         "lr": (3, 5, 5),
@@ -131,7 +133,7 @@ CHANGES = [
 @pytest.mark.parametrize("size", [8, 5])
 @pytest.mark.parametrize("changes", CHANGES)
 def test_all_images_of_a_sample_are_changed_alike(
-    folder: Prepared, changes: dict[str, bool], size: int
+    folder: PreparedDataset, changes: dict[str, bool], size: int
 ) -> None:
     data = patches(folder, scale=3, guide=GREY, size=size, **changes)
     plain = patches(folder, scale=3, guide=GREY, size=size, flips=False, transposes=False)
@@ -159,14 +161,14 @@ def _change(plain: torch.Tensor, changed: torch.Tensor) -> tuple[bool, ...] | No
     return None
 
 
-def test_a_flipped_sample_is_still_degraded_by_the_recipe(folder: Prepared) -> None:
-    data = patches(folder, "flat", "s3", recipe=BD, size=20)
+def test_a_flipped_sample_is_still_degraded_by_the_recipe(folder: PreparedDataset) -> None:
+    data = patches(folder, "flat", "s3", degradation=BD, size=20)
     for number in range(6):
         sample = data[number]
         assert (sample["lr"] - torch.nn.functional.avg_pool2d(sample["hr"], 2)).abs().max() < 0.05
 
 
-def test_crops_with_too_much_cloud_are_drawn_again(folder: Prepared) -> None:
+def test_crops_with_too_much_cloud_are_drawn_again(folder: PreparedDataset) -> None:
     def cloud(sample: dict[str, torch.Tensor]) -> float:
         return (sample["lr"].min(0).values > 0.97).float().mean().item()
 
@@ -179,13 +181,13 @@ def test_crops_with_too_much_cloud_are_drawn_again(folder: Prepared) -> None:
 
 
 @pytest.fixture
-def holed(folder: Prepared) -> Prepared:
+def holed(folder: PreparedDataset) -> PreparedDataset:
     """The same data, where the scene `cloudy` says that 250 means no data."""
     (kind,) = folder.kinds
     return replace(folder, kinds=(replace(kind, radiometry=replace(kind.radiometry, nodata=250)),))
 
 
-def test_crops_with_too_many_holes_are_drawn_again(holed: Prepared) -> None:
+def test_crops_with_too_many_holes_are_drawn_again(holed: PreparedDataset) -> None:
     for number in range(20):
         assert patches(holed, "cloudy")[number]["lr"].min() > 0
     filled = [patches(holed, "cloudy", least_valid=0.0)[number] for number in range(20)]
@@ -195,10 +197,12 @@ def test_crops_with_too_many_holes_are_drawn_again(holed: Prepared) -> None:
         patches(holed, "flat", least_valid=0.1)[0]
 
 
-def test_a_network_is_told_what_the_degradation_passes(folder: Prepared) -> None:
-    exact = Patches(patches(folder, recipe=SENSORS).examples, PatchSettings(size=8), 3, tells=True)
+def test_a_network_is_told_what_the_degradation_passes(folder: PreparedDataset) -> None:
+    exact = Patches(
+        patches(folder, degradation=SENSORS).examples, PatchSettings(size=8), 3, gives_mtf=True
+    )
     about = replace(exact.settings, mtf_error=0.02)
-    roughly = Patches(exact.examples, about, 3, tells=True)
+    roughly = Patches(exact.examples, about, 3, gives_mtf=True)
     told = torch.stack([exact[number]["mtf"] for number in range(60)])
     errors = torch.stack([roughly[number]["mtf"] for number in range(60)]) - told
     assert told.shape == (60, 3)
@@ -206,14 +210,14 @@ def test_a_network_is_told_what_the_degradation_passes(folder: Prepared) -> None
     assert 0.11 < told.min() < 0.2
     assert 0.6 < told.max() < 0.71
     assert 0.01 < errors.std() < 0.03
-    assert "mtf" not in patches(folder, recipe=SENSORS)[0]
+    assert "mtf" not in patches(folder, degradation=SENSORS)[0]
 
 
-def test_of_many_bands_some_are_drawn_and_few_are_repeated(folder: Prepared) -> None:
-    two = patches(folder, bands=2, recipe=BOX)
+def test_of_many_bands_some_are_drawn_and_few_are_repeated(folder: PreparedDataset) -> None:
+    two = patches(folder, bands=2, degradation=BOX)
     chosen = {tuple(two[n]["hr"].shape) for n in range(20)}
     assert chosen == {(2, 16, 16)}
-    five = patches(folder, bands=5, shuffles=True, recipe=DN)[3]
+    five = patches(folder, bands=5, shuffles=True, degradation=DN)[3]
     for name in ("lr", "hr"):
         different = {band.numpy().tobytes() for band in five[name]}
         assert len(five[name]) == 5
@@ -221,9 +225,9 @@ def test_of_many_bands_some_are_drawn_and_few_are_repeated(folder: Prepared) -> 
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_bands_that_lie_apart_do_so_in_both_images(folder: Prepared, scale: int) -> None:
-    apart = patches(folder, recipe=BOX, apart=0.3, scale=scale)
-    plain = patches(folder, recipe=BOX, bands=3, scale=scale)
+def test_bands_that_lie_apart_do_so_in_both_images(folder: PreparedDataset, scale: int) -> None:
+    apart = patches(folder, degradation=BOX, apart=0.3, scale=scale)
+    plain = patches(folder, degradation=BOX, bands=3, scale=scale)
     moved = 0
     for number in range(30):
         sample = apart[number]
@@ -233,7 +237,7 @@ def test_bands_that_lie_apart_do_so_in_both_images(folder: Prepared, scale: int)
     assert moved > 0
 
 
-def test_a_mix_holds_the_shares_of_its_sets(folder: Prepared) -> None:
+def test_a_mix_holds_the_shares_of_its_sets(folder: PreparedDataset) -> None:
     parts = [patches(folder, "s0"), patches(folder, "s6")]
     mix = Mix(parts, (3.0, 1.0), seed=5)
     drawn = Counter(scene(mix[number]) for number in range(400))
@@ -243,7 +247,7 @@ def test_a_mix_holds_the_shares_of_its_sets(folder: Prepared) -> None:
     assert equal(mix[17], Mix(parts, (0.75, 0.25), seed=5)[17])
 
 
-def test_scenes_too_small_for_the_size_are_told_at_once(folder: Prepared) -> None:
+def test_scenes_too_small_for_the_size_are_told_at_once(folder: PreparedDataset) -> None:
     with pytest.raises(
         InputError, match=r"small: s0 has 13 x 10 LR pixels, too few for patches of 11"
     ):
@@ -259,7 +263,7 @@ def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
         PatchSettings(**wrong)
 
 
-def test_some_bands_are_those_of_the_whole_sample(folder: Prepared) -> None:
+def test_some_bands_are_those_of_the_whole_sample(folder: PreparedDataset) -> None:
     plain = {"size": 8, "flips": False, "transposes": False}
     for number in range(6):
         data = patches(folder, guide=GREY, **plain)
@@ -271,9 +275,11 @@ def test_some_bands_are_those_of_the_whole_sample(folder: Prepared) -> None:
         assert equal(sample, some[number])
 
 
-@pytest.mark.parametrize("recipe", [BI, BD])
-def test_picked_bands_are_exactly_those_of_the_whole(folder: Prepared, recipe: Any) -> None:
-    examples = patches(folder, recipe=recipe, guide=GREY).examples
+@pytest.mark.parametrize("degradation", [BI, BD])
+def test_picked_bands_are_exactly_those_of_the_whole(
+    folder: PreparedDataset, degradation: Any
+) -> None:
+    examples = patches(folder, degradation=degradation, guide=GREY).examples
     entry, window = examples.entries[1], Window(top=3, left=2, height=8, width=9)
     whole, part = (
         examples.crop(entry, window, np.random.default_rng(0), picked)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from geoloupe.errors import InputError, RunError
 from geoloupe.networks import build
 from geoloupe.networks.acceleration import engines
-from geoloupe.networks.acceleration.accelerate import prepare_for_inference
+from geoloupe.networks.acceleration.accelerate import accelerate
 
 # PyTorch's compiler loads parts that warn of their own age.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
@@ -37,7 +37,7 @@ def needs(engine: str) -> None:
 def test_an_engine_gives_the_same_answer_at_every_size(name: str, engine: Any) -> None:
     needs(engine)
     network = build(name, **TINY[name])
-    plain, other = prepare_for_inference(network), prepare_for_inference(network, engine=engine)
+    plain, other = accelerate(network), accelerate(network, engine=engine)
     bands = network.signature.bands or 3
     for size in ((8, 8), (12, 9), (8, 8)):
         lr = torch.rand(1, bands, *size)
@@ -48,9 +48,9 @@ def test_openvino_in_half_precision_is_close() -> None:
     needs("openvino")
     network = build("sspsr", **TINY["sspsr"])
     lr = torch.rand(1, 5, 8, 9)
-    rough = prepare_for_inference(network, engine="openvino", precision="bf16")
-    assert torch.allclose(rough(lr), prepare_for_inference(network)(lr), atol=0.05)
-    assert torch.allclose(rough(lr), prepare_for_inference(network)(lr), atol=0.05)
+    rough = accelerate(network, engine="openvino", precision="bf16")
+    assert torch.allclose(rough(lr), accelerate(network)(lr), atol=0.05)
+    assert torch.allclose(rough(lr), accelerate(network)(lr), atol=0.05)
 
 
 REPORTING = """
@@ -70,8 +70,8 @@ assert Telemetry.told, "OpenVINO reports in another way"
 Telemetry.told.clear()
 import torch
 from geoloupe.networks import build
-from geoloupe.networks.acceleration.accelerate import prepare_for_inference
-prepare_for_inference(build("srcnn", scale=2), engine="openvino")(torch.rand(1, 3, 16, 16))
+from geoloupe.networks.acceleration.accelerate import accelerate
+accelerate(build("srcnn", scale=2), engine="openvino")(torch.rand(1, 3, 16, 16))
 assert not Telemetry.told, Telemetry.told
 assert sys.modules["openvino_telemetry"] is reporter
 """
@@ -89,7 +89,7 @@ def test_openvino_that_others_imported_reports_nothing_of_ours() -> None:
 @pytest.mark.parametrize("name", TINY)
 def test_the_compiler_gives_the_same_answer(name: str) -> None:
     network = build(name, **TINY[name])
-    plain, other = prepare_for_inference(network), prepare_for_inference(network, engine="compile")
+    plain, other = accelerate(network), accelerate(network, engine="compile")
     lr = torch.rand(1, network.signature.bands or 3, 12, 9)
     for _ in range(2):
         assert torch.allclose(plain(lr), other(lr), atol=1e-4)
@@ -132,9 +132,9 @@ def test_a_failing_engine_is_one_sentence() -> None:
 def test_a_missing_engine_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "openvino", None)
     with pytest.raises(InputError, match=r"pip install 'geoloupe\[export\]'"):
-        prepare_for_inference(build("srcnn"), engine="openvino")
+        accelerate(build("srcnn"), engine="openvino")
 
 
 def test_onnxruntime_has_no_half_precision() -> None:
     with pytest.raises(InputError, match="fp32 only"):
-        prepare_for_inference(build("srcnn"), engine="onnxruntime", precision="bf16")
+        accelerate(build("srcnn"), engine="onnxruntime", precision="bf16")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from geoloupe.networks import network_class
-from geoloupe.networks.acceleration.accelerate import prepare_for_inference, weights_device
+from geoloupe.networks.acceleration.accelerate import accelerate, weights_device
 from geoloupe.networks.acceleration.rewrites.hsenet import attend_in_blocks
 from geoloupe.networks.acceleration.rewrites.tail import MergedTail
 from geoloupe.networks.hsenet import attend
@@ -25,7 +25,7 @@ from tests.networks.test_golden import converted, run
 @pytest.mark.parametrize("name", golden.cases())
 def test_prepared_networks_give_the_published_output(name: str) -> None:
     case = golden.read(name)
-    prepared = prepare_for_inference(converted(case))
+    prepared = accelerate(converted(case))
     with torch.inference_mode():
         found = run(prepared.run.network, case.inputs)  # type: ignore[attr-defined]
     largest = 1e-3 if case.network == "tsfnet" else 1e-4
@@ -39,7 +39,7 @@ def test_prepared_networks_give_the_published_output(name: str) -> None:
 def test_a_prepared_network_makes_tensors_only_where_it_is(name: str) -> None:
     """On the device without memory, one made on the processor is an error at once."""
     network: Any = make(name)
-    prepared: Any = prepare_for_inference(network.eval()).run
+    prepared: Any = accelerate(network.eval()).run
     away = prepared.network.to("meta")
     with torch.inference_mode():
         answer = away(*(x.to("meta") for x in pixels(network, (1, 16, 16))))
@@ -51,7 +51,7 @@ def test_a_prepared_network_makes_tensors_only_where_it_is(name: str) -> None:
 def test_threads_with_maps_of_several_shapes_do_not_mix_them_up() -> None:
     torch.manual_seed(0)
     chosen = network_class("convformersr")
-    prepared = prepare_for_inference(chosen(chosen.Settings.tiny()).eval())
+    prepared = accelerate(chosen(chosen.Settings.tiny()).eval())
     bands = chosen.Settings.tiny().bands
     maps = [torch.rand(1, bands, *shape) for shape in ((16, 24), (24, 16), (40, 8))]
 
@@ -117,9 +117,9 @@ def test_hsenet_memory_grows_with_pixels_not_with_their_square() -> None:
     program = """
 import resource, torch
 from geoloupe.networks import build
-from geoloupe.networks.acceleration.accelerate import prepare_for_inference, weights_device
+from geoloupe.networks.acceleration.accelerate import accelerate, weights_device
 torch.set_num_threads(1)
-network = prepare_for_inference(build("hsenet", features=8, modules=1, scale=2))
+network = accelerate(build("hsenet", features=8, modules=1, scale=2))
 network(torch.rand(1, 3, 16, 16))
 start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 network(torch.rand(1, 3, 192, 192))

@@ -79,7 +79,7 @@ class Patch:
 
 
 def turned(x: Any, y: Any, angle: float) -> tuple[Any, Any]:
-    """Give coordinates, numbers or arrays, along and across a direction of `angle` radians."""
+    """Return coordinates, numbers or arrays, along and across a direction of `angle` radians."""
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
     return x * cos + y * sin, y * cos - x * sin
 

@@ -78,19 +78,19 @@ def paint_borders(canvas: Canvas, borders: list[Border], rng: np.random.Generato
 
 
 def river_line(y: Array, extent: float) -> Array:
-    """Give the x of the river's middle at y."""
+    """Return the x of the river's middle at y."""
     t = 2 * np.pi * y / extent
     return np.asarray(extent * (0.27 + 0.065 * np.sin(1.05 * t + 0.5) + 0.022 * np.sin(2.6 * t)))
 
 
 def road_line(x: Array, extent: float) -> Array:
-    """Give the y of the main road's middle at x."""
+    """Return the y of the main road's middle at x."""
     t = 2 * np.pi * x / extent
     return np.asarray(extent * (0.60 + 0.045 * np.sin(0.75 * t + 1.0)))
 
 
 def lane_line(y: Array, extent: float) -> Array:
-    """Give the x of the lane's middle at y."""
+    """Return the x of the lane's middle at y."""
     t = 2 * np.pi * y / extent
     return np.asarray(extent * (0.615 + 0.02 * np.sin(1.2 * t + 2.0)))
 

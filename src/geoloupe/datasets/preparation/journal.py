@@ -11,8 +11,8 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
-from geoloupe.datasets.scenes import Part, Scene
-from geoloupe.errors import InputError, RunError, naming
+from geoloupe.datasets.scenes import Scene, SceneArray
+from geoloupe.errors import InputError, RunError, errors_named
 from geoloupe.imagery.grid import IDENTITY
 from geoloupe.rasters.product import check_room
 from geoloupe.storage.lock import locked
@@ -72,7 +72,7 @@ class Journal:
         """Write all arrays of a scene; it counts once `flush` has made it durable."""
         parts = {}
         for name, open_part in scene.parts.items():
-            with naming(scene.file or scene.id):
+            with errors_named(scene.file or scene.id):
                 parts[name] = self._add_part(f"{split}.{name}.raw", open_part())
         entry = {"id": scene.id, "split": split, "label": scene.label, "parts": parts}
         self._pending.append(json.dumps(entry, sort_keys=True))
@@ -94,10 +94,10 @@ class Journal:
         self._pending, self._unsynced = [], 0
 
     def sizes(self) -> dict[str, int]:
-        """Give the size of every raw file as far as the lines tell."""
+        """Return the size of every raw file as far as the lines tell."""
         return _ends(self.lines)
 
-    def _add_part(self, name: str, part: Part) -> dict[str, Any]:
+    def _add_part(self, name: str, part: SceneArray) -> dict[str, Any]:
         item = np.dtype(part.radiometry.dtype).itemsize
         size = part.height * part.width * len(part.bands) * item
         check_room(
@@ -156,7 +156,7 @@ def _refuse_foreign(folder: Path) -> None:
         raise InputError(f"{folder}: is not empty (it holds {found[0]}); name a new folder")
 
 
-def _refuse_nonsense(block: Any, part: Part, top: int) -> None:
+def _refuse_nonsense(block: Any, part: SceneArray, top: int) -> None:
     expected = (len(part.bands), part.width)
     if (block.shape[0], block.shape[2]) != expected:
         raise InputError(
@@ -175,7 +175,7 @@ def _refuse_nonsense(block: Any, part: Part, top: int) -> None:
 
 
 def _trusted_lines(folder: Path) -> list[str]:
-    """Give the journal's whole lines whose pixels are all there."""
+    """Return the journal's whole lines whose pixels are all there."""
     path = folder / _LINES
     if not path.exists():
         return []
@@ -193,7 +193,7 @@ def _trusted_lines(folder: Path) -> list[str]:
 
 
 def _is_there(folder: Path, line: str) -> bool:
-    """Tell whether a line can be read and its pixels are on the disk."""
+    """Return whether a line can be read and its pixels are on the disk."""
     try:
         return all((folder / name).stat().st_size >= end for name, end in _ends([line]).items())
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
@@ -201,7 +201,7 @@ def _is_there(folder: Path, line: str) -> bool:
 
 
 def _ends(lines: list[str]) -> dict[str, int]:
-    """Give where the last array of each raw file ends."""
+    """Return where the last array of each raw file ends."""
     ends: dict[str, int] = {}
     for line in lines:
         for part in json.loads(line)["parts"].values():

@@ -8,19 +8,19 @@ from statistics import median
 
 import numpy as np
 
-from geoloupe.datasets.preparation.prepared import Entry, Prepared
+from geoloupe.datasets.preparation.prepared import Entry, PreparedDataset
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.registration import Shift, check_registration, measure_shift
 from geoloupe.storage.publish import publish_texts
 
 REPORT = "registration.csv"
-_LARGEST = 1024  # finer pixels a side that are looked at, in the middle of the image
-_SURE = 0.5  # confidence below which a shift is a guess
-_FAR = 0.5  # finer pixels of shift that a person should know of
+_MAX_SIDE = 1024  # finer pixels a side that are looked at, in the middle of the image
+_MIN_CONFIDENCE = 0.5  # confidence below which a shift is a guess
+_MAX_SHIFT_PX = 0.5  # finer pixels of shift that a person should know of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Registered:
+class PairShift:
     """How far the finer of two images of a scene lies below and right of the coarser."""
 
     scene: str
@@ -30,7 +30,7 @@ class Registered:
     shift: Shift  # in pixels of the finer
 
 
-def registration_notes(prepared: Prepared) -> list[str]:
+def registration_notes(prepared: PreparedDataset) -> list[str]:
     """Measure all real pairs unless that was done, write the report, and sum it up in a line."""
     if not any(len(entry.parts) > 1 for entry in prepared.entries):
         return []
@@ -39,17 +39,17 @@ def registration_notes(prepared: Prepared) -> list[str]:
         return [f"how well the pairs lie on each other: {path}"]
     found = list(registrations(prepared))
     publish_texts(prepared.folder, {REPORT: _csv(found)})
-    sure = [item.shift.length for item in found if item.shift.confidence >= _SURE]
+    sure = [item.shift.length for item in found if item.shift.confidence >= _MIN_CONFIDENCE]
     if not sure:
         return [f"no pair tells how it lies; every guess: {path}"]
-    far = sum(length > _FAR for length in sure)
+    far = sum(length > _MAX_SHIFT_PX for length in sure)
     return [
         f"pairs are {median(sure):.2f} finer pixels apart (median of {len(sure)} of {len(found)} "
-        f"that tell), {far} more than {_FAR}; each: {path}"
+        f"that tell), {far} more than {_MAX_SHIFT_PX}; each: {path}"
     ]
 
 
-def registrations(prepared: Prepared) -> Iterator[Registered]:
+def registrations(prepared: PreparedDataset) -> Iterator[PairShift]:
     """Measure LR against HR and HR against the guide, where they are real."""
     for entry in prepared.entries:
         for coarser, finer in (("lr", "hr"), ("hr", "guide")):
@@ -59,7 +59,7 @@ def registrations(prepared: Prepared) -> Iterator[Registered]:
             scale = high[0] // low[0]
             if scale < 1 or (low[0] * scale, low[1] * scale) != high[:2]:
                 continue  # what has no common grid cannot be compared, and is refused when used
-            yield Registered(
+            yield PairShift(
                 scene=entry.id,
                 coarser=coarser,
                 finer=finer,
@@ -68,9 +68,9 @@ def registrations(prepared: Prepared) -> Iterator[Registered]:
             )
 
 
-def _shift(prepared: Prepared, entry: Entry, parts: tuple[str, str], scale: int) -> Shift:
+def _shift(prepared: PreparedDataset, entry: Entry, parts: tuple[str, str], scale: int) -> Shift:
     height, width, _ = entry.parts[parts[0]].shape
-    rows, columns = (min(side, max(_LARGEST // scale, 1)) for side in (height, width))
+    rows, columns = (min(side, max(_MAX_SIDE // scale, 1)) for side in (height, width))
     window = Window(
         top=(height - rows) // 2, left=(width - columns) // 2, height=rows, width=columns
     )
@@ -81,7 +81,7 @@ def _shift(prepared: Prepared, entry: Entry, parts: tuple[str, str], scale: int)
     return check_registration(coarse, fine, scale)
 
 
-def _csv(found: list[Registered]) -> str:
+def _csv(found: list[PairShift]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["scene", "coarser", "finer", "scale", "rows", "columns", "confidence"])

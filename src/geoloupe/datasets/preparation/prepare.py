@@ -16,7 +16,7 @@ from typing import Any, cast
 from geoloupe import catalog
 from geoloupe.datasets.preparation.journal import Journal, remove_journal
 from geoloupe.datasets.preparation.pair_alignment import registration_notes
-from geoloupe.datasets.preparation.prepared import FACTS, FORMAT, INDEX, Prepared
+from geoloupe.datasets.preparation.prepared import FACTS, FORMAT, INDEX, PreparedDataset
 from geoloupe.datasets.scenes import DataCard, Dataset, Scene
 from geoloupe.datasets.splits import SPLITS, Archived, Listed, Rule
 from geoloupe.errors import InputError
@@ -31,7 +31,7 @@ LIST = "split.txt"
 class Outcome:
     """A prepared data set and what a person should know about it."""
 
-    prepared: Prepared
+    prepared: PreparedDataset
     notes: tuple[str, ...]
 
 
@@ -60,7 +60,7 @@ def prepare(
     }
     notes = _archive_notes(dataset.card, tree)
     if (target / FACTS).exists():
-        done = Prepared.open(target)
+        done = PreparedDataset.open(target)
         if any(done.facts[key] != value for key, value in header.items()):
             raise InputError(
                 f"{target}: holds {done.name} prepared in another way; choose another folder, "
@@ -73,7 +73,7 @@ def prepare(
     with Journal.open(target, header) as journal:
         _write(journal, chosen, progress)
         _finish(journal, dataset.card, header)
-    prepared = Prepared.open(target)
+    prepared = PreparedDataset.open(target)
     left = len(scenes) - len(chosen)
     if left:
         notes.append(f"{left} scenes are in no split and were left out")
@@ -96,7 +96,7 @@ def _rule(card: DataCard, scenes: Sequence[Scene], split: str | None) -> tuple[s
 def _assigned(
     card: DataCard, scenes: Sequence[Scene], rule: Rule, seed: int
 ) -> list[tuple[Scene, str]]:
-    """Give every scene that is used with its split, in the order in which they are written."""
+    """Return every scene that is used with its split, in the order in which they are written."""
     given = {scene.id: scene.split for scene in scenes if scene.split}
     labels = {scene.id: scene.label for scene in scenes}
     assert len(labels) == len(scenes), f"{card.name}: scenes share an id"
@@ -165,7 +165,7 @@ def _archive_notes(card: DataCard, tree: Tree) -> list[str]:
     return ["is the archive as published" if found == known else "differs from the known archive"]
 
 
-def _size_notes(prepared: Prepared) -> list[str]:
+def _size_notes(prepared: PreparedDataset) -> list[str]:
     sizes = Counter(entry.parts["hr"].shape[:2] for entry in prepared.entries)
     (height, width), usual = sizes.most_common(1)[0]
     others = len(prepared.entries) - usual

@@ -58,7 +58,7 @@ class Kind:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prepared:
+class PreparedDataset:
     """An open prepared data set; cheap to send to another process."""
 
     folder: Path
@@ -114,7 +114,7 @@ class Prepared:
         return {split: splits.count(split) for split in SPLITS if split in splits}
 
     def split(self, name: str) -> tuple[Entry, ...]:
-        """Give the scenes of one split."""
+        """Return the scenes of one split."""
         if name not in self.counts:
             raise InputError.unknown(f"split of {self.name}", name, self.counts)
         return tuple(entry for entry in self.entries if entry.split == name)
@@ -151,11 +151,11 @@ class Prepared:
         return self.__dict__ | {"_maps": {}}
 
 
-def find(name_or_path: str) -> Prepared:
+def find(name_or_path: str) -> PreparedDataset:
     """Open a prepared data set by its folder, or by name below GEOLOUPE_DATA (else ./data)."""
     for folder in (Path(name_or_path), default_folder(name_or_path)):
         if (folder / FACTS).is_file():
-            return Prepared.open(folder)
+            return PreparedDataset.open(folder)
     raise InputError(
         f"{name_or_path}: no prepared data set is there, nor in {default_folder(name_or_path)}; "
         f"make it with geoloupe prepare, or say where yours are with {FOLDER_VARIABLE}"

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from geoloupe.datasets.preparation.prepared import Entry, Prepared
-from geoloupe.degradations.degradation import Recipe
+from geoloupe.datasets.preparation.prepared import Entry, PreparedDataset
+from geoloupe.degradations.degradation import Degradation
 from geoloupe.degradations.named import BI
 from geoloupe.degradations.sampling import passed
 from geoloupe.errors import InputError
@@ -45,10 +45,10 @@ class Picked:
 class Examples(Sequence[Example]):
     """The scenes of a split, degraded when they are read; real LR images are taken as they are."""
 
-    prepared: Prepared
+    prepared: PreparedDataset
     entries: tuple[Entry, ...]
     scale: int
-    recipe: Recipe = BI
+    degradation: Degradation = BI
     seed: int = 0
     guide: SpectralResponse | None = None  # makes a guide where the data set has none
     guided: bool = True  # False: no guide, even where the data set has one
@@ -60,18 +60,18 @@ class Examples(Sequence[Example]):
         return len(self.entries)
 
     def __getitem__(self, index: int) -> Example:  # type: ignore[override]
-        """Give a whole scene; its noise depends on the seed and its name alone."""
+        """Return a whole scene; its noise depends on the seed and its name alone."""
         entry = self.entries[index]
         height, width = self.lr_size(entry)
         whole = Window(top=0, left=0, height=height, width=width)
         return self.crop(entry, whole, self.rng(entry))
 
     def rng(self, entry: Entry) -> np.random.Generator:
-        """Give the dice of one scene."""
+        """Return the rng of one scene."""
         return np.random.default_rng([self.seed, zlib.crc32(entry.id.encode())])
 
     def lr_size(self, entry: Entry) -> tuple[int, int]:
-        """Give height and width of a scene's LR image."""
+        """Return height and width of a scene's LR image."""
         height, width, _ = entry.parts["hr"].shape
         real = entry.parts.get("lr")
         if real is None:
@@ -90,16 +90,16 @@ class Examples(Sequence[Example]):
         rng: np.random.Generator,
         picked: Picked | None = None,
     ) -> Example:
-        """Give an LR window with its truth, exactly as cut from the whole scene's LR image."""
+        """Return an LR window with its truth, exactly as cut from the whole scene's LR image."""
         fine = window.finer(self.scale)
         mtf: tuple[float, ...] | None = None
         if "lr" in entry.parts:
             lr, hr = self._real(entry, window), self.prepared.image(entry, "hr", fine)
         elif self.keeping:
             lr, hr = self._whole(entry).crop(window), self.prepared.image(entry, "hr", fine)
-            mtf = (passed(self.scale, self.recipe.samplings[0]),)
+            mtf = (passed(self.scale, self.degradation.samplings[0]),)
         else:
-            way = _Way(self.recipe, self.scale, picked)
+            way = _Downscale(self.degradation, self.scale, picked)
             lr, hr, mtf = self._degraded(entry, "hr", way, window, rng)
         guide = self._guide(entry, fine, hr)
         if picked is not None:
@@ -111,14 +111,14 @@ class Examples(Sequence[Example]):
     def keeping(self) -> bool:
         """Whether LR images stay in memory once made: they are always the same, and small."""
         pixels = sum(float(np.prod(entry.parts["hr"].shape)) for entry in self.entries)
-        return self.recipe.fixed and pixels / self.scale**2 < _KEPT
+        return self.degradation.fixed and pixels / self.scale**2 < _KEPT
 
     def _whole(self, entry: Entry) -> Image:
         if entry.id not in self._kept:
             height, width = self.lr_size(entry)
             whole = Window(top=0, left=0, height=height, width=width)
-            dice = np.random.default_rng(0)  # which a fixed recipe does not throw
-            made = self._degraded(entry, "hr", _Way(self.recipe, self.scale), whole, dice)
+            rng = np.random.default_rng(0)  # which a fixed degradation does not throw
+            made = self._degraded(entry, "hr", _Downscale(self.degradation, self.scale), whole, rng)
             self._kept[entry.id] = made[0]
         return self._kept[entry.id]
 
@@ -136,7 +136,7 @@ class Examples(Sequence[Example]):
         self,
         entry: Entry,
         part: str,
-        way: "_Way",
+        way: "_Downscale",
         window: Window,
         rng: np.random.Generator,
     ) -> tuple[Image, Image, tuple[float, ...]]:
@@ -149,7 +149,7 @@ class Examples(Sequence[Example]):
         if not height or not width:
             raise InputError(f"{entry.id} is too small for x{scale}")
         band = way.seen(self.prepared.image(entry, part, Window(top=0, left=0, height=1, width=1)))
-        drawn = way.recipe.drawn(band, scale, rng, width=window.width)
+        drawn = way.degradation.drawn(band, scale, rng, width=window.width)
         top, left = max(window.top - drawn.halo, 0), max(window.left - drawn.halo, 0)
         bottom = min(window.top + window.height + drawn.halo, height)
         right = min(window.left + window.width + drawn.halo, width)
@@ -165,7 +165,7 @@ class Examples(Sequence[Example]):
         return lr, image.crop(inside.finer(scale)), drawn.mtf
 
     def _guide(self, entry: Entry, fine: Window, hr: Image) -> Image | None:
-        """Give the data set's own guide at the truth's size, else one made of the truth."""
+        """Return the data set's own guide at the truth's size, else one made of the truth."""
         if not self.guided:
             return None
         real = entry.parts.get("guide")
@@ -180,14 +180,16 @@ class Examples(Sequence[Example]):
             )
         if finer == 1:
             return self.prepared.image(entry, "guide", fine)
-        return self._degraded(entry, "guide", _Way(BI, finer), fine, np.random.default_rng(0))[0]
+        return self._degraded(
+            entry, "guide", _Downscale(BI, finer), fine, np.random.default_rng(0)
+        )[0]
 
 
 @dataclass(frozen=True)
-class _Way:
+class _Downscale:
     """How an image is made coarser, and which bands of it; None: all."""
 
-    recipe: Recipe
+    degradation: Degradation
     scale: int
     picked: Picked | None = None
 

@@ -17,7 +17,6 @@ from geoloupe.imagery.clouds import cloud_fraction
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
 from geoloupe.networks.signature import UNKNOWN_MTF
-from geoloupe.settings import STRICT
 
 _APART = 1 / 3  # of the samples have bands that are apart
 _TRIES = 50  # crops that are looked at before a data set is called too full of holes
@@ -28,8 +27,6 @@ Values = NDArray[np.float32]
 @dataclass(frozen=True, kw_only=True)
 class PatchSettings:
     """How crops are cut and changed."""
-
-    __pydantic_config__ = STRICT
 
     size: int = 48  # in LR pixels
     per_scene: int = 1  # crops of each scene in an epoch
@@ -75,7 +72,7 @@ class Patches(Dataset[dict[str, Tensor]]):
     With `tells`, "mtf" (B,) is what the network is told of the LR image.
 
     Sample n is always the same, whoever asks and in whatever order: n says the epoch, the scene and
-    all dice. So any number of workers, a restart in the middle, and several machines agree.
+    all rng. So any number of workers, a restart in the middle, and several machines agree.
     """
 
     def __init__(
@@ -85,13 +82,13 @@ class Patches(Dataset[dict[str, Tensor]]):
         seed: int,
         *,
         some: SomeBands | None = None,
-        tells: bool = False,
+        gives_mtf: bool = False,
     ) -> None:
         self.examples = examples
         self.settings = settings
         self.seed = seed
         self.some = some
-        self.tells = tells
+        self.gives_mtf = gives_mtf
         for entry in examples.entries:
             height, width = examples.lr_size(entry)
             if min(height, width) < settings.size:
@@ -117,7 +114,7 @@ class Patches(Dataset[dict[str, Tensor]]):
         )
 
     def begun(self, number: int) -> tuple[int, np.random.Generator, Picked | None]:
-        """Give which scene a sample is of, its dice, and its bands."""
+        """Return which scene a sample is of, its rng, and its bands."""
         epoch, position = divmod(number, len(self))
         place = int(self._order(epoch)[position] % len(self.examples))
         rng = np.random.default_rng([self.seed, 1, number])
@@ -160,8 +157,8 @@ class Patches(Dataset[dict[str, Tensor]]):
         change = Turn.drawn(self.settings, rng)
         lr, hr = change(_filled(example.lr)), change(_filled(example.hr))
         values = {"lr": lr, "hr": hr}
-        if self.tells:
-            values["mtf"] = self.told(example.mtf, len(lr), rng)
+        if self.gives_mtf:
+            values["mtf"] = self.shown_mtf(example.mtf, len(lr), rng)
         if self.settings.bands is not None or self.settings.shuffles:
             order = self.order(len(lr), rng)
             values = {name: array[order] for name, array in values.items()}
@@ -169,7 +166,9 @@ class Patches(Dataset[dict[str, Tensor]]):
             values["guide"] = change(_filled(example.guide))
         return {name: torch.from_numpy(array.copy()) for name, array in values.items()}
 
-    def told(self, mtf: tuple[float, ...] | None, bands: int, rng: np.random.Generator) -> Values:
+    def shown_mtf(
+        self, mtf: tuple[float, ...] | None, bands: int, rng: np.random.Generator
+    ) -> Values:
         """Return the MTF of each band (B,) as a person may know it; nobody knows a real pair's."""
         if mtf is None:
             return np.full(bands, UNKNOWN_MTF, np.float32)
@@ -210,7 +209,7 @@ def _permutation(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
 
 
 def _filled(image: Image) -> Values:
-    """Give unit values (B,H,W) with zeros where data are missing."""
+    """Return unit values (B,H,W) with zeros where data are missing."""
     unit: Any = image.in_unit().values
     return unit if image.valid.all() and not np.isnan(unit).any() else np.nan_to_num(unit, nan=0.0)
 

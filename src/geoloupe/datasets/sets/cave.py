@@ -9,10 +9,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.datasets.scenes import DataCard, Part, Scene
+from geoloupe.datasets.scenes import DataCard, Scene, SceneArray
 from geoloupe.datasets.sets.cubes import even_bands
 from geoloupe.datasets.splits import InOrder, Shares
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.rasters.product import write_image
@@ -82,8 +82,8 @@ class Cave:
                 image = Image.of(values, radiometry=radiometry)
                 write_image(folder / f"{name}_ms_{number:02}.png", image)
 
-    def _part(self, tree: Tree, files: list[str]) -> Callable[[], Part]:
-        return lambda: Part(
+    def _part(self, tree: Tree, files: list[str]) -> Callable[[], SceneArray]:
+        return lambda: SceneArray(
             height=self.side,
             width=self.side,
             bands=_BANDS,
@@ -96,7 +96,7 @@ class Cave:
 
     def _band(self, tree: Tree, name: str) -> NDArray[np.uint16]:
         """Read the one band of a picture, 16 bits; some copies of the archive hold 8."""
-        with open_source(tree.raster(name)) as source, naming(tree.place(name)):
+        with open_source(tree.raster(name)) as source, errors_named(tree.place(name)):
             values = source.read().values
             if values.shape[1:] != (self.side, self.side):
                 raise InputError(

@@ -41,7 +41,7 @@ class Colosseum:
         return replace(self, size=(24, 40))
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:
-        """Give the left three quarters for training and the rest for tests."""
+        """Return the left three quarters for training and the rest for tests."""
         height, width = self.size
         cube = self._find(tree, _BANDS, 1)
         guide = self._find(tree, _COLOURS, _FINER)

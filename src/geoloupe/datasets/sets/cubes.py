@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.datasets.scenes import Part
+from geoloupe.datasets.scenes import SceneArray
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.radiometry import Radiometry
@@ -43,12 +43,12 @@ class MatCube:
             )
         return height, width, count
 
-    def part(self, window: Window | None = None) -> Part:
-        """Give a window of what is used, or all of it."""
+    def part(self, window: Window | None = None) -> SceneArray:
+        """Return a window of what is used, or all of it."""
         used = self._used
         window = window or Window(top=0, left=0, height=used.height, width=used.width)
         dtype = next(self._rows(used.top, used.top + 1)).dtype
-        return Part(
+        return SceneArray(
             height=window.height,
             width=window.width,
             bands=self.bands or (Band(),) * self.shape[2],
@@ -95,10 +95,10 @@ def stored_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return dtype.newbyteorder("=") if small else np.dtype(np.float32)
 
 
-def array_part(values: NDArray[Any], *, bands: tuple[Band, ...] = (), high: float) -> Part:
-    """Give an array (B,H,W) that is in memory."""
+def array_part(values: NDArray[Any], *, bands: tuple[Band, ...] = (), high: float) -> SceneArray:
+    """Return an array (B,H,W) that is in memory."""
     values = values.astype(stored_type(values.dtype), copy=False)
-    return Part(
+    return SceneArray(
         height=values.shape[1],
         width=values.shape[2],
         bands=bands or (Band(),) * len(values),

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import scipy.io
 
-from geoloupe.datasets.scenes import DataCard, Part, Scene
+from geoloupe.datasets.scenes import DataCard, Scene, SceneArray
 from geoloupe.datasets.sets.cubes import MatCube, even_bands
 from geoloupe.datasets.splits import Shares
 from geoloupe.errors import InputError
@@ -56,7 +56,7 @@ class Harvard:
             mask = np.ones(self.size, np.uint8)
             scipy.io.savemat(root / f"img{number}.mat", {"ref": cube, "lbl": mask})
 
-    def _part(self, tree: Tree, name: str) -> Callable[[], Part]:
+    def _part(self, tree: Tree, name: str) -> Callable[[], SceneArray]:
         # Each scene is divided by its own maximum, as all who publish on this set do.
         cube = MatCube(tree=tree, name=name, keys=("ref",), bands=_BANDS, size=self.size)
         return cube.part

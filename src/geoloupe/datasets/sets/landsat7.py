@@ -9,10 +9,10 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
-from geoloupe.datasets.scenes import DataCard, Part, Scene
+from geoloupe.datasets.scenes import DataCard, Scene, SceneArray
 from geoloupe.datasets.sets.cubes import array_part
 from geoloupe.datasets.splits import Archived, InOrder
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.spectra import Band
 from geoloupe.rasters.matlab import open_mat
 from geoloupe.storage.tree import Tree
@@ -77,15 +77,15 @@ class Landsat7:
             scipy.io.savemat(root / f"{number}_ms.mat", {"cropped_im": ms})
             scipy.io.savemat(root / f"{number}_pan.mat", {"cropped_gray": pan})
 
-    def _ms(self, tree: Tree, name: str) -> Callable[[], Part]:
-        def open_part() -> Part:
+    def _ms(self, tree: Tree, name: str) -> Callable[[], SceneArray]:
+        def open_part() -> SceneArray:
             values = _read(tree, name, "cropped_im", (len(_BANDS), self.side, self.side))
             return array_part(values, bands=_BANDS, high=255.0)
 
         return open_part
 
-    def _pan(self, tree: Tree, name: str) -> Callable[[], Part]:
-        def open_part() -> Part:
+    def _pan(self, tree: Tree, name: str) -> Callable[[], SceneArray]:
+        def open_part() -> SceneArray:
             side = self.side * _FINER
             values = _read(tree, name, "cropped_gray", (1, side, side))
             moved = np.roll(values, _OFFSET, axis=(1, 2))
@@ -97,7 +97,7 @@ class Landsat7:
 def _read(tree: Tree, name: str, key: str, shape: tuple[int, int, int]) -> NDArray[Any]:
     """Read an array (B,H,W) of bytes; any other is an InputError."""
     place = tree.place(name)
-    with open_mat(tree.open(name), place) as file, naming(place):
+    with open_mat(tree.open(name), place) as file, errors_named(place):
         if key not in file.shapes:
             raise InputError(f"has no array {key}; it has {', '.join(file.shapes) or 'none'}")
         values = file.read(key)

@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 import scipy.io
 
-from geoloupe.datasets.scenes import DataCard, Part, Scene
+from geoloupe.datasets.scenes import DataCard, Scene, SceneArray
 from geoloupe.datasets.sets.cubes import MatCube, array_part
 from geoloupe.datasets.splits import Archived, Shares
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.spectra import Band
 from geoloupe.rasters.matlab import open_mat
 from geoloupe.storage.tree import Tree
@@ -73,9 +73,9 @@ def _bands(tree: Tree, name: str) -> tuple[Band, ...]:
     return tuple(Band(nm=length) for length in lengths)
 
 
-def _part(tree: Tree, name: str, bands: tuple[Band, ...]) -> Callable[[], Part]:
-    def open_part() -> Part:
-        with open_mat(tree.open(name), tree.place(name)) as file, naming(tree.place(name)):
+def _part(tree: Tree, name: str, bands: tuple[Band, ...]) -> Callable[[], SceneArray]:
+    def open_part() -> SceneArray:
+        with open_mat(tree.open(name), tree.place(name)) as file, errors_named(tree.place(name)):
             values = file.matrix()
             if values is None:
                 return MatCube(tree=tree, name=name, keys=_KEYS, bands=bands).part()

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from geoloupe.datasets.sample import UTM_33N
-from geoloupe.datasets.scenes import DataCard, Part, Scene
+from geoloupe.datasets.scenes import DataCard, Scene, SceneArray
 from geoloupe.datasets.sets.rasters import SUFFIXES, raster_part
 from geoloupe.datasets.splits import Archived, Shares
 from geoloupe.errors import InputError
@@ -106,10 +106,10 @@ def _place(name: str) -> tuple[str, str | None, str] | None:
     return sides.pop(), split, "_".join(kept) or path.stem
 
 
-def _coarser(tree: Tree, lr: str, hr: str) -> Callable[[], Part]:
+def _coarser(tree: Tree, lr: str, hr: str) -> Callable[[], SceneArray]:
     """Promise an LR raster that fits its HR raster by a whole factor."""
 
-    def open_part() -> Part:
+    def open_part() -> SceneArray:
         coarse, fine = raster_part(tree, lr)(), raster_part(tree, hr)()
         factor = fine.height // coarse.height
         if (coarse.height * factor, coarse.width * factor) != (fine.height, fine.width):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.datasets.scenes import Part
+from geoloupe.datasets.scenes import SceneArray
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 from geoloupe.rasters.source import open_source
@@ -25,12 +25,12 @@ def raster_part(
     band_count: int | None = None,
     dtype: str | None = None,
     sides: tuple[int, int] | None = None,
-) -> Callable[[], Part]:
+) -> Callable[[], SceneArray]:
     """Promise a raster of this many bands, type and sides; it is checked when it is opened."""
 
-    def open_part() -> Part:
+    def open_part() -> SceneArray:
         with open_source(tree.raster(name)) as source:
-            part = Part(
+            part = SceneArray(
                 height=source.grid.height,
                 width=source.grid.width,
                 bands=source.bands,

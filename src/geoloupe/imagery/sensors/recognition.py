@@ -100,7 +100,7 @@ def _by_bands(facts: SceneFacts) -> Recognised | None:
 
 
 def _fits(sensor: Sensor, bands: Sequence[Band], pixel: float | None) -> bool:
-    """Tell whether all bands are the sensor's, on pixels that it has, and tell it from others."""
+    """Return whether all bands are the sensor's, on pixels that it has, and tell it from others."""
     if any(sensor.find(band) is None for band in bands):
         return False
     sizes = {ours.pixel for ours in sensor.bands}

@@ -60,7 +60,7 @@ class SensorBand:
         return plain | ({number} if number else set())
 
     def near(self, nm: float) -> bool:
-        """Tell whether a band of this wavelength may be this one."""
+        """Return whether a band of this wavelength may be this one."""
         return abs(nm - self.nm) <= max(_NEAR, self.width / 2)
 
 

@@ -18,7 +18,7 @@ Precision = Literal["fp32", "bf16"]
 Engine = Literal["torch", "compile", "openvino", "onnxruntime"]
 
 
-class Prepared(nn.Module):
+class FastNetwork(nn.Module):
     """A network ready to run: the same answers from the same weights, but for rounding."""
 
     def __init__(self, network: Network, run: Run) -> None:
@@ -39,9 +39,9 @@ class Prepared(nn.Module):
         return self.stages(lr, guide)[-1]
 
 
-def prepare_for_inference(
+def accelerate(
     network: Network, *, precision: Precision = "fp32", engine: Engine = "torch"
-) -> Prepared:
+) -> FastNetwork:
     """Copy a network and make the copy fast: weights folded, blocks rewritten, channels last.
 
     An engine other than torch is compared with torch on the first image of each size.
@@ -56,7 +56,7 @@ def prepare_for_inference(
     ready = ready.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if precision == "bf16":
         keep_ends_exact(ready)
-    return Prepared(network, ENGINES[engine](lambda: _folded(network), ready, precision))
+    return FastNetwork(network, ENGINES[engine](lambda: _folded(network), ready, precision))
 
 
 def weights_device(module: nn.Module) -> torch.device:

@@ -83,7 +83,7 @@ def convert_state(
 def recognise(
     network: type[Network], published: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Give tensors our names, and read every setting that shapes and published constants tell."""
+    """Return tensors our names, and read every setting that shapes and published constants tell."""
     state = rename(network, published)
     title = network.REFERENCE.title
     if empty := [published_name(network, name) for name in state if state[name].numel() == 0]:
@@ -237,7 +237,7 @@ def _better_fit(asked: type[Network], published: Mapping[str, Tensor]) -> str:
 
 
 def _fits(network: type[Network], published: Mapping[str, Tensor]) -> bool:
-    """Tell whether a network takes these weights whole, whatever the settings no shape tells."""
+    """Return whether a network takes these weights whole, whatever the settings no shape tells."""
     try:
         state, values = recognise(network, published)
         _finish(network, state, values)

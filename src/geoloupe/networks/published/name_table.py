@@ -25,7 +25,7 @@ class MismatchError(InputError):
 
 
 def rename(network: type[Network], published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give published tensors our names, leaving out those that we derive or store otherwise."""
+    """Return published tensors our names, leaving out those that we derive or store otherwise."""
     renamed: dict[str, Tensor] = {}
     unknown = []
     for name, tensor in published.items():

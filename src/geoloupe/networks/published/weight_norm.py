@@ -14,7 +14,7 @@ OLD_NAMES = {".weight_g": f"{PAIR}0", ".weight_v": f"{PAIR}1"}
 
 
 def modern(name: str) -> str:
-    """Give a weight-normalised parameter its newer name; leave every other name alone."""
+    """Return a weight-normalised parameter its newer name; leave every other name alone."""
     for old, new in OLD_NAMES.items():
         if name.endswith(old):
             return name.removesuffix(old) + new
@@ -22,7 +22,7 @@ def modern(name: str) -> str:
 
 
 def historic(name: str) -> str:
-    """Give a weight-normalised parameter the older name, which published files hold."""
+    """Return a weight-normalised parameter the older name, which published files hold."""
     for old, new in OLD_NAMES.items():
         if name.endswith(new):
             return name.removesuffix(new) + old

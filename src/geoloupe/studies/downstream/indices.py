@@ -39,8 +39,8 @@ def index_agreement(
         title=f"Spectral indices on {where['name']}, {where['split']}",
         lead=_lead(result),
         made=f"{len(rows) // len(result.models)} images; LR by "
-        f"{result.facts['recipe']['name']}, seed {result.facts['settings']['seed']}. The class of "
-        "an index is where it is above "
+        f"{result.facts['degradation']['name']}, seed {result.facts['settings']['seed']}. "
+        "The class of an index is where it is above "
         + ", ".join(f"{edge:g} ({name})" for name, edge in _EDGES.items())
         + ".",
         tables=[table, *([difference_table(changes)] if changes else [])],

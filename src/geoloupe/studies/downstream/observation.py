@@ -23,7 +23,7 @@ class Observation(Generic[T]):
     seen: Mapping[str, Sequence[T]]  # by model, and by TRUTH for the truth itself
 
     def judged(self, judge: Callable[[T, Row], Mapping[str, float]]) -> Result:
-        """Give one row for each image of every model and of the truth, scored by `judge`.
+        """Return one row for each image of every model and of the truth, scored by `judge`.
 
         It is told what was seen and the row of the protocol, which has no scores for the truth.
         """

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.errors import InputError, naming
+from geoloupe.errors import InputError, errors_named
 from geoloupe.evaluation.bootstrap import difference_lines, difference_table, differences, interval
 from geoloupe.evaluation.rows import Result, Row
 from geoloupe.evaluation.tables import image_lines
@@ -17,7 +17,6 @@ from geoloupe.rasters.source import open_source
 from geoloupe.reports.drawings import curves
 from geoloupe.reports.pages import Figure, Table
 from geoloupe.reports.study import Study
-from geoloupe.settings import STRICT
 from geoloupe.studies.downstream.observation import TRUTH, Observation, observe
 from geoloupe.studies.downstream.spectral_classifiers import (
     KernelMachine,
@@ -38,8 +37,6 @@ _METHODS = ("nearest neighbours", "kernel machine")
 @dataclass(frozen=True, kw_only=True)
 class PixelSettings:
     """What the pixels are called, and how a classifier learns it."""
-
-    __pydantic_config__ = STRICT
 
     classes: int = 8  # clusters of the truth's spectra that count as classes
     labels: str | None = None  # a raster of class numbers instead, 0 for none; of one cube
@@ -78,7 +75,7 @@ def pixel_classes(
     known = None if chosen.labels is None else _read_labels(Path(chosen.labels))
 
     def look(sr: Image, hr: Image) -> Named:
-        with naming(chosen.labels or data):
+        with errors_named(chosen.labels or data):
             return name_pixels(sr, hr, chosen, known)
 
     found = observe(models, data, look, progress=progress, options=options)
@@ -92,7 +89,7 @@ def pixel_classes(
         lead=_lead(result),
         made=f"Classes are {origin}. Classifiers learned {chosen.share:.0%} of the true "
         f"pixels, {chosen.most} at most, and named the others (seed {chosen.pixel_seed}); LR by "
-        f"{facts['recipe']['name']}, seed {facts['settings']['seed']}.",
+        f"{facts['degradation']['name']}, seed {facts['settings']['seed']}.",
         tables=[table, difference_table(changes)],
         drawings={"bands": _drawing(found)},
         numbers={
@@ -106,12 +103,12 @@ def pixel_classes(
 
 def name_pixels(sr: Image, hr: Image, task: PixelSettings, known: Labels | None) -> Named:
     """Learn from true spectra, name the other pixels by the spectra of `sr`."""
-    dice = np.random.default_rng(task.pixel_seed)
+    rng = np.random.default_rng(task.pixel_seed)
     true, seen = (image.in_unit().values.astype(np.float64) for image in (hr, sr))
     whole = np.isfinite(true).all(axis=0) & np.isfinite(seen).all(axis=0)
     if known is None:
         labels = np.zeros(whole.shape, np.int64)
-        labels[whole] = cluster(true[:, whole].T, task.classes, dice) + 1
+        labels[whole] = cluster(true[:, whole].T, task.classes, rng) + 1
     else:
         if known.shape != whole.shape:
             found, expected = (
@@ -119,7 +116,7 @@ def name_pixels(sr: Image, hr: Image, task: PixelSettings, known: Labels | None)
             )
             raise InputError(f"labels of {found} pixels do not fit a truth of {expected}")
         labels = np.where(whole, known, 0)
-    learned = _learned(labels, task, dice)
+    learned = _learned(labels, task, rng)
     tried = (labels > 0) & ~learned
     if not tried.any():
         raise InputError("no labelled pixel is left to be named; lower share")
@@ -143,12 +140,12 @@ def name_pixels(sr: Image, hr: Image, task: PixelSettings, known: Labels | None)
 def _fewer(
     spectra: Spectra, answers: Spectra, order: Labels
 ) -> Iterator[tuple[int, Spectra, Spectra]]:
-    """Give fewer bands, the most telling of the answers first."""
+    """Return fewer bands, the most telling of the answers first."""
     for count in sorted({*(n for n in _COUNTS if n < len(order)), len(order)}):
         yield count, spectra[:, order[:count]], answers[:, order[:count]]
 
 
-def _learned(labels: Labels, task: PixelSettings, dice: np.random.Generator) -> NDArray[np.bool_]:
+def _learned(labels: Labels, task: PixelSettings, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Choose pixels (H,W) to learn from, of every class its share."""
     chosen = np.zeros(labels.shape, bool)
     counts = np.bincount(labels[labels > 0])
@@ -156,7 +153,7 @@ def _learned(labels: Labels, task: PixelSettings, dice: np.random.Generator) -> 
     for label in np.flatnonzero(counts):
         places = np.argwhere(labels == label)
         count = max(int(len(places) * share), 1)
-        rows, columns = places[dice.permutation(len(places))[:count]].T
+        rows, columns = places[rng.permutation(len(places))[:count]].T
         chosen[rows, columns] = True
     if len(np.unique(labels[chosen])) < 2:
         raise InputError("fewer than two classes are labelled")
@@ -178,7 +175,7 @@ def _read_labels(path: Path) -> Labels:
 
 
 def _block_rows(found: Observation[Named]) -> Iterator[Row]:
-    """Give the accuracy of each method in each block, so that means have intervals."""
+    """Return the accuracy of each method in each block, so that means have intervals."""
     plain = {row.image: row for row in found.result.rows}
     for model, seen in found.seen.items():
         for (image, row), one in zip(plain.items(), seen, strict=True):
@@ -224,7 +221,7 @@ def _table(found: Observation[Named], result: Result) -> Table:
 
 
 def agreement(truth: Labels, names: Labels) -> tuple[float, float, float]:
-    """Give overall accuracy, the mean accuracy of classes, and Cohen's kappa."""
+    """Return overall accuracy, the mean accuracy of classes, and Cohen's kappa."""
     count = int(max(truth.max(), names.max())) + 1
     table = np.zeros((count, count))
     np.add.at(table, (truth, names), 1)

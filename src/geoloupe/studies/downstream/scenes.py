@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from geoloupe.datasets.preparation.prepared import Prepared
+from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.errors import InputError
 from geoloupe.evaluation.bootstrap import difference_lines, difference_table, differences, interval
 from geoloupe.evaluation.evaluate import open_data
@@ -13,7 +13,6 @@ from geoloupe.evaluation.tables import image_lines
 from geoloupe.reports.drawings import bars
 from geoloupe.reports.pages import Figure, Table
 from geoloupe.reports.study import Study
-from geoloupe.settings import STRICT
 from geoloupe.studies.classifier import Classifier
 from geoloupe.studies.downstream.observation import TRUTH, observe
 from geoloupe.system.progress import Progress
@@ -25,8 +24,6 @@ _METRIC = "accuracy"
 @dataclass(frozen=True, kw_only=True)
 class SceneSettings:
     """How the classifier learns."""
-
-    __pydantic_config__ = STRICT
 
     epochs: int = 30
     learn_from: str = "train"  # the split
@@ -70,7 +67,7 @@ def scene_classes(
         made=f"A convolutional classifier of {len(classifier.labels)} classes learned the "
         f"{len(prepared.split(chosen.learn_from))} true scenes of the split {chosen.learn_from} in "
         f"{chosen.epochs} epochs (seed {chosen.classifier_seed}) and was shown "
-        f"{len(found.seen[TRUTH])} others; LR by {facts['recipe']['name']}, seed "
+        f"{len(found.seen[TRUTH])} others; LR by {facts['degradation']['name']}, seed "
         f"{facts['settings']['seed']}.",
         tables=[table, difference_table(changes), _class_table(result)],
         drawings={"classes": _drawing(result)},
@@ -83,7 +80,7 @@ def scene_classes(
     )
 
 
-def _refuse(prepared: Prepared, split: str, chosen: SceneSettings) -> None:
+def _refuse(prepared: PreparedDataset, split: str, chosen: SceneSettings) -> None:
     """Refuse what would only fail after minutes of learning."""
     learned = {entry.label for entry in prepared.split(chosen.learn_from)}
     strangers = sorted({entry.label for entry in prepared.split(split)} - learned)

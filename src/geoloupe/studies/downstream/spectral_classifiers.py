@@ -16,14 +16,14 @@ _CHUNK = 2048  # spectra whose distances are in memory at a time
 _SAMPLE = 20_000
 
 
-def cluster(spectra: Spectra, count: int, dice: np.random.Generator) -> Labels:
+def cluster(spectra: Spectra, count: int, rng: np.random.Generator) -> Labels:
     """Sort spectra into clusters by k-means, begun far apart; labels are 0 to count - 1."""
-    some = spectra[dice.permutation(len(spectra))[:_SAMPLE]]
+    some = spectra[rng.permutation(len(spectra))[:_SAMPLE]]
     centres = some[:1]
     for _ in range(1, count):
         far = _squared(some, centres).min(axis=1)
         weights = far / far.sum() if far.sum() > 0 else None
-        centres = np.concatenate([centres, some[dice.choice(len(some), 1, p=weights)]])
+        centres = np.concatenate([centres, some[rng.choice(len(some), 1, p=weights)]])
     for _ in range(_ROUNDS):
         found = _nearest(some, centres)
         moved = np.stack(
@@ -111,6 +111,6 @@ def _nearest(spectra: Spectra, centres: Spectra) -> Labels:
 
 
 def _squared(one: Spectra, other: Spectra) -> Spectra:
-    """Give squared distances (N,M)."""
+    """Return squared distances (N,M)."""
     found = (one**2).sum(1)[:, None] + (other**2).sum(1)[None] - 2 * one @ other.T
     return np.maximum(found, 0)

@@ -2,7 +2,7 @@
 
 The processor draws them as for samples that it makes itself, and in the same order, but for noise,
 which the device draws. So sample n is the same on both but for rounding; where there is noise, this
-and the dice that come after it, those of turns and of what is told, are others.
+and the draws that come after it, those of turns and of what is told, are others.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from geoloupe.datasets.preparation.prepared import Entry
 from geoloupe.datasets.samples.examples import Examples, Picked
 from geoloupe.datasets.samples.patches import Mix, Patches, Turn
 from geoloupe.degradations.blur import AnySensor, Blur, Box, Matlab, SensorMTF
-from geoloupe.degradations.degradation import Recipe
+from geoloupe.degradations.degradation import Degradation
 from geoloupe.degradations.noise import GaussianNoise, NormalNoise
 from geoloupe.degradations.sampling import centre_offset, passed
 from geoloupe.imagery.image import Image
@@ -33,8 +33,8 @@ Taps = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dice(Dataset[dict[str, Tensor]]):
-    """The dice of numbered samples, each a tensor; B is the number of bands of a sample.
+class SampleDraws(Dataset[dict[str, Tensor]]):
+    """The draws of numbered samples, each a tensor; B is the number of bands of a sample.
 
     "scene" () counts all scenes of all data sets; "corner" (2,) is in LR pixels; "bands" and "slot"
     (B,) say which band of the scene stands where, and which of them are copies of one; "moved"
@@ -61,7 +61,7 @@ class Dice(Dataset[dict[str, Tensor]]):
         drawn = _Blurred.drawn(patches.examples, picked, window.width, rng)
         turn = Turn.drawn(patches.settings, rng)
         count = len(picked.lr)
-        told = patches.told(drawn.mtf, count, rng) if patches.tells else None
+        told = patches.shown_mtf(drawn.mtf, count, rng) if patches.gives_mtf else None
         changed = patches.settings.bands is not None or patches.settings.shuffles
         order = patches.order(count, rng) if changed else np.arange(count)
         down, across = (drawn.filters(axis, count, self.taps)[order] for axis in (0, 1))
@@ -89,13 +89,13 @@ class Dice(Dataset[dict[str, Tensor]]):
         return [(part, entry) for part in self.parts for entry in part.examples.entries]
 
 
-def dice_of(patches: Patches | Mix) -> Dice:
-    """Make the dice of samples that a device knows how to make."""
+def draws_of(patches: Patches | Mix) -> SampleDraws:
+    """Make the draws of samples that a device knows how to make."""
     parts = list(patches.parts) if isinstance(patches, Mix) else [patches]
     firsts = np.cumsum([0, *(len(part.examples) for part in parts)])
     examples = parts[0].examples
-    taps = _most_taps(examples.recipe, examples.scale)
-    return Dice(parts=parts, patches=patches, taps=taps, firsts=tuple(map(int, firsts[:-1])))
+    taps = _most_taps(examples.degradation, examples.scale)
+    return SampleDraws(parts=parts, patches=patches, taps=taps, firsts=tuple(map(int, firsts[:-1])))
 
 
 def foreign(patches: Patches | Mix) -> str | None:
@@ -116,7 +116,7 @@ def _foreign_part(patches: Patches) -> str | None:
         "real pairs": any("lr" in entry.parts for entry in entries),
         "images with holes": any(kind.nodata is not None for kind in used),
         "images of other numbers than 8 or 16 bits": any(k.dtype not in STORED for k in used),
-        f"the degradation {examples.recipe.name}": not _simple(examples.recipe),
+        f"the degradation {examples.degradation.name}": not _simple(examples.degradation),
     }
     return next((name for name, found in checks.items() if found), None)
 
@@ -125,16 +125,16 @@ def _has_guide(examples: Examples) -> bool:
     return examples.guide is not None or any("guide" in e.parts for e in examples.entries)
 
 
-def _simple(recipe: Recipe) -> bool:
-    """Tell whether a degradation is two filters, one pixel of each block, and normal noise."""
-    blurred = recipe.samplings == ("strided",) and len(recipe.blurs) > 0
+def _simple(degradation: Degradation) -> bool:
+    """Return whether a degradation is two filters, one pixel of each block, and normal noise."""
+    blurred = degradation.samplings == ("strided",) and len(degradation.blurs) > 0
     return (
-        (blurred or (recipe.fixed and recipe.samplings == ("bicubic",)))
-        and all(isinstance(blur, _SHARP) for blur in recipe.blurs)
-        and len(recipe.noises) <= 1
-        and all(isinstance(noise, GaussianNoise) for noise in recipe.noises)
-        and (recipe.sensor, recipe.jpeg) == (None, None)
-        and (recipe.border, recipe.clip) == ("mirror", False)
+        (blurred or (degradation.fixed and degradation.samplings == ("bicubic",)))
+        and all(isinstance(blur, _SHARP) for blur in degradation.blurs)
+        and len(degradation.noises) <= 1
+        and all(isinstance(noise, GaussianNoise) for noise in degradation.noises)
+        and (degradation.sensor, degradation.jpeg) == (None, None)
+        and (degradation.border, degradation.clip) == ("mirror", False)
     )
 
 
@@ -150,13 +150,13 @@ class _Blurred:
     def drawn(
         cls, examples: Examples, picked: Picked, width: int, rng: np.random.Generator
     ) -> "_Blurred":
-        """Draw as `Examples.crop` does, which throws no dice where LR images are kept."""
-        recipe, scale = examples.recipe, examples.scale
-        if recipe.fixed:
+        """Draw as `Examples.crop` does, which draws nothing where LR images are kept."""
+        degradation, scale = examples.degradation, examples.scale
+        if degradation.fixed:
             if not examples.keeping:
-                recipe.drawn(_like(len(picked.lr)), scale, rng, width=width)
+                degradation.drawn(_like(len(picked.lr)), scale, rng, width=width)
             return cls(kernels=_bicubic(scale), std=0.0, mtf=(passed(scale, "bicubic"),))
-        drawn = recipe.drawn(_like(len(picked.lr)), scale, rng, width=width)
+        drawn = degradation.drawn(_like(len(picked.lr)), scale, rng, width=width)
         noise = drawn.noises[0] if drawn.noises else None
         assert drawn.kernels is not None
         return cls(
@@ -175,10 +175,10 @@ class _Blurred:
         return filters
 
 
-def _most_taps(recipe: Recipe, scale: int) -> int:
-    if recipe.fixed:
+def _most_taps(degradation: Degradation, scale: int) -> int:
+    if degradation.fixed:
         return len(_bicubic(scale)[0])
-    return max(_widest(blur, scale) for blur in recipe.blurs)
+    return max(_widest(blur, scale) for blur in degradation.blurs)
 
 
 def _widest(blur: Blur, scale: int) -> int:
