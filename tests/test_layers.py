@@ -19,8 +19,8 @@ LAYERS = (
     {"models", "reports"},
     {"datasets"},
     {"scenes"},
-    {"training"},
     {"evaluation"},
+    {"training"},
     {"studies"},
     {"cli"},
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.evaluation.calibration import MTF, Sample, Seen, calibrated, cover
-from geoloupe.evaluation.evaluate import open_data
+from geoloupe.evaluation.trial import open_data
 from geoloupe.models.card import Calibration, Cover, read_weights, write_weights
 from geoloupe.models.model import Model, load
 from geoloupe.models.shipped import shipped

@@ -45,9 +45,7 @@ def test_differences_are_paired_and_say_when_they_may_be_chance() -> None:
     plain = rng.normal(30, 5, 100)
     better = plain + 0.05 + rng.normal(0, 0.05, 100)  # a small gain on every image is sure
     other = rng.permutation(plain) + 0.05  # the same mean gain, but of unrelated images
-    result = Result(
-        rows=tuple(rows("a", plain) + rows("b", better) + rows("c", other)), peaks={}, facts={}
-    )
+    result = Result(rows=tuple(rows("a", plain) + rows("b", better) + rows("c", other)), facts={})
     found = {row.model: row for row in differences(result, "a")}
     assert found["b"].sure
     assert not found["c"].sure

@@ -85,7 +85,7 @@ def _print(result: "Result") -> None:
             for name in result.metrics
         },
         "s an image": [f"{summary.seconds:.3f}" for summary in summaries],
-        "peak MB": [f"{result.peaks[summary.model] / 1e6:.0f}" for summary in summaries],
+        "peak MB": [f"{summary.peak / 1e6:.0f}" for summary in summaries],
     }
     if len(columns) <= WIDEST:
         rows = [list(row) for row in zip(*columns.values(), strict=True)]

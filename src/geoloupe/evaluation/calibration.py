@@ -20,7 +20,7 @@ from geoloupe.degradations.blur import SensorMTF
 from geoloupe.degradations.degradation import Degradation
 from geoloupe.degradations.noise import GaussianNoise
 from geoloupe.errors import InputError
-from geoloupe.evaluation.evaluate import seen_by
+from geoloupe.evaluation.trial import in_bands_of
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.noise import noise_level
 from geoloupe.models.card import Calibration, Cover
@@ -131,7 +131,7 @@ class Sample:
             raise InputError(f"{model.card.name}: models with a guide are not calibrated yet")
         return cls(
             images=tuple(
-                Pixels.of(model, seen_by(model, example), told=told, seed=seed)
+                Pixels.of(model, in_bands_of(model, example), told=told, seed=seed)
                 for seed, example in enumerate(examples)
             )
         )

@@ -1,7 +1,7 @@
 """Several models on the same images: scores, how sure their differences are, and crops to see."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 from geoloupe.datasets.samples.examples import Example
 from geoloupe.errors import InputError
 from geoloupe.evaluation.bootstrap import Difference, differences
-from geoloupe.evaluation.evaluate import (
-    answer,
-    evaluate,
-    examples_of,
-    open_models,
-    seen_by,
-    tuned_model,
-)
 from geoloupe.evaluation.published import Published, published
 from geoloupe.evaluation.rows import Result
+from geoloupe.evaluation.trial import Answer, Trial
 from geoloupe.imagery.image import Image
 from geoloupe.models.model import Model
 from geoloupe.networks.summary import multiply_adds, parameter_count
 from geoloupe.system.progress import Progress
 
-_CROPS = 4  # images that are shown
+_KEPT_BYTES = 2**28  # of answers that are kept until it is known which are worth showing
+# Images are shown by how much the best model gains on them: quantile of the gains, and its name.
+_SHOWN = (
+    (0.5, "the median gain"),
+    (1.0, "the largest gain"),
+    (0.0, "the smallest gain"),
+    (0.75, "a gain above three quarters of the others"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +57,7 @@ class Comparison:
     @property
     def best(self) -> str:
         """The model with the best mean."""
-        means = {row.model: row.mean[self.metric] for row in self.result.summaries()}
-        return max(means, key=lambda name: means[name])
+        return _best(self.result, self.metric)
 
 
 @dataclass
@@ -68,11 +67,13 @@ class _Bands:
     sums: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     counts: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
-    def __call__(self, model: Model, sr: Image, hr: Image) -> None:
-        one, two = (image.in_unit().values.astype(np.float64) for image in (sr, hr))
-        error = np.nanmean((one - two) ** 2, axis=(1, 2))
+    def add(self, answer: Answer) -> None:
+        sr, hr = (
+            image.in_unit().values.astype(np.float64) for image in (answer.sr, answer.example.hr)
+        )
+        error = np.nanmean((sr - hr) ** 2, axis=(1, 2))
         score = -10 * np.log10(np.maximum(error, 1e-12))
-        name, good = model.card.name, np.isfinite(score)
+        name, good = answer.row.model, np.isfinite(score)
         if name not in self.sums:
             self.sums[name], self.counts[name] = np.zeros(len(score)), np.zeros(len(score))
         self.sums[name] += np.where(good, score, 0)
@@ -82,6 +83,50 @@ class _Bands:
         return {name: total / np.maximum(self.counts[name], 1) for name, total in self.sums.items()}
 
 
+@dataclass
+class _Kept:
+    """Keeps the answers to as many images as memory allows, spread evenly over the split."""
+
+    models: int
+    images: int
+    examples: dict[str, Example] = field(default_factory=dict)
+    answers: dict[str, dict[str, Image]] = field(default_factory=dict)
+    _places: frozenset[int] | None = None
+    _seen: int = 0
+
+    def add(self, answer: Answer) -> None:
+        place = self._seen % self.images
+        self._seen += 1
+        if self._places is None:
+            most = max(_KEPT_BYTES // (answer.sr.values.nbytes * self.models), len(_SHOWN))
+            spread = np.linspace(0, self.images - 1, min(most, self.images)).round()
+            self._places = frozenset(spread.astype(int).tolist())
+        if place in self._places:
+            image = answer.example.id
+            self.examples.setdefault(image, answer.example)
+            self.answers.setdefault(image, {})[answer.row.model] = answer.sr.in_unit()
+
+    def shown(self, gains: Mapping[str, float]) -> tuple[Shown, ...]:
+        """Return kept images by the quantiles of all gains that theirs are next to."""
+        known = [image for image in self.answers if image in gains]
+        ranked = sorted(gains.values())
+        near = ", or close to it" if len(known) < len(gains) else ""
+        found: dict[str, Shown] = {}
+        for share, name in _SHOWN:
+            wanted = ranked[round(share * (len(ranked) - 1))]
+            image = min(known, key=lambda image: abs(gains[image] - wanted))
+            why = f"{name} of all images{near}" if len(gains) > 1 else "being the only one"
+            found.setdefault(
+                image,
+                Shown(
+                    example=self.examples[image],
+                    answers=self.answers[image],
+                    why=f"{why}: {gains[image]:+.2f}",
+                ),
+            )
+        return tuple(found.values())
+
+
 def compare(
     models: Sequence[str | Path | Model],
     data: str,
@@ -89,35 +134,32 @@ def compare(
     progress: Progress | None = None,
     **options: Any,
 ) -> Comparison:
-    """Measure models side by side, the first being the yardstick; `options` are `evaluate`'s."""
-    opened = open_models(models, options)
-    scales = {model.network.signature.scale for model in opened}
-    if len(opened) < 2:
+    """Measure models side by side, the first being the baseline; `options` are `evaluate`'s."""
+    if len(models) < 2:
         raise InputError("name at least two models to compare")
-    if len(scales) > 1:
-        raise InputError(
-            f"these models enlarge {sorted(scales)} times; compare those of one factor"
-        )
-    wanted = {", ".join(model.card.bands) for model in opened if model.card.bands}
-    if len(wanted) > 1:
-        raise InputError(f"these models see other bands: {'; '.join(sorted(wanted))}")
-    bands = _Bands()
-    result = evaluate(tuple(opened), data, progress=progress, watch=bands, **options)
+    trial = Trial.open(models, data, **options)
+    opened = tuple(entrant.model for entrant in trial.entrants)
+    scale = _common_scale(opened)
+    rows, bands = [], _Bands()
+    kept = _Kept(models=len(opened), images=len(trial) // len(opened))
+    for answer in trial.answers(progress):
+        rows.append(answer.row)
+        bands.add(answer)
+        kept.add(answer)
+    result = Result(rows=tuple(rows), facts=trial.facts)
     metric = "psnr" if "psnr" in result.metrics else result.metrics[0]
-    first = result.models[0]
-    means = {row.model: row.mean[metric] for row in result.summaries()}
-    best = max(means, key=lambda name: means[name])
+    first, best = result.models[0], _best(result, metric)
     found = differences(result, first)
     if best != first:
         found += [row for row in differences(result, best) if row.model != first]
-    facts = result.facts
-    shown = _shown(result, opened, data, metric, (first, best), options)
+    shown = kept.shown(_gains(result, metric, first, best))
     bands_shown, height, width = shown[0].example.lr.values.shape
+    facts = result.facts
     return Comparison(
         result=result,
-        models=tuple(opened),
+        models=opened,
         differences=tuple(found),
-        published=tuple(published(facts["data"]["name"], scales.pop(), facts["protocol"]["name"])),
+        published=tuple(published(facts["data"]["name"], scale, facts["protocol"]["name"])),
         by_band=bands.means(),
         shown=shown,
         metric=metric,
@@ -130,6 +172,24 @@ def compare(
         },
         histories=_histories(models, opened, metric),
     )
+
+
+def _common_scale(models: Sequence[Model]) -> int:
+    """Return the factor of all models; others, or models of other bands, cannot be compared."""
+    scales = {model.network.signature.scale for model in models}
+    if len(scales) > 1:
+        raise InputError(
+            f"these models enlarge {sorted(scales)} times; compare those of one factor"
+        )
+    wanted = {", ".join(model.card.bands) for model in models if model.card.bands}
+    if len(wanted) > 1:
+        raise InputError(f"these models see other bands: {'; '.join(sorted(wanted))}")
+    return scales.pop()
+
+
+def _best(result: Result, metric: str) -> str:
+    means = {row.model: row.mean[metric] for row in result.summaries()}
+    return max(means, key=lambda name: means[name])
 
 
 def _histories(
@@ -151,50 +211,6 @@ def read_history(weights: Path, metric: str) -> NDArray[np.float64] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return np.array(rows) if rows else None
-
-
-def _shown(
-    result: Result,
-    models: Sequence[Model],
-    data: str,
-    metric: str,
-    pair: tuple[str, str],
-    options: dict[str, Any],
-) -> tuple[Shown, ...]:
-    """Choose images by how much the best gains on them, not by how they look."""
-    first, best = pair
-    gains = _gains(result, metric, first, best)
-    order = sorted(gains, key=lambda image: gains[image])
-    last = len(order) - 1
-    picks = {
-        order[round(last * share)]: f"{why}: {gains[order[round(last * share)]]:+.2f}"
-        for share, why in (
-            (0.5, "the median gain of all images"),
-            (1.0, "the largest gain of all images"),
-            (0.0, "the smallest gain of all images"),
-            (0.75, "a gain larger than that of three images of four"),
-        )
-    }
-    if last == 0:
-        picks = {order[0]: f"being the only one: {gains[order[0]]:+.2f}"}
-    found = []
-    for model in models:
-        examples = examples_of(model, data, options)
-        telling = tuned_model(model, options)
-        places = {entry.id: index for index, entry in enumerate(examples.entries)}
-        chosen = [seen_by(model, examples[places[name]]) for name in picks]
-        found.append([(one, answer(model, telling, one).in_unit()) for one in chosen])
-    return tuple(
-        Shown(
-            example=found[0][index][0],
-            answers={
-                model.card.name: answers[index][1]
-                for model, answers in zip(models, found, strict=True)
-            },
-            why=why,
-        )
-        for index, why in enumerate(picks.values())
-    )[:_CROPS]
 
 
 def _gains(result: Result, metric: str, first: str, best: str) -> dict[str, float]:

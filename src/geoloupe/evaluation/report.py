@@ -90,7 +90,7 @@ def _tables(found: Comparison) -> list[Table]:
             *(_spread(row, metric) for metric in result.metrics),
             f"{found.parameters[name]:,}",
             f"{row.seconds:.3f}",
-            f"{result.peaks[name] / 1e6:.0f}",
+            f"{row.peak / 1e6:.0f}",
         ]
         for name, row in summaries.items()
     ]

@@ -17,6 +17,7 @@ class Row:
     label: str
     scores: Mapping[str, float]
     seconds: float
+    peak: int = 0  # bytes of memory that the answer took at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class Summary:
     std: Mapping[str, float]
     seconds: float  # the median of an image
     total_seconds: float
+    peak: int  # bytes of memory that an answer took at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,6 @@ class Result:
     """All rows of one evaluation and what must be known to read or repeat them."""
 
     rows: tuple[Row, ...]
-    peaks: Mapping[str, int]  # bytes of memory that each model took at most
     facts: Mapping[str, Any]
 
     @property
@@ -83,6 +84,7 @@ def summarise(rows: Sequence[Row], label: str) -> Summary:
         std={name: _deviation(column) for name, column in columns.items()},
         seconds=median(seconds),
         total_seconds=sum(seconds),
+        peak=max(row.peak for row in rows),
     )
 
 

@@ -40,7 +40,7 @@ def _summary_lines(result: Result, summaries: Iterable[Summary]) -> Iterable[Seq
             for name in result.metrics
             for values in (summary.mean, summary.std)
         ]
-        peak = f"{result.peaks[summary.model] / 1e6:.0f}"
+        peak = f"{summary.peak / 1e6:.0f}"
         head = [summary.model, summary.scale, summary.label or "all", summary.count]
         yield [*head, *scores, f"{summary.seconds:.4f}", peak]
 
@@ -55,7 +55,7 @@ def _json(result: Result, summaries: Sequence[Summary]) -> str:
             "std": {name: _finite(value) for name, value in summary.std.items()},
             "seconds_median": summary.seconds,
             "seconds_total": summary.total_seconds,
-            "peak_bytes": result.peaks[summary.model],
+            "peak_bytes": summary.peak,
         }
         for summary in summaries
     ]

@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from geoloupe.datasets.samples.examples import Example, Examples
+from geoloupe.evaluation.rows import summarise
+from geoloupe.evaluation.scoring import Scoring
+from geoloupe.evaluation.trial import Entrant, Trial
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.metrics.protocols import Protocol
@@ -24,18 +27,20 @@ class Validation:
 
     def measure(self, model: Model, device: str) -> dict[str, float]:
         """Return the protocol's means over all images."""
-        rows, telling = [], TunedModel(model, device=device)
-        for example in self.examples:
-            sr = _predicted(telling, example)
-            rows.append(self.protocol.score(sr, example.hr, self.examples.scale))
-        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        trial = Trial(
+            entrants=(self._entrant(model, device),),
+            scoring=Scoring(protocol=self.protocol, added={}, trust=False),
+            device=device,
+        )
+        rows = [answer.row for answer in trial.answers()]
+        return dict(summarise(rows, "").mean)
 
     def show(self, model: Model, device: str, path: Path) -> None:
         """Draw the middle of the first image: its LR pixels, the model's answer, the truth."""
         from geoloupe.rasters.picture import limits_of, visible, write_picture  # needs GDAL
 
         example = _middle(self.examples[0], self.examples.scale)
-        sr = _predicted(TunedModel(model, device=device), example)
+        sr = self._entrant(model, device).answer(example)
         scale, hr = self.examples.scale, example.hr.in_unit()
         pixels = example.lr.in_unit().repeated(scale)
         values = np.concatenate([pixels.values, sr.values, hr.values], axis=2)
@@ -50,9 +55,8 @@ class Validation:
         path.parent.mkdir(exist_ok=True)
         write_picture(path, shown, limits, overwrite=True)
 
-
-def _predicted(telling: TunedModel, example: Example) -> Image:
-    return telling.predictor(example.lr, example.mtf).predict(example.lr, example.guide)
+    def _entrant(self, model: Model, device: str) -> Entrant:
+        return Entrant(model=model, tuned=TunedModel(model, device=device), examples=self.examples)
 
 
 def _middle(example: Example, scale: int) -> Example:

@@ -53,8 +53,8 @@ class Examples(Sequence[Example]):
     guide: SpectralResponse | None = None  # makes a guide where the data set has none
     guided: bool = True  # False: no guide, even where the data set has one
     matched: bool = False  # real LR images get the mean and contrast of their HR image's bands
-    _lines: dict[str, Line] = field(default_factory=dict, repr=False, compare=False)
-    _kept: dict[str, Image] = field(default_factory=dict, repr=False, compare=False)
+    _lines: dict[str, Line] = field(default_factory=dict, init=False, repr=False)
+    _kept: dict[str, Image] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -28,7 +28,7 @@ def index_agreement(
     found = observe(models, data, agreement, progress=progress, options=options)
     judged = found.judged(lambda scores, _: scores)
     rows = tuple(row for row in judged.rows if row.model != TRUTH)
-    result = Result(rows=rows, peaks={}, facts=found.result.facts)
+    result = Result(rows=rows, facts=found.result.facts)
     if not result.metrics:
         raise InputError(f"{data}: has no bands that an index is made of, such as red and nir")
     first = result.models[0]

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from geoloupe.errors import InputError
-from geoloupe.evaluation.evaluate import evaluate, open_models
 from geoloupe.evaluation.rows import Result, Row
+from geoloupe.evaluation.trial import Trial
 from geoloupe.imagery.image import Image
 from geoloupe.system.progress import Progress
 
@@ -49,17 +48,15 @@ def observe(
     options: Mapping[str, Any],
 ) -> Observation[T]:
     """Look at every answer (sr, hr) and once at every truth; `options` are `evaluate`'s."""
-    opened = open_models(models, options)
-    if not opened:
-        raise InputError("name at least one model")
-    first = opened[0].card.name
-    seen: dict[str, list[T]] = {model.card.name: [] for model in opened}
-    seen[TRUTH] = []
-
-    def watch(model: Any, sr: Image, hr: Image) -> None:
-        seen[model.card.name].append(look(sr, hr))
-        if model.card.name == first:
+    trial = Trial.open(models, data, **options)
+    first = trial.entrants[0].name
+    names = [*(entrant.name for entrant in trial.entrants), TRUTH]
+    seen: dict[str, list[T]] = {name: [] for name in names}
+    rows = []
+    for answer in trial.answers(progress):
+        rows.append(answer.row)
+        hr = answer.example.hr
+        seen[answer.row.model].append(look(answer.sr, hr))
+        if answer.row.model == first:
             seen[TRUTH].append(look(hr, hr))
-
-    result = evaluate(tuple(opened), data, progress=progress, watch=watch, **options)
-    return Observation(result=result, seen=seen)
+    return Observation(result=Result(rows=tuple(rows), facts=trial.facts), seen=seen)

@@ -79,7 +79,7 @@ def pixel_classes(
             return name_pixels(sr, hr, chosen, known)
 
     found = observe(models, data, look, progress=progress, options=options)
-    result = Result(rows=tuple(_block_rows(found)), peaks={}, facts=found.result.facts)
+    result = Result(rows=tuple(_block_rows(found)), facts=found.result.facts)
     changes = differences(result, result.models[0])
     table, facts = _table(found, result), result.facts
     where = facts["data"]

@@ -1,0 +1,285 @@
+"""An evaluation, opened once: models ready to run, the images each is shown, and the scoring.
+
+Everything that scores models goes through `Trial.answers`: evaluation, comparison, downstream tasks
+and the validation of a training run. What differs is only what they do with an answer.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from geoloupe import catalog, settings
+from geoloupe.datasets.preparation.prepared import PreparedDataset, find
+from geoloupe.datasets.samples.examples import Example, Examples
+from geoloupe.degradations.degradation import Degradation
+from geoloupe.degradations.loading import load_degradation
+from geoloupe.errors import InputError, RunError
+from geoloupe.evaluation.rows import Row
+from geoloupe.evaluation.scoring import Scoring
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.response import SpectralResponse
+from geoloupe.models.bands import choose_bands
+from geoloupe.models.model import Model, load
+from geoloupe.models.predictor import device_of
+from geoloupe.models.tuned import TunedModel
+from geoloupe.networks.acceleration.accelerate import Precision
+from geoloupe.system.memory import PeakMemory
+from geoloupe.system.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSettings:
+    """Options of `evaluate` and `compare` besides the models and the data."""
+
+    OLD_NAMES: ClassVar[Mapping[str, str]] = {"recipe": "degradation"}
+
+    scale: int | None = None  # of models without weights; None: as the first with weights
+    protocol: str = "hsenet"
+    metrics: str = ""  # besides the protocol's, separated by commas; "trust" is several
+    degradation: str | None = None  # None: the protocol's own
+    guide: str = "nikon-d700"  # response that makes a guide, for data without one
+    matched: bool = False  # match the brightness of real LR images to their truth first
+    seed: int = 0
+    limit: int | None = None  # only the first images
+    bound: bool | float | None = None  # None: each model's card; see `PredictOptions.bound`
+    precision: Precision = "fp32"
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit must be 1 or more, not {self.limit}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, not {self.seed}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Entrant:
+    """A model that takes part in a trial, ready to run, and the images it is shown."""
+
+    model: Model
+    tuned: TunedModel
+    examples: Examples
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.card.name
+
+    def answer(self, example: Example) -> Image:
+        """Return the model's answer to an example in its own bands, in unit values if learned.
+
+        Published rows of interpolation are of images stored as the LR is stored, so rounded, as
+        MATLAB's imresize returns them; a network's floats go to the protocol unrounded.
+        """
+        guide = example.guide
+        predictor = self.tuned.predictor(example.lr, example.mtf)
+        if guide is not None and len(guide.bands) != predictor.signature.guide_bands:
+            raise InputError(f"{len(guide.bands)} bands in the guide do not fit the model")
+        enlarge = predictor.predict if self.model.has_weights else predictor.super_resolve
+        return enlarge(example.lr, guide)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """One model's answer to one image, and its scores."""
+
+    row: Row
+    example: Example  # in the bands that the model takes
+    sr: Image
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trial:
+    """Models on images under a scoring."""
+
+    entrants: tuple[Entrant, ...]
+    scoring: Scoring
+    device: str = "auto"
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what a reader must know to repeat it
+
+    @classmethod
+    def open(
+        cls,
+        models: Sequence[str | Path | Model],
+        data: str | PreparedDataset,
+        *,
+        split: str = "test",
+        **options: Any,
+    ) -> Self:
+        """Open models, data and scoring, each once; `options` are those of EvaluateSettings.
+
+        `data` is a prepared data set, its folder, or its name, optionally with ":split".
+        """
+        chosen = settings.build(EvaluateSettings, options, "evaluate")
+        scoring = Scoring.of(chosen.protocol, chosen.metrics)
+        degradation = load_degradation(chosen.degradation or scoring.protocol.degradation)
+        prepared, split = open_data(data, split)
+        opened = _opened(models, chosen)
+        examples = Examples(
+            prepared=prepared,
+            entries=prepared.split(split)[: chosen.limit],
+            scale=opened[0].network.signature.scale,
+            degradation=degradation,
+            seed=chosen.seed,
+            guided=False,
+            matched=chosen.matched,
+        )
+        return cls(
+            entrants=tuple(
+                Entrant(
+                    model=model,
+                    tuned=TunedModel(
+                        model,
+                        device=chosen.device,
+                        precision=chosen.precision,
+                        bound=chosen.bound,
+                    ),
+                    examples=_shown_to(model, examples, chosen),
+                )
+                for model in opened
+            ),
+            scoring=scoring,
+            device=chosen.device,
+            facts=_facts(prepared, split, scoring, degradation, chosen),
+        )
+
+    def __len__(self) -> int:
+        """Return the number of answers."""
+        return sum(len(entrant.examples) for entrant in self.entrants)
+
+    def answers(self, progress: Progress | None = None) -> Iterator[Answer]:
+        """Yield every model's answers, model by model, image by image."""
+        done = 0
+        for entrant in self.entrants:
+            for example in entrant.examples:
+                yield self._answered(entrant, example)
+                done += 1
+                if progress is not None:
+                    progress(done, len(self))
+
+    def _answered(self, entrant: Entrant, whole: Example) -> Answer:
+        place = f"{entrant.examples.prepared.name}, {whole.id}"
+        try:
+            example = in_bands_of(entrant.model, whole)
+            entrant.tuned.predictor(example.lr, example.mtf)  # made before the clock starts
+            with PeakMemory(device_of(self.device)) as memory:
+                started = time.perf_counter()
+                sr = entrant.answer(example)
+                seconds = time.perf_counter() - started
+            scores = self.scoring.score(example.lr, sr, example.hr, entrant.examples.scale)
+        except InputError as error:
+            raise InputError(f"{place}: {error}") from None
+        except RunError as error:
+            raise RunError(f"{place}: {error}") from None
+        row = Row(
+            model=entrant.name,
+            scale=entrant.examples.scale,
+            image=example.id,
+            label=example.label,
+            scores=scores,
+            seconds=seconds,
+            peak=memory.peak,
+        )
+        return Answer(row=row, example=example, sr=sr)
+
+
+def in_bands_of(model: Model, example: Example) -> Example:
+    """Return an example in the bands that a model takes."""
+
+    def chosen(image: Image) -> list[int]:
+        count = model.network.signature.bands
+        return choose_bands(image.bands, None, wanted=model.card.bands, count=count)
+
+    mtf = example.mtf
+    if mtf is not None and len(mtf) > 1:
+        mtf = tuple(mtf[index] for index in chosen(example.lr))
+    lr, hr = (image.select(chosen(image)) for image in (example.lr, example.hr))
+    return replace(example, lr=lr, hr=hr, mtf=mtf)
+
+
+def open_data(data: str | PreparedDataset, split: str) -> tuple[PreparedDataset, str]:
+    """Return a prepared data set and its split, which the name may hold, as in ucmerced:val."""
+    if isinstance(data, PreparedDataset):
+        return data, split
+    name, colon, wanted = data.rpartition(":")
+    if not colon or Path(data).exists():
+        return find(data), split
+    return find(name), wanted
+
+
+def _opened(models: Sequence[str | Path | Model], chosen: EvaluateSettings) -> list[Model]:
+    """Load models; interpolation takes the factor of the first model with weights."""
+    if not models:
+        raise InputError("name at least one model to evaluate")
+    loaded = [_load(model, chosen) for model in models]
+    scales = [model.network.signature.scale for model in loaded if model.has_weights]
+    if chosen.scale is None and scales:
+        chosen = replace(chosen, scale=scales[0])
+        loaded = [
+            one if one.has_weights else _load(name, chosen)
+            for one, name in zip(loaded, models, strict=True)
+        ]
+    names = [model.card.name for model in loaded]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two models are called {name!r}; rename one in its card")
+    return _on_common_bands(loaded)
+
+
+def _load(model: str | Path | Model, chosen: EvaluateSettings) -> Model:
+    if isinstance(model, Model):
+        return model
+    known = str(model) in catalog.names("network")
+    loaded = load(model, **({"scale": chosen.scale} if known and chosen.scale else {}))
+    scale = loaded.network.signature.scale
+    if chosen.scale not in (None, scale):
+        raise InputError(f"{model}: is a x{scale} model, but scale is {chosen.scale}")
+    return loaded
+
+
+def _on_common_bands(models: list[Model]) -> list[Model]:
+    """Let models that take any bands take those that the others name, if these agree."""
+    named = {bands for model in models if (bands := model.card.bands)}
+    if len(named) != 1:
+        return models
+    (bands,) = named
+    return [
+        replace(model, card=model.card.model_copy(update={"bands": bands}))
+        if model.network.signature.bands is None
+        else model
+        for model in models
+    ]
+
+
+def _shown_to(model: Model, examples: Examples, chosen: EvaluateSettings) -> Examples:
+    """Return the images that a model is shown; models alike share them, made once."""
+    signature = model.network.signature
+    if signature.guide_bands:
+        response = SpectralResponse.named(chosen.guide)
+        return replace(examples, scale=signature.scale, guide=response, guided=True)
+    if signature.scale != examples.scale:
+        return replace(examples, scale=signature.scale)
+    return examples
+
+
+def _facts(
+    prepared: PreparedDataset,
+    split: str,
+    scoring: Scoring,
+    degradation: Degradation,
+    chosen: EvaluateSettings,
+) -> dict[str, Any]:
+    protocol = scoring.protocol
+    return {
+        "data": {
+            "name": prepared.name,
+            "split": split,
+            "rule": prepared.facts["split"],
+            "index_sha256": prepared.facts["index_sha256"],
+        },
+        "protocol": {"name": protocol.name, "conventions": protocol.describe()},
+        "degradation": settings.dump(degradation),
+        "settings": settings.dump(chosen),
+    }
