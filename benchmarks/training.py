@@ -21,7 +21,7 @@ from geoloupe.networks import build
 from geoloupe.system.allocator import keep_freed_memory
 from geoloupe.training.losses import Objective
 from geoloupe.training.recipe import read_recipe
-from geoloupe.training.run import to_channels_last
+from geoloupe.training.setup import to_channels_last
 
 BANDS = {"sspsr-chikusei": 128}
 RECIPES = (

@@ -8,13 +8,14 @@ import torch
 
 from geoloupe.training import run
 from geoloupe.training.hardware import Hardware
+from geoloupe.training.run_folder import RECIPE_FILE
 from tests.training.test_run import short
 
 if __name__ == "__main__":
     torch.set_num_threads(1)  # as the tests have: sums of other parts round otherwise
     data, folder, *fast = sys.argv[1:]
     run._PAUSE = 0.0 if not fast else 1e9  # a checkpoint at every step
-    resume = (Path(folder) / run.RECIPE_FILE).exists() and not fast
+    resume = (Path(folder) / RECIPE_FILE).exists() and not fast
     run.train(
         short(Path(data)),
         Path(folder),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from geoloupe.training.hardware import Hardware
-from geoloupe.training.loop import Events, Loop
+from geoloupe.training.loop import Loop
 from geoloupe.training.recipe import read_recipe
 from geoloupe.training.run import train
 from geoloupe.training.state import State
@@ -54,18 +54,9 @@ def weights_of(targets: list[float], **optimiser: Any) -> list[float]:
         optimiser=torch.optim.SGD(network.parameters(), lr=1.0),
         average=None,
     )
-    seen: list[float] = []
-
-    def after(step: int, steps: int) -> None:
-        seen.append(round(float(network.weight.detach()), 6))
-
-    def nothing(*_words: Any) -> None:
-        return
-
-    events = Events(logged=nothing, measured=nothing, kept=nothing, progress=after, pause=1e9)
     loop = Loop(fabric=OneProcess(), objective=network, state=state, recipe=recipe, epoch=2)
-    loop.run(iter([{"target": torch.tensor([target])} for target in targets]), events)
-    return seen
+    batches = ({"target": torch.tensor([target])} for target in targets)
+    return [round(float(network.weight.detach()), 6) for _ in loop.steps(batches)]
 
 
 def test_a_batch_far_above_the_last_epoch_is_left_out() -> None:
@@ -107,7 +98,7 @@ def test_the_best_model_is_kept_by_what_better_means(
 
     saved: list[float] = []
     monkeypatch.setattr(Validation, "measure", measure)
-    monkeypatch.setattr("geoloupe.training.run.save", lambda *_, **__: saved.append(measured[-1]))
+    monkeypatch.setattr("geoloupe.training.judge.save", lambda *_, **__: saved.append(measured[-1]))
     changes = {
         "data.set": str(prepared(tmp_path / "data")),
         "settings.features": 4,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from geoloupe import catalog
+from geoloupe.datasets.preparation.prepared import find
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.models.model import load
@@ -21,8 +22,8 @@ from geoloupe.networks import network_class
 from geoloupe.networks.acceleration.accelerate import Precision, accelerate
 from geoloupe.training.device_samples import DeviceImages, Maker
 from geoloupe.training.recipe import Recipe
-from geoloupe.training.run import samples_of
 from geoloupe.training.sample_draws import draws_of
+from geoloupe.training.setup import fresh_state, samples_of
 
 _EXACT = 1e-4  # relative error of float32 beside float32
 _HALF = 2e-2  # of bf16 beside float32
@@ -143,13 +144,14 @@ def _samples(recipe: Recipe, device: torch.device) -> Iterator[Finding]:
     Without noise they are the same ones: that of loaded samples comes from the rng of their turns.
     """
     quiet = replace(recipe, data=replace(recipe.data, degradation="mtf"))
-    samples, size = samples_of(quiet), recipe.patches.size
-    rng = draws_of(samples)
+    sets = [find(name) for name in recipe.data.sets]
+    samples = samples_of(quiet, fresh_state(quiet)[0], sets)
+    size, draws = recipe.patches.size, draws_of(samples)
     numbers = range(min(recipe.batch, 32))
     loaded = default_collate([samples[number] for number in numbers])
-    thrown = default_collate([rng[number] for number in numbers])
-    scale = rng.parts[0].examples.scale
-    make = Maker(images=DeviceImages.read(rng, device), size=size, scale=scale)
+    thrown = default_collate([draws[number] for number in numbers])
+    scale = draws.parts[0].examples.scale
+    make = Maker(images=DeviceImages.read(draws, device), size=size, scale=scale)
     field = torch.zeros(loaded["lr"].shape, device=device)
     made = make({name: tensor.to(device) for name, tensor in thrown.items()}, field)
     for name, most in (("lr", _ROUNDED), ("hr", 1e-6)):

@@ -16,7 +16,7 @@ import torch
 from geoloupe.models.model import Model, load, plain_settings, save
 from geoloupe.networks.loupe import Loupe, collapse
 from geoloupe.storage.publish import publish
-from geoloupe.training.run import CHECKPOINTS, MODEL, RECIPE_FILE
+from geoloupe.training.run_folder import CHECKPOINTS, MODEL, RECIPE_FILE
 from geoloupe.training.state import checkpoints
 
 MOST = 14 * 2**20  # bytes of one file

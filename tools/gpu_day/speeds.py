@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from geoloupe.datasets.preparation.prepared import find
 from geoloupe.models.model import load
 from geoloupe.networks.acceleration.accelerate import accelerate
 from geoloupe.training.batches import Share, batches
 from geoloupe.training.hardware import Hardware, open_fabric
 from geoloupe.training.loop import Loop
 from geoloupe.training.recipe import Recipe
-from geoloupe.training.run import ready_to_learn, samples_of
+from geoloupe.training.setup import fresh_state, on_device, samples_of
 
 _ROUNDS = 5
 _STEPS = 20  # training steps in a round
@@ -85,9 +86,10 @@ def learning(recipe: Recipe, hardware: Hardware, *, steps: int = _STEPS) -> Iter
     """
     fabric = open_fabric(hardware)
     device, size = fabric.device, recipe.batch
+    state, objective = fresh_state(recipe)
 
     def source() -> Iterator[dict[str, Tensor]]:
-        samples = samples_of(recipe)
+        samples = samples_of(recipe, state, [find(name) for name in recipe.data.sets])
         share = Share(first=0, last=None, batch=size)
         return batches(samples, share, hardware=hardware, fabric=fabric, seed=recipe.seed)
 
@@ -97,8 +99,8 @@ def learning(recipe: Recipe, hardware: Hardware, *, steps: int = _STEPS) -> Iter
     yield f"first samples after {time.perf_counter() - began:.1f} s\n\n{HEADING}"
     seconds = timed(lambda: list(islice(made, steps)), device, 3) / steps
     yield _row(f"{recipe.name}, samples alone", size, seconds)
-    state, objective = ready_to_learn(recipe, hardware, fabric)
-    loop = Loop(fabric=fabric, objective=objective, state=state, recipe=recipe, epoch=1000)
+    ready = on_device(objective, state, hardware, fabric)
+    loop = Loop(fabric=fabric, objective=ready, state=state, recipe=recipe, epoch=1000)
     began = time.perf_counter()
     loop.learn(next(made), recipe.optimiser.rate)
     first = time.perf_counter() - began

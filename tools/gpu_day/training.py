@@ -7,7 +7,8 @@ from typing import Any
 
 from geoloupe.training.hardware import Hardware
 from geoloupe.training.recipe import Recipe, read_recipe, recipe_text
-from geoloupe.training.run import RECIPE_FILE, train
+from geoloupe.training.run import train
+from geoloupe.training.run_folder import RECIPE_FILE
 from geoloupe.training.state import checkpoints
 from tools.gpu_day.copies import copy_run, newest, restore
 

@@ -34,7 +34,8 @@ def ablate(
     from geoloupe.evaluation.report import write_report
     from geoloupe.reports.study import PAGE
     from geoloupe.studies.ablation import read_ablation, shipped_ablations
-    from geoloupe.training.run import RECIPE_FILE, train
+    from geoloupe.training.run import train
+    from geoloupe.training.run_folder import RECIPE_FILE
 
     if name is None:
         raise InputError(f"name an ablation: {', '.join(shipped_ablations())}, or a .toml file")

@@ -43,7 +43,7 @@ def train(
 ) -> None:
     """Train a model by a recipe; a stopped run goes on with --resume as if nothing had been."""
     from geoloupe.training.recipe import read_recipe, shipped
-    from geoloupe.training.run import RECIPE_FILE
+    from geoloupe.training.run_folder import RECIPE_FILE
 
     if (recipe is None) == (resume is None):
         raise InputError(f"name a recipe or a run to --resume; recipes: {', '.join(shipped())}")

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,19 +13,23 @@ from geoloupe.errors import RunError
 from geoloupe.training.recipe import Recipe
 from geoloupe.training.state import State
 
-_LOGGED = 50  # steps whose mean loss is a row of the log
 _SEED = 1_000_003  # between the seeds of steps
 
 
 @dataclass(frozen=True, kw_only=True)
-class Events:
-    """What happens beside learning; all but `measured` on the first process alone."""
+class Step:
+    """What is known after a step."""
 
-    logged: Callable[[int, dict[str, float]], None]
-    measured: Callable[[State], None]
-    kept: Callable[[State], None]
-    progress: Callable[[int, int], None]
-    pause: float  # seconds between checkpoints
+    number: int
+    rate: float
+    place: float  # in the schedule, whose length is counted alike: steps or minutes
+    length: float
+    speed: float  # samples per second since the run began or was resumed
+
+    @property
+    def last(self) -> bool:
+        """Whether the schedule ends here."""
+        return self.place >= self.length
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,15 +42,14 @@ class Loop:
     recipe: Recipe
     epoch: int  # steps
 
-    def run(self, batches: Iterator[dict[str, Tensor]], events: Events) -> None:
-        """Train from the state's step to the end."""
-        state, recipe = self.state, self.recipe
-        schedule, epoch = recipe.schedule, self.epoch
-        at, length = schedule.place(state.step, epoch, state.seconds)
-        began = kept = time.monotonic()
-        before, samples = state.seconds, 0
-        self.objective.train()
-        while at < length:
+    def steps(self, batches: Iterator[dict[str, Tensor]]) -> Iterator[Step]:
+        """Train from the state's step to the end, yielding after every step."""
+        state, recipe, epoch = self.state, self.recipe, self.epoch
+        schedule, before, samples = recipe.schedule, state.seconds, 0
+        began = time.monotonic()
+        place, length = schedule.place(state.step, epoch, state.seconds)
+        while place < length:
+            self.objective.train()
             where = (state.step, epoch, state.seconds)
             rate = recipe.optimiser.rate * schedule.share(*where)
             late = recipe.last_loss is not None and schedule.falling(*where)
@@ -56,20 +59,16 @@ class Loop:
             samples += recipe.batch
             if state.step % epoch == 0:
                 state.meter.end_epoch()
-            now = time.monotonic()
-            state.seconds = before + now - began
-            at, length = schedule.place(state.step, epoch, state.seconds)
-            events.progress(min(int(at), int(length)), int(length))
-            last = at >= length
-            if state.step % _LOGGED == 0 or last:
-                row = {"loss": state.meter.take(), "rate": rate}
-                events.logged(state.step, row | {"samples_per_second": samples / (now - began)})
-            if state.step % recipe.validation.every == 0 or last:
-                events.measured(state)
-                self.objective.train()
-            if now - kept > events.pause or last:
-                events.kept(state)
-                kept = time.monotonic()
+            passed = time.monotonic() - began
+            state.seconds = before + passed
+            place, length = schedule.place(state.step, epoch, state.seconds)
+            yield Step(
+                number=state.step,
+                rate=rate,
+                place=place,
+                length=length,
+                speed=samples / passed,
+            )
 
     def learn(self, batch: dict[str, Tensor], rate: float, *, late: bool = False) -> float:
         """Learn from one batch; give its loss over all processes."""
