@@ -30,7 +30,8 @@ from geoloupe.imagery.grid import Window
 from geoloupe.models.sharpeners import weights_for
 from geoloupe.networks.observation import Observation
 from geoloupe.rasters.raster import quiet
-from geoloupe.scenes.sharpen import SharpenSettings, set_up
+from geoloupe.scenes.sharpen_order import set_up
+from geoloupe.scenes.sharpen_settings import SharpenSettings
 
 PLACE = Affine(30, 0, 5e5, 0, -30, 4e6)
 FINE_MTF, PAN_MTF = 0.25, 0.15  # of guides of several bands and of one

@@ -63,6 +63,36 @@ def test_imports_point_to_layers_above_only(name: str) -> None:
         assert there == here or RANK[there] < RANK[here], f"{name} imports {module}"
 
 
+def neighbours(name: str) -> set[str]:
+    """List the modules of ours that one imports, wherever in it; types alone do not count."""
+    tree = ast.parse((SOURCE / name).read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("geoloupe"):
+            inside = node.module.removeprefix("geoloupe").lstrip(".").replace(".", "/")
+            parts = [f"{inside}/{alias.name}.py".lstrip("/") for alias in node.names]
+            modules = {part for part in parts if part in FILES}
+            if len(modules) < len(parts):
+                modules |= {f"{inside}.py", f"{inside}/__init__.py".lstrip("/")} & set(FILES)
+            found |= modules
+    return found - {name}
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Neither inside a package nor through the package's own `__init__`."""
+    graph = {name: neighbours(name) for name in FILES}
+    while True:
+        leaves = {name for name, others in graph.items() if not others}
+        if not leaves:
+            break
+        graph = {name: others - leaves for name, others in graph.items() if name not in leaves}
+    circle = sorted(name for name, others in graph.items() if others)
+    assert circle == []
+
+
 def test_every_module_has_a_layer() -> None:
     known = {*RANK, "__init__", "__main__"}
     assert {part(name.removesuffix(".py")) for name in FILES} <= known

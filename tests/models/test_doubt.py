@@ -21,7 +21,7 @@ from geoloupe.models.doubt import Doubt, shortened
 from geoloupe.models.model import Model, save
 from geoloupe.networks import build
 from geoloupe.scenes import assemble, plan
-from geoloupe.scenes.running import finish
+from geoloupe.scenes.commands import finish
 from geoloupe.scenes.upscale import Upscaled
 from geoloupe.scenes.work_folder import work_folder
 from geoloupe.storage import publish

@@ -15,7 +15,7 @@ import pytest
 import geoloupe
 from geoloupe.errors import GeoloupeError
 from geoloupe.scenes import plan as planning
-from geoloupe.scenes.running import finish
+from geoloupe.scenes.commands import finish
 from geoloupe.scenes.work_folder import work_folder
 from tests.scenes.work import BLOCK, OPTIONS, blocks, made, sharded, stopped, two_scenes
 

@@ -18,7 +18,7 @@ from geoloupe.errors import RunError
 from geoloupe.rasters import planes, product
 from geoloupe.scenes import assemble, job, work_folder
 from geoloupe.scenes import plan as planning
-from geoloupe.scenes.running import finish
+from geoloupe.scenes.commands import finish
 from geoloupe.storage import publish
 from tests.scenes.work import BLOCK, OPTIONS, made, two_scenes
 

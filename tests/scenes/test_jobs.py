@@ -18,9 +18,9 @@ import geoloupe
 from geoloupe.errors import InputError, RunError
 from geoloupe.scenes import local
 from geoloupe.scenes import plan as planning
-from geoloupe.scenes.job import identities
+from geoloupe.scenes.commands import finish
+from geoloupe.scenes.identity import identities
 from geoloupe.scenes.preview import forecast, preview
-from geoloupe.scenes.running import finish
 from geoloupe.scenes.work_folder import work_folder
 
 OPTIONS: dict[str, Any] = {"model": "bicubic", "scale": 3, "tile": 32}
@@ -51,7 +51,7 @@ def whole(scene: Path) -> bytes:
     """The file that an undisturbed run makes."""
     target = scene.with_name("whole.tif")
     result = geoloupe.upscale(scene, target, **OPTIONS)
-    assert sum(len(row) for row in result.plan.blocks) > 9
+    assert result.plan.block_count > 9
     return target.read_bytes()
 
 
@@ -60,7 +60,7 @@ def test_blocks_blend_to_what_one_block_makes(
 ) -> None:
     monkeypatch.setattr(planning, "_BLOCK", 2**30)
     single = geoloupe.upscale(scene, scene.with_name("single.tif"), **OPTIONS)
-    assert len(single.plan.blocks) == 1
+    assert len(single.plan.block_rows) == 1
     with rasterio.open(single.path) as one, rasterio.open(scene.with_name("whole.tif")) as many:
         assert (one.read() == many.read()).all()
 
@@ -150,7 +150,7 @@ def test_work_that_does_not_say_what_it_is_of_is_named(scene: Path) -> None:
     target = scene.with_name("out.tif")
     _half(scene, target)
     (work_folder(target) / "job.json").write_text("{}")
-    with pytest.raises(InputError, match=r"job\.json: is damaged; delete"):
+    with pytest.raises(InputError, match=r"job\.json: does not describe a job; delete"):
         finish(target)
     with pytest.raises(InputError, match="is a folder; name a file in it"):
         finish(Path("."))
@@ -288,7 +288,7 @@ def test_a_forecast_writes_nothing_and_fits(scene: Path) -> None:
     found = forecast(scene, **OPTIONS)
     result = geoloupe.upscale(scene, scene.with_name("out.tif"), **OPTIONS)
     assert (found.width, found.height, found.tiles) == (393, 450, result.plan.count)
-    assert found.blocks == sum(len(row) for row in result.plan.blocks)
+    assert found.blocks == result.plan.block_count
     assert min(found.memory, found.disk, found.seconds) > 0
 
 

@@ -16,7 +16,7 @@ import pytest
 import geoloupe
 from geoloupe.errors import InputError
 from geoloupe.scenes import plan as planning
-from geoloupe.scenes.running import finish
+from geoloupe.scenes.commands import finish
 from geoloupe.scenes.work_folder import work_folder
 from tests.datasets.small import picture
 

@@ -18,9 +18,9 @@ import geoloupe
 from geoloupe.errors import InputError, OutOfMemoryError, RunError
 from geoloupe.rasters.source import open_source
 from geoloupe.scenes import local, plan
-from geoloupe.scenes.job import work_folder
 from geoloupe.scenes.preview import forecast, preview
-from geoloupe.scenes.upscale import UpscaleSettings, set_up
+from geoloupe.scenes.upscale_order import UpscaleSettings, set_up
+from geoloupe.scenes.work_folder import work_folder
 from geoloupe.storage.sizes import parse_size
 from tests.datasets.small import picture
 
@@ -60,7 +60,7 @@ def opened(scene: Path, **options: Any) -> Iterator[tuple[Any, list[Any]]]:
     target = scene.with_name("out.tif")
     with ExitStack() as stack:
         ready = set_up(stack, scene, target, "bicubic", chosen, overwrite=True)
-        yield ready.scene, [block for row in ready.scene.plan.blocks for block in row]
+        yield ready.scene, list(ready.scene.plan.blocks)
 
 
 @pytest.mark.parametrize("work", [geoloupe.upscale, forecast, preview])

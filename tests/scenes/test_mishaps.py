@@ -18,7 +18,7 @@ from geoloupe.errors import InputError, RunError
 from geoloupe.rasters import product
 from geoloupe.rasters.source import open_source, stem_of
 from geoloupe.scenes import plan as planning
-from geoloupe.scenes.running import finish
+from geoloupe.scenes.commands import finish
 from geoloupe.scenes.work_folder import work_folder
 from tests.datasets.small import PLACE, picture
 

@@ -51,39 +51,38 @@ def test_tiles_of_one_image_blend_to_that_image(
 ) -> None:
     if tile <= 2 * margin:
         return
-    plan = make_plan(height, width, tile=tile, margin=margin, group=group)
+    plan = make_plan((height, width), tile=tile, margin=margin, group=group, scale=scale)
     image = np.random.default_rng(0).random((2, height * scale, width * scale), dtype=np.float32)
-    for blocks in plan.blocks:
-        for block in blocks:
-            blender = Blender(block=block, scale=scale, band_count=2)
-            for row in range(len(block.rows)):
-                blender.begin(row)
-                for place in block.strip(row):
-                    rows, columns = place.window.finer(scale).slices
-                    blender.paint(row, place.column, image[:, rows, columns])
-                values = blender.finish(row)
-            rows, columns = (
-                slice(side.enter * scale, side.end * scale) for side in (block.down, block.across)
-            )
-            assert np.array_equal(values, image[:, rows, columns])
+    for block in plan.blocks:
+        blender = Blender(block=block, band_count=2)
+        for row in range(len(block.rows)):
+            blender.begin(row)
+            for place in block.strip(row):
+                rows, columns = place.window.finer(scale).slices
+                blender.paint(row, place.column, image[:, rows, columns])
+            values = blender.finish(row)
+        rows, columns = (
+            slice(side.enter * scale, side.end * scale) for side in (block.down, block.across)
+        )
+        assert np.array_equal(values, image[:, rows, columns])
 
 
 def test_equal_plans_have_equal_names_and_others_do_not() -> None:
-    one, same = (make_plan(100, 90, tile=32, margin=4) for _ in range(2))
+    one, same = (make_plan((100, 90), tile=32, margin=4) for _ in range(2))
     assert one.digest == same.digest
-    assert one.digest != make_plan(100, 90, tile=32, margin=5).digest
+    assert one.digest != make_plan((100, 90), tile=32, margin=5).digest
 
 
 def test_a_tile_that_is_all_margin_is_refused() -> None:
     with pytest.raises(InputError, match="leaves nothing"):
-        make_plan(100, 100, tile=16, margin=8)
+        make_plan((100, 100), tile=16, margin=8)
 
 
 def test_a_tile_that_leaves_nothing_will_do_where_nothing_is_cut() -> None:
-    assert make_plan(16, 12, tile=16, margin=8).count == 1
+    assert make_plan((16, 12), tile=16, margin=8).count == 1
     for height, width in ((17, 12), (12, 17)):
         with pytest.raises(InputError, match="leaves nothing when 8 are thrown away"):
-            make_plan(height, width, tile=16, margin=8)
+            make_plan((height, width), tile=16, margin=8)
 
 
 @pytest.mark.parametrize(("margin", "ramp"), [(0, 0), (1, 1), (8, 4), (15, 8)])

@@ -1,6 +1,7 @@
 """Sharpening that is killed, shared or sent away makes the same file."""
 
 import json
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,11 +16,12 @@ import geoloupe
 from geoloupe.errors import InputError
 from geoloupe.scenes import cluster
 from geoloupe.scenes import plan as planning
-from geoloupe.scenes import sharpen as sharpening
+from geoloupe.scenes import sharpen_order as sharpening
+from geoloupe.scenes.commands import finish
 from geoloupe.scenes.fusion import Fusion
 from geoloupe.scenes.job import Job
-from geoloupe.scenes.running import finish
-from geoloupe.scenes.sharpen import SharpenSettings, set_up
+from geoloupe.scenes.sharpen_order import set_up
+from geoloupe.scenes.sharpen_settings import SharpenSettings
 from geoloupe.scenes.work_folder import work_folder
 from tests.scenes.pairs import MTF, pair
 
@@ -94,11 +96,10 @@ def test_workers_of_a_cluster_make_it(tmp_path: Path, model: str) -> None:
     chosen = SharpenSettings(**{k: v for k, v in options.items() if k != "model"}, guide=guide)
     with ExitStack() as stack:
         ready = set_up(stack, ms, target, model, chosen, overwrite=False)
-        with Job.open(target, ready.job, alone=False) as job:
-            call = dict(cluster._call(ready, job, chosen))
-            for row in ready.scene.plan.blocks:
-                for block in row:  # each as a worker does it, from what it is told
-                    cluster.compute_block(call, (block.row, block.column))
+        with Job.open(target, ready.identity, alone=False) as job:
+            errand = pickle.loads(pickle.dumps(ready.errand(job.identity)))
+            for block in ready.scene.plan.blocks:  # each as a worker does it, from the errand
+                cluster.compute_block(errand, (block.row, block.column))
     assert finish(target).path.read_bytes() == whole
 
 

@@ -14,9 +14,10 @@ import pytest
 from geoloupe.errors import InputError, RunError
 from geoloupe.scenes import assemble, cluster
 from geoloupe.scenes import plan as planning
+from geoloupe.scenes.commands import finish
 from geoloupe.scenes.job import Job
-from geoloupe.scenes.running import finish
-from geoloupe.scenes.upscale import UpscaleSettings, set_up
+from geoloupe.scenes.order import Errand
+from geoloupe.scenes.upscale_order import UpscaleSettings, set_up
 from geoloupe.scenes.work_folder import work_folder
 from tests.scenes.work import BLOCK, OPTIONS, blocks, made, sharded, stopped, two_scenes
 
@@ -138,19 +139,19 @@ def test_a_worker_believes_no_block_of_another_place(
     right = made(scenes[0], tmp_path / "right.tif")
     folder = sharded(scenes[0], target)
     mix(folder)
-    call = cluster_call(scenes[0], target)
+    errand = cluster_errand(scenes[0], target)
     for column in range(3):
-        cluster.compute_block(call, (0, column))
+        cluster.compute_block(errand, (0, column))
     assert finish(target).path.read_bytes() == right
 
 
-def cluster_call(scene: Path, target: Path) -> dict[str, Any]:
+def cluster_errand(scene: Path, target: Path) -> Errand:
     """Return what a worker of a cluster is told of work that was begun."""
     chosen = UpscaleSettings(**{k: v for k, v in OPTIONS.items() if k != "model"})
     with ExitStack() as stack:
         ready = set_up(stack, scene, target, OPTIONS["model"], chosen, overwrite=True)
-        with Job.open(target, ready.job, alone=False) as job:
-            return dict(cluster._call(ready, job, chosen))
+        with Job.open(target, ready.identity, alone=False) as job:
+            return ready.errand(job.identity)
 
 
 def test_work_goes_at_once_and_what_was_left_of_it_is_swept(
@@ -374,15 +375,14 @@ def test_a_result_that_appears_before_the_work_begins_is_not_worked_for(
 def test_a_worker_of_work_that_was_ended_writes_nothing(
     scenes: tuple[Path, Path], target: Path
 ) -> None:
-    call = None
     folder = stopped(scenes[0], target)
-    call = cluster_call(scenes[0], target)
+    errand = cluster_errand(scenes[0], target)
     shutil.rmtree(folder)
     with pytest.raises(RunError, match="its work is gone"):
-        cluster.compute_block(call, (0, 0))
+        cluster.compute_block(errand, (0, 0))
     assert not folder.exists()
     stopped(scenes[1], target)
     (blocks(folder)[0]).unlink()
     with pytest.raises(RunError, match="other work has begun"):
-        cluster.compute_block(call, (0, 0))
+        cluster.compute_block(errand, (0, 0))
     assert len(blocks(folder)) == 2

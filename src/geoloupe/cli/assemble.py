@@ -17,7 +17,7 @@ def assemble(
     overwrite: Overwrite = False,
 ) -> None:
     """Put the shards of a scene together into its result."""
-    from geoloupe.scenes.running import finish
+    from geoloupe.scenes.commands import finish
 
     result = finish(output, overwrite=overwrite)
     reports: dict[str, Callable[[Any], None]] = {

@@ -115,13 +115,13 @@ class Making:
             say(path)
 
     def _make(self, name: str, target: Path | None, options: dict[str, Any]) -> None:
-        from geoloupe.scenes.running import command
+        from geoloupe.scenes.commands import COMMANDS
 
         with (
             collected_warnings() as warnings,
             progress_bar("tiles", hidden=self.quiet or self.as_json) as progress,
         ):
-            result = command(self.verb).make(name, target, progress=progress, **options)
+            result = COMMANDS[self.verb].make(name, target, progress=progress, **options)
         if self.as_json:
             say(json.dumps(self.facts(result) | {"warnings": warnings}))
         elif not self.quiet:

@@ -85,7 +85,7 @@ def upscale_array(
         layout=layout,
         layers=layers,
     )
-    piece = scene.compute(plan.blocks[0][0], lambda: None)
+    piece = scene.compute(next(plan.blocks), lambda: None)
     made = _marked(
         _like(array, piece.values, scale, source.positions),
         source.radiometry.nodata,

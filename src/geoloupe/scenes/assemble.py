@@ -30,22 +30,21 @@ def assemble(
     memory: int | None = None,
 ) -> int:
     """Make the file of a job whose blocks are all done; return the number of tiles without data."""
-    scale = layout.grid.height // plan.height
     planes = job.planes or job.placed(layout)
     give_back_freed_memory()  # by the threads that computed
-    canvas = _Canvas(job, planes, scale)
-    for row in plan.blocks:
+    canvas = _Canvas(job, planes, plan.scale)
+    for row in plan.block_rows:
         for block in row:
             if job.apart(block):
                 canvas.put_inside(block)
         for left, right in pairwise(row):
             canvas.put_across(left, right)
-    for upper, lower in pairwise(plan.blocks):
+    for upper, lower in pairwise(plan.block_rows):
         canvas.put_down(upper, lower)
     _log.info("%s: all blocks are done; writing and reading back", target)
     give_back_freed_memory()
     publish_planes(planes, target, overwrite=overwrite, memory=memory)
-    empty = sum(job.empty(block) for row in plan.blocks for block in row)
+    empty = sum(job.empty(block) for block in plan.blocks)
     job.remove()
     return empty
 
@@ -60,11 +59,11 @@ class _Canvas:
 
     def put_inside(self, block: Block) -> None:
         """Place what a block has alone."""
-        place = {"top": block.down.full * self.scale, "left": block.across.full * self.scale}
+        top, left = block.corner
         valid = self.job.part(block, "valid")
-        self.planes.put(self.job.part(block, "values"), valid, **place)
+        self.planes.put(self.job.part(block, "values"), valid, top=top, left=left)
         for layer in self.planes.beside:
-            layer.put(self.job.part(block, layer.name), valid, **place)
+            layer.put(self.job.part(block, layer.name), valid, top=top, left=left)
 
     def put_across(self, left: Block, right: Block) -> None:
         """Place what two blocks side by side share."""

@@ -40,7 +40,6 @@ class Blender:
     """
 
     block: Block
-    scale: int
     band_count: int
     _values: Array = field(init=False, repr=False)
     _strip: Array = field(init=False, repr=False)
@@ -48,12 +47,12 @@ class Blender:
     def begin(self, row: int) -> None:
         """Start a row of tiles."""
         down, across = self.block.down, self.block.across
-        width = (across.end - across.enter) * self.scale
+        width = (across.end - across.enter) * self.block.scale
         if row == 0:
-            height = (down.end - down.enter) * self.scale
+            height = (down.end - down.enter) * self.block.scale
             self._values = np.empty((self.band_count, height, width), np.float32)
         first = self._top(row)
-        last = first + (self.block.rows[row].end - self.block.rows[row].enter) * self.scale
+        last = first + (self.block.rows[row].end - self.block.rows[row].enter) * self.block.scale
         # The rows in which it fades in hold the tiles above; they are merged in `finish`.
         apart = self._ramp(row) > 0
         self._strip = (
@@ -64,7 +63,7 @@ class Blender:
 
     def paint(self, row: int, column: int, values: NDArray[Any] | None) -> None:
         """Fade one tile's values (B, h*scale, w*scale) in over its left neighbour; None: empty."""
-        down, across, scale = self.block.rows[row], self.block.columns[column], self.scale
+        down, across, scale = self.block.rows[row], self.block.columns[column], self.block.scale
         if values is None:
             shape = (across.stop - across.start) * scale, (down.stop - down.start) * scale
             values = np.broadcast_to(np.float32(np.nan), (self.band_count, *shape[::-1]))
@@ -90,11 +89,11 @@ class Blender:
         return self._values
 
     def _top(self, row: int) -> int:
-        return (self.block.rows[row].enter - self.block.down.enter) * self.scale
+        return (self.block.rows[row].enter - self.block.down.enter) * self.block.scale
 
     def _ramp(self, row: int) -> int:
         span = self.block.rows[row]
-        return (span.full - span.enter) * self.scale if row else 0
+        return (span.full - span.enter) * self.block.scale if row else 0
 
 
 def _part(span: Span, first: int, last: int, scale: int) -> slice:

@@ -141,7 +141,14 @@ def plan_of(
         tile = tile_side(tile, margin=margin, pixel=pixel)
     group = group or block_side(tile=tile, margin=margin, pixel=pixel, memory=memory)
     with errors_named(source.name):
-        return make_plan(grid.height, grid.width, tile=tile, margin=margin, group=group, fit=local)
+        return make_plan(
+            (grid.height, grid.width),
+            tile=tile,
+            margin=margin,
+            group=group,
+            scale=signature.scale,
+            fit=local,
+        )
 
 
 def _agreement(observation: Observation | None) -> str:

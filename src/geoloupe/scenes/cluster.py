@@ -4,20 +4,16 @@ Workers and this process must see that folder, the scene and the weights under t
 Workers may come and go: a block that was lost is computed again elsewhere.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from geoloupe import settings
 from geoloupe.errors import InputError, RunError
 from geoloupe.scenes.job import Job
+from geoloupe.scenes.order import Errand, Order, Resources
 from geoloupe.scenes.plan import Block
-from geoloupe.scenes.running import Order, Resources, set_up_again
 from geoloupe.scenes.work_folder import work_folder
 from geoloupe.system.progress import Progress
 
@@ -26,10 +22,9 @@ _AHEAD = 4  # blocks that are handed out for each thread of the cluster, so that
 
 
 def compute_on_cluster(
-    ready: Order,
+    order: Order,
     job: Job,
     blocks: Sequence[Block],
-    chosen: Resources,
     *,
     progress: Progress,
     before: int = 0,
@@ -38,12 +33,10 @@ def compute_on_cluster(
 
     Progress counts tiles, with those that were finished `before`.
     """
-    if ready.job["call"]["model"] is None:
-        raise InputError("a cluster needs a model that its workers can load: a name or a path")
+    errand = order.errand(job.identity)
     done, count = before, before + sum(block.count for block in blocks)
-    call = _call(ready, job, chosen)
-    with _client(chosen) as client, _losses():
-        for block in _finished(client, call, blocks):
+    with _client(order.settings) as client, _losses():
+        for block in _finished(client, errand, blocks):
             done += block.count
             progress(done, count)
     lost = [block.name for block in blocks if not job.done(block)]
@@ -54,21 +47,7 @@ def compute_on_cluster(
         )
 
 
-def _call(ready: Order, job: Job, chosen: Resources) -> dict[str, Any]:
-    """Return what a worker needs to do the same, as plain values."""
-    plain = settings.dump(chosen) | {"cluster": None, "workers": None, "shard": None}
-    call = ready.job["call"]
-    return {
-        "verb": call["verb"],
-        "path": call["path"],
-        "model": call["model"],
-        "target": str(ready.target.absolute()),
-        "settings": plain | {"guide": call["guide"]},
-        "job": dict(job.facts),
-    }
-
-
-def _finished(client: Any, call: Mapping[str, Any], blocks: Sequence[Block]) -> Iterator[Block]:
+def _finished(client: Any, errand: Errand, blocks: Sequence[Block]) -> Iterator[Block]:
     """Hand out blocks, not all at once, and yield each that is done."""
     from distributed import as_completed
 
@@ -77,9 +56,9 @@ def _finished(client: Any, call: Mapping[str, Any], blocks: Sequence[Block]) -> 
 
     def submit(block: Block) -> Any:
         place = (block.row, block.column)
-        key = f"geoloupe-{call['job']['tiles']}-{block.name}-{id(blocks)}"
+        key = f"geoloupe-{errand.identity.tiles}-{block.name}-{id(blocks)}"
         by_key[key] = block
-        return client.submit(compute_block, dict(call), place, key=key, pure=False, retries=2)
+        return client.submit(compute_block, errand, place, key=key, pure=False, retries=2)
 
     room = _AHEAD * max(sum(client.nthreads().values()), 1)
     futures = as_completed([submit(block) for _, block in zip(range(room), waiting, strict=False)])
@@ -109,28 +88,28 @@ def _losses() -> Iterator[None]:
         raise RunError(f"the Dask scheduler is not there any more; {again} ({error})") from None
 
 
-def compute_block(call: Mapping[str, Any], place: tuple[int, int]) -> None:
+def compute_block(errand: Errand, place: tuple[int, int]) -> None:
     """Compute one block and keep it: what a worker does."""
-    ready, job = _opened(json.dumps(call, sort_keys=True))
-    block = ready.scene.plan.blocks[place[0]][place[1]]
+    order, job = _opened(errand)
+    block = order.scene.plan.block_rows[place[0]][place[1]]
     if not job.done(block):
-        piece = ready.scene.compute(block, lambda: None)
-        job.save(block, piece, ready.scene.scale)
+        job.save(block, order.scene.compute(block, lambda: None))
 
 
-@lru_cache(maxsize=1)
-def _opened(call: str) -> tuple[Order, Job]:
+_OPEN: dict[str, tuple[Order, Job]] = {}  # the last order of this worker, by its work
+
+
+def _opened(errand: Errand) -> tuple[Order, Job]:
     """Open a scene and a model once in each worker process."""
-    told = json.loads(call)
-    torch.set_num_threads(1)
-    ready = set_up_again(ExitStack(), told)
-    for key in ("model", "tiles", "settings"):
-        if told["job"][key] != ready.job[key]:
-            raise InputError(
-                f"{told['path']}: this worker would make something else: its {key} is "
-                f"{ready.job[key]}, not {told['job'][key]}"
-            )
-    return ready, Job(folder=work_folder(Path(told["target"])), facts=told["job"])
+    key = errand.identity.digest
+    found = _OPEN.get(key)
+    if found is None:
+        torch.set_num_threads(1)
+        order = errand.open(ExitStack())
+        found = order, Job(folder=work_folder(errand.target), identity=errand.identity)
+        _OPEN.clear()
+        _OPEN[key] = found
+    return found
 
 
 @contextmanager

@@ -7,15 +7,10 @@ place, counts as not there. Any number of processes and machines that see the fo
 """
 
 import errno
-import json
 import logging
-import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,13 +25,13 @@ from geoloupe.scenes.block_file import (
     read_record,
     write_block,
 )
+from geoloupe.scenes.identity import JobIdentity
 from geoloupe.scenes.plan import Block, Plan
 from geoloupe.scenes.scene import Piece
 from geoloupe.scenes.work_folder import (
     BLOCKS,
     FACTS,
     begin,
-    digest,
     discard,
     held,
     work_folder,
@@ -45,9 +40,6 @@ from geoloupe.storage.sizes import size_text
 
 _log = logging.getLogger(__name__)
 
-# Other programs write statistics and overviews there while a run lasts; no result needs them.
-_BESIDE = (".aux.xml", ".ovr")
-_VIRTUAL = re.compile(r"^(/vsi[a-z]+/)+")
 _EDGES = ("top", "bottom", "left", "right")
 _FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None))
 
@@ -57,12 +49,12 @@ class Job:
     """A folder of work."""
 
     folder: Path
-    facts: Mapping[str, Any]  # all that `job.json` says
+    identity: JobIdentity  # the content of `job.json`
     planes: Planes | None = None  # where pixels go at once; None: into the blocks' own files
 
     @classmethod
     @contextmanager
-    def open(cls, target: Path, facts: Mapping[str, Any], *, alone: bool) -> Iterator[Self]:
+    def open(cls, target: Path, identity: JobIdentity, *, alone: bool) -> Iterator[Self]:
         """Begin work on a new file, or take up what a stopped run of the very same left.
 
         Other processes are kept out meanwhile, or with `alone` False those that want to be alone. A
@@ -72,19 +64,14 @@ class Job:
         job = None
         try:
             with held(folder, alone=alone):
-                found = cls(folder=folder, facts=begin(target, facts))
-                found._refuse_other(target, json.loads(json.dumps(facts)))
+                found = cls(folder=folder, identity=begin(target, identity))
+                found._refuse_other(target, identity)
                 job = found
                 yield job
         except BaseException:
             if job is not None:
                 job._remove_if_idle()
             raise
-
-    @cached_property
-    def digest(self) -> str:
-        """The name of this very work."""
-        return digest(self.facts)
 
     def finished(self) -> int:
         """Count the blocks that are finished."""
@@ -97,7 +84,7 @@ class Job:
 
     def pending(self, plan: Plan) -> list[Block]:
         """List what is still to be computed."""
-        return [block for row in plan.blocks for block in row if not self.done(block)]
+        return [block for block in plan.blocks if not self.done(block)]
 
     def in_place(self, layout: Layout) -> "Job":
         """Put pixels where they belong at once: for one machine, on which nobody else writes."""
@@ -113,15 +100,15 @@ class Job:
                 f"{self.folder}: {what} {size_text(layout.size)} of pixels ({error.strerror})"
             ) from None
 
-    def discard_damaged_blocks(self, plan: Plan, scale: int, layout: Layout) -> None:
+    def discard_damaged_blocks(self, plan: Plan, layout: Layout) -> None:
         """Forget finished blocks whose pixels are not what they were: the power may have failed."""
         planes = self.placed(layout) if (self.folder / PIXELS).exists() else None
-        for block in (block for row in plan.blocks for block in row):
+        for block in plan.blocks:
             record = self._record(block.name)
             if record is not None and record.pixels is None:
                 continue
             if record is not None and planes is not None:
-                top, left = block.down.full * scale, block.across.full * scale
+                top, left = block.corner
                 place = {"top": top, "left": left, "height": record.shape[0]}
                 if planes.checksum(**place, width=record.shape[1]) == record.pixels:
                     continue
@@ -129,7 +116,7 @@ class Job:
                 _log.info("%s: is not what was computed; it is made again", self._file(block.name))
                 self._file(block.name).unlink(missing_ok=True)
 
-    def save(self, block: Block, piece: Piece, scale: int) -> None:
+    def save(self, block: Block, piece: Piece) -> None:
         """Keep a finished block; its file is whole or absent."""
         self.check_ours()
         arrays = {name: np.ascontiguousarray(getattr(piece, name)) for name in _EDGES}
@@ -137,7 +124,7 @@ class Job:
         if self.planes is None:
             arrays |= {"values": piece.values, "valid": np.packbits(piece.valid), **piece.beside}
         else:
-            self._put(block, piece, scale)
+            self._put(block, piece)
             pixels = checksum(piece.values)
             if self.planes.masked:
                 pixels = checksum(piece.valid * np.uint8(255), pixels)
@@ -145,7 +132,7 @@ class Job:
                 pixels = checksum(piece.beside[layer.name], pixels)
         height, width = piece.valid.shape
         record = BlockRecord(
-            job=self.digest,
+            job=self.identity.digest,
             block=block.name,
             empty=piece.empty,
             shape=(height, width),
@@ -154,9 +141,9 @@ class Job:
         )
         write_block(self._file(block.name), arrays, record)
 
-    def _put(self, block: Block, piece: Piece, scale: int) -> None:
+    def _put(self, block: Block, piece: Piece) -> None:
         assert self.planes is not None
-        top, left = block.down.full * scale, block.across.full * scale
+        top, left = block.corner
         try:
             self.planes.put(piece.values, piece.valid, top=top, left=left)
             for layer in self.planes.beside:
@@ -201,11 +188,11 @@ class Job:
     def check_ours(self) -> None:
         """Refuse to go on in a folder that was deleted meanwhile, or in which other work began."""
         try:
-            facts = json.loads((self.folder / FACTS).read_text(encoding="utf-8"))
+            there = JobIdentity.from_json((self.folder / FACTS).read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            facts = None
-        if facts != self.facts:
-            what = "its work is gone" if facts is None else "other work has begun in it"
+            there = None
+        if there != self.identity:
+            what = "its work is gone" if there is None else "other work has begun in it"
             raise RunError(f"{self.folder}: {what}; another process or person ended this one")
 
     def remove(self) -> None:
@@ -218,15 +205,15 @@ class Job:
             if sure and not any((self.folder / BLOCKS).glob("*.safetensors")):
                 self.remove()
 
-    def _refuse_other(self, target: Path, facts: Mapping[str, Any]) -> None:
+    def _refuse_other(self, target: Path, identity: JobIdentity) -> None:
         # It does not matter on what device nothing is left to compute.
-        complete = self.finished() >= self.facts["blocks"]
-        ignored = {"call", "device"} if complete else {"call"}
-        changed = [k for k in facts if k not in ignored and self.facts.get(k) != facts[k]]
+        complete = self.finished() >= self.identity.blocks
+        ignored = frozenset({"call", "device"} if complete else {"call"})
+        changed = self.identity.changed(identity, ignored=ignored)
         if changed:
             raise InputError(
-                f"{target}: {_difference(self.folder, self.facts, facts, changed[0])}; choose as "
-                "then to finish it, or delete that folder"
+                f"{target}: {_difference(self.folder, self.identity, identity, changed)}; choose "
+                "as then to finish it, or delete that folder"
             )
 
     def _record(self, name: str) -> BlockRecord | None:
@@ -235,7 +222,7 @@ class Job:
             record = read_record(self._file(name))
         except ValueError:
             return None
-        return record if (record.job, record.block) == (self.digest, name) else None
+        return record if (record.job, record.block) == (self.identity.digest, name) else None
 
     def _sure(self, block: Block) -> BlockRecord:
         record = self._record(block.name)
@@ -253,37 +240,11 @@ class Job:
         return self.folder / BLOCKS / f"{name}.safetensors"
 
 
-def absolute(name: str | Path | None) -> str | None:
-    """Name a file so that a process in another folder finds it; other names stay."""
-    if name is None:
-        return None
-    return os.path.abspath(name) if os.path.exists(name) else str(name)
-
-
-def identities(*names: str | Path) -> dict[str, str]:
-    """Return whether files are still what they were: by place, their size and time of change."""
-    return {file: said for file, said in map(_identity, names) if said}
-
-
-def _identity(name: str | Path) -> tuple[str, str]:
-    """Find the file of a name, which may be an address or something in an archive."""
-    path = Path(_VIRTUAL.sub("", str(name)))
-    if path.name.endswith(_BESIDE):
-        return str(path), ""
-    for file in (path, *path.parents):
-        with suppress(OSError, ValueError):
-            if file.is_file():
-                status = file.stat()
-                when = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(" ", "milliseconds")
-                return os.path.abspath(file), f"{status.st_size} bytes of {when}"
-    return str(absolute(name)), "there"
-
-
-def _difference(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], key: str) -> str:
-    """Say which unfinished work lies in a folder, by what differs first."""
+def _difference(folder: Path, before: JobIdentity, now: JobIdentity, key: str) -> str:
+    """Describe the unfinished work in a folder by the first thing that differs."""
     lies = f"an unfinished run of other choices lies in {folder}"
-    one, two = before.get(key), now[key]
-    if not isinstance(one, dict) or not isinstance(two, dict):
+    one, two = getattr(before, key), getattr(now, key)
+    if not isinstance(one, Mapping) or not isinstance(two, Mapping):
         return f"{lies}: {key} was {one}, now {two}"
     gone = ", ".join(name for name in one if name not in two)
     new = ", ".join(name for name in two if name not in one)

@@ -55,7 +55,7 @@ def compute_blocks(
     counter = _Counter(before, before + sum(block.count for block in blocks), progress)
 
     def work(block: Block) -> None:
-        job.save(block, scene.compute(block, counter.add), scene.scale)
+        job.save(block, scene.compute(block, counter.add))
 
     threads, need = thread_count(scene, blocks, memory)
     if len(blocks) == 1:

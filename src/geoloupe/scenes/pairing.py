@@ -23,7 +23,7 @@ from geoloupe.scenes.fusion import Coarse
 from geoloupe.scenes.optics import optics_of
 
 if TYPE_CHECKING:
-    from geoloupe.scenes.sharpen import SharpenSettings
+    from geoloupe.scenes.sharpen_settings import SharpenSettings
 
 
 @dataclass(frozen=True, kw_only=True)

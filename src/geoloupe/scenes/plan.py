@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import chain
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
@@ -53,6 +54,7 @@ class Block:
 
     row: int
     column: int
+    scale: int  # HR pixels along a side of an LR pixel
     rows: tuple[Span, ...]
     columns: tuple[Span, ...]
 
@@ -75,6 +77,11 @@ class Block:
     def across(self) -> Span:
         """Its columns as one stretch."""
         return _joined(self.columns)
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """The HR row and column where the pixels begin that no other block has a say in."""
+        return self.down.full * self.scale, self.across.full * self.scale
 
     def strip(self, row: int) -> Iterator[Tile]:
         """List the tiles of one of its rows from left to right."""
@@ -102,6 +109,7 @@ class Plan:
     tile: int
     margin: int
     group: int  # tiles along a side of a block
+    scale: int = 1  # HR pixels along a side of an LR pixel
     fit: bool = False  # tiles are no larger than as many of them need
 
     @cached_property
@@ -141,13 +149,18 @@ class Plan:
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    @cached_property
-    def blocks(self) -> tuple[tuple[Block, ...], ...]:
+    @property
+    def blocks(self) -> Iterator[Block]:
         """The blocks, row by row from the upper left."""
+        return chain.from_iterable(self.block_rows)
+
+    @cached_property
+    def block_rows(self) -> tuple[tuple[Block, ...], ...]:
+        """The rows of blocks."""
         across = tuple(_grouped(self.columns, self.group))
         return tuple(
             tuple(
-                Block(row=row, column=column, rows=rows, columns=columns)
+                Block(row=row, column=column, scale=self.scale, rows=rows, columns=columns)
                 for column, columns in enumerate(across)
             )
             for row, rows in enumerate(_grouped(self.rows, self.group))
@@ -155,20 +168,29 @@ class Plan:
 
 
 def make_plan(
-    height: int, width: int, *, tile: int, margin: int, group: int = 1, fit: bool = False
+    size: tuple[int, int],
+    *,
+    tile: int,
+    margin: int,
+    group: int = 1,
+    scale: int = 1,
+    fit: bool = False,
 ) -> Plan:
-    """Cut a scene into tiles of `tile` x `tile`; a side no longer than that is not cut.
+    """Cut a scene of `size` (height, width) into square tiles; no longer than one is not cut.
 
     With `fit`, tiles are only as large as as many of them need: for networks that see no farther
     than the margin, so that the tile is no part of their answer. More tiles than anybody computes
     are an InputError.
     """
+    height, width = size
     if tile <= 2 * margin and (height > tile or width > tile):
         raise InputError(
             f"a tile of {tile} pixels leaves nothing when {margin} are thrown away on each side; "
             f"choose --set tile={4 * margin} or so"
         )
-    plan = Plan(height=height, width=width, tile=tile, margin=margin, group=group, fit=fit)
+    plan = Plan(
+        height=height, width=width, tile=tile, margin=margin, group=group, scale=scale, fit=fit
+    )
     if max(*plan.sides, plan.block_count) > _MOST:
         raise InputError(
             f"{width} x {height} pixels would be {plan.count:,} tiles in {plan.block_count:,} "

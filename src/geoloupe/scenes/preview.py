@@ -15,9 +15,10 @@ from geoloupe.imagery.radiometry import UNIT
 from geoloupe.models.model import Model
 from geoloupe.rasters.facts import Facts
 from geoloupe.rasters.product import write_image
+from geoloupe.scenes.commands import COMMANDS
 from geoloupe.scenes.local import thread_count
+from geoloupe.scenes.order import Order
 from geoloupe.scenes.plan import Block, Plan
-from geoloupe.scenes.running import Order, command
 from geoloupe.storage.publish import refuse_inputs
 from geoloupe.system.memory import resident
 
@@ -50,12 +51,12 @@ def forecast(
     **options: Any,
 ) -> Forecast:
     """Plan a run and measure one tile of it; nothing is written."""
-    asked = command(verb)
+    asked = COMMANDS[verb]
     chosen = settings.build(asked.settings, options, verb)
     with ExitStack() as stack:
-        ready = asked.set_up(stack, path, output, model, chosen, overwrite=overwrite)
-        scene, plan, layout = ready.scene, ready.scene.plan, ready.scene.layout
-        blocks = [block for row in plan.blocks for block in row]
+        order = asked.set_up(stack, path, output, model, chosen, overwrite=overwrite)
+        scene, plan, layout = order.scene, order.scene.plan, order.scene.layout
+        blocks = list(plan.blocks)
         threads, need = thread_count(scene, blocks, chosen.memory_bytes)
         memory = resident() + threads * need
         (tile,) = _middle(plan).strip(0)
@@ -65,7 +66,7 @@ def forecast(
         seconds = time.perf_counter() - started
     count = sum(block.count for block in blocks)
     return Forecast(
-        target=ready.target,
+        target=order.target,
         width=layout.grid.width,
         height=layout.grid.height,
         bands=len(layout.facts.bands),
@@ -90,22 +91,22 @@ def preview(
     **options: Any,
 ) -> Path:
     """Write one tile from the middle of the scene as a file of its own; give its name."""
-    asked = command(verb)
+    asked = COMMANDS[verb]
     chosen = settings.build(asked.settings, options, verb)
     with ExitStack() as stack:
-        ready = asked.set_up(stack, path, output, model, chosen, overwrite=True)
-        block = _middle(ready.scene.plan)
-        thread_count(ready.scene, [block], chosen.memory_bytes)  # refuses a tile without room
+        order = asked.set_up(stack, path, output, model, chosen, overwrite=True)
+        block = _middle(order.scene.plan)
+        thread_count(order.scene, [block], chosen.memory_bytes)  # refuses a tile without room
         (tile,) = block.strip(0)
-        target = ready.target.with_name(f"{ready.target.stem}_preview{ready.target.suffix}")
-        refuse_inputs(target, path, *ready.inputs)
-        image, facts = _tile(ready, tile.window)
+        target = order.target.with_name(f"{order.target.stem}_preview{order.target.suffix}")
+        refuse_inputs(target, path, *order.inputs)
+        image, facts = _tile(order, tile.window)
         write_image(target, image, facts=facts, overwrite=overwrite)
     return target
 
 
-def _tile(ready: Order, window: Window) -> tuple[Image, Facts]:
-    scene = ready.scene
+def _tile(order: Order, window: Window) -> tuple[Image, Facts]:
+    scene = order.scene
     answer = scene.predict(window)
     fine = window.finer(scene.scale)
     if answer is None:  # nothing to see: it is all nodata
@@ -122,6 +123,6 @@ def _tile(ready: Order, window: Window) -> tuple[Image, Facts]:
 
 def _middle(plan: Plan) -> Block:
     """Return a block of a single tile, from the middle."""
-    block = plan.blocks[len(plan.blocks) // 2][len(plan.blocks[0]) // 2]
+    block = plan.block_rows[len(plan.block_rows) // 2][len(plan.block_rows[0]) // 2]
     row = len(block.rows) // 2
     return replace(block, rows=block.rows[row : row + 1], columns=block.columns[:1])

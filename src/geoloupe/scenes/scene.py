@@ -79,7 +79,7 @@ class SceneRun(ABC):
     @property
     def scale(self) -> int:
         """Pixels of the result along a side of one of the plan's."""
-        return self.layout.grid.height // self.plan.height
+        return self.plan.scale
 
     @property
     def band_count(self) -> int:
@@ -89,7 +89,7 @@ class SceneRun(ABC):
     def compute(self, block: Block, done: Callable[[], None]) -> Piece:
         """Make a block; `done` is called after each tile."""
         count = self.band_count * (1 + len(self.layout.beside))
-        blender = Blender(block=block, scale=self.scale, band_count=count)
+        blender = Blender(block=block, band_count=count)
         empty = 0
         for row in range(len(block.rows)):
             blender.begin(row)
@@ -106,7 +106,7 @@ class SceneRun(ABC):
         return stored(values[: self.band_count], self.layout)
 
     def _piece(self, block: Block, values: Array, empty: int) -> Piece:
-        scale, down, across = self.scale, block.down, block.across
+        scale, down, across = block.scale, block.down, block.across
         top, bottom = ((x - down.enter) * scale for x in (down.full, down.leave))
         left, right = ((x - across.enter) * scale for x in (across.full, across.leave))
         inside = values[:, top:bottom, left:right]

@@ -1,90 +1,19 @@
 """The detail of a finer image in coarser bands: a product on the finer image's own grid."""
 
-import logging
-import math
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from geoloupe import settings
-from geoloupe.errors import InputError, errors_named
-from geoloupe.imagery.nodata import Nodata
-from geoloupe.models.bound import GUIDED_MARGIN
-from geoloupe.models.predictor import device_of
-from geoloupe.models.sharpeners import (
-    CLASSICAL,
-    SEVERAL,
-    default_sharpener,
-    digest_of,
-    make_sharpener,
-    weights_for,
-)
-from geoloupe.networks.sharpening.guided import Guided
-from geoloupe.networks.sharpening.method import Method
-from geoloupe.rasters.planes import PIXELS, Layout
-from geoloupe.rasters.product import check_output, fitting
-from geoloupe.rasters.source import is_address, stem_of
-from geoloupe.scenes.coregistration import Registration, registered
-from geoloupe.scenes.fusion import Fusion, Reading
-from geoloupe.scenes.job import absolute, identities
-from geoloupe.scenes.learning import learn
-from geoloupe.scenes.optics import UNKNOWN, Optics
-from geoloupe.scenes.pairing import Pair, laid, open_pair
-from geoloupe.scenes.plan import Plan, block_side, make_plan, tile_side
-from geoloupe.scenes.running import (
-    ONLY_HOW,
-    Command,
-    Order,
-    Resources,
-    SceneResult,
-    group_before,
-    run,
-)
-from geoloupe.scenes.statistics import fitted
-from geoloupe.scenes.work_folder import sweep, work_folder
-from geoloupe.storage.publish import refuse_inputs
+from geoloupe.scenes.coregistration import Registration
+from geoloupe.scenes.optics import Optics
+from geoloupe.scenes.order import Command
+from geoloupe.scenes.running import SceneResult, run
+from geoloupe.scenes.sharpen_order import set_up
+from geoloupe.scenes.sharpen_settings import SharpenSettings
 from geoloupe.system.progress import Progress, silent
-from geoloupe.version import __version__
-
-_log = logging.getLogger(__name__)
-
-_TILE = 512  # pixels of a side of a tile at least, unless a person says otherwise
-_MARGINS = 6  # that a side has room for: a third of it is then thrown away on either side
-
-
-@dataclass(frozen=True, kw_only=True)
-class SharpenSettings(Resources):
-    """What can be chosen besides the scene, the method and the result."""
-
-    guide: str | Path | None = None  # the finer image; a product of several pixel sizes brings it
-    bands: str | tuple[str | int, ...] | None = None  # of the result, by number, name, wavelength
-    guide_bands: str | tuple[str | int, ...] | None = None  # of the guide; None: all
-    sensor: str | None = None  # of the coarse bands; None: as the scene tells
-    mtf: float | tuple[float, ...] | None = None  # of all coarse bands, or each
-    shift: tuple[float, float] | None = None  # rows, columns of the guide; None: measured
-    anyway: bool = False  # believe the georeference whatever is measured
-    learn: bool = False  # teach the network more by the scene itself first: a minute or two
-    consistent: bool | None = None  # whether the bands' sensor would see them in the result
-    bound: bool | float = True  # how far answers go beyond the pixels around, in parts of a range
-    tile: int | None = None
-    nodata: Nodata = None  # what missing pixels of the coarse bands hold, or "none"
-    alpha: bool | None = None
-    trust: bool = False
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        Resources.__post_init__(self)
-        if self.tile is not None and self.tile < 1:
-            raise ValueError(f"tile must be 1 or more, not {self.tile}")
-        if self.shift is not None and not all(math.isfinite(part) for part in self.shift):
-            raise ValueError("shift is two numbers, rows and columns of the guide")
-        if not 0 <= self.bound < math.inf:
-            raise ValueError(f"bound must be true, false or 0 and more, not {self.bound:g}")
-        if self.learn and not self.alone:
-            raise ValueError("what is learned is not shared yet: learn without shards and workers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,16 +26,6 @@ class Sharpened(SceneResult):
     guide: str
     ratios: tuple[float, ...]  # how much finer, one for each pixel size of the coarse bands
     optics: tuple[Optics, ...]
-    registrations: tuple[Registration, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SharpenOrder(Order):
-    """Bands, their guide and a method made ready."""
-
-    scene: Fusion
-    model: str
-    guide: str
     registrations: tuple[Registration, ...]
 
 
@@ -141,213 +60,20 @@ def sharpen(
     started = time.monotonic()
     chosen = settings.build(SharpenSettings, options, "sharpen")
     with ExitStack() as stack:
-        ready = set_up(stack, path, output, model, chosen, overwrite=overwrite)
-        done = run(ready, chosen, overwrite=overwrite, progress=progress or silent, started=started)
-    scene = ready.scene
+        order = set_up(stack, path, output, model, chosen, overwrite=overwrite)
+        done = run(order, overwrite=overwrite, progress=progress or silent, started=started)
+    scene = order.scene
     return Sharpened(
         **asdict(done),
-        path=ready.target,
-        model=ready.model,
-        guide=ready.guide,
+        path=order.target,
+        model=order.model,
+        guide=order.guide,
         ratios=tuple(group.meeting.ratio for group in scene.groups),
         optics=tuple(group.optics for group in scene.groups),
-        registrations=ready.registrations,
+        registrations=order.registrations,
         layout=scene.layout,
         plan=scene.plan,
     )
 
 
-def set_up(
-    stack: ExitStack,
-    path: str | Path,
-    output: str | Path | None,
-    model: str | None,
-    chosen: SharpenSettings,
-    *,
-    overwrite: bool,
-) -> SharpenOrder:
-    """Open everything and refuse what cannot work, before any pixel is computed."""
-    target = Path(output) if output is not None else _beside(str(path))
-    pair = laid(open_pair(stack, path, chosen), chosen)
-    name, method = _method(model, pair, learns=chosen.learn)
-    _refuse_guide_bands(method, name, pair)
-    refuse_inputs(target, path, *pair.files, chosen.guide)
-    sweep(target)
-    plan = _plan(pair, method, chosen, group=group_before(target))
-    there = work_folder(target) / PIXELS
-    layout = fitting(pair.layout, target)
-    check_output(target, layout, overwrite=overwrite, there=layout.size if there.exists() else 0)
-    scene, registrations, learned = _scene(
-        pair, method, chosen, plan=plan, layout=layout, label=str(path)
-    )
-    tags = _tags(scene, pair, name, registrations) | learned
-    scene = replace(scene, layout=replace(layout, facts=layout.facts.tagged(tags)))
-    _tell(scene, pair, name)
-    return SharpenOrder(
-        scene=scene,
-        model=name,
-        guide=pair.guide.name,
-        registrations=registrations,
-        target=target,
-        job=_job_facts(path, name, chosen, scene, pair),
-        inputs=pair.files,
-    )
-
-
-def _scene(
-    pair: Pair, method: Method, chosen: SharpenSettings, *, plan: Plan, layout: Layout, label: str
-) -> tuple[Fusion, tuple[Registration, ...], dict[str, str]]:
-    """Look at the pixels of a whole scene: where the images lie, and what a method must know.
-
-    The tags that are returned say which weights are used, and what was learned.
-    """
-    reading = Reading(
-        guide=pair.guide,
-        looked=pair.looked,
-        corner=(pair.crop.top, pair.crop.left),
-        device=device_of(chosen.device),
-    )
-    size = pair.crop.height, pair.crop.width
-    found = [
-        registered(reading, group, size, shift=chosen.shift, anyway=chosen.anyway)
-        for group in pair.groups
-    ]
-    groups, registrations = (tuple(part) for part in zip(*found, strict=True))
-    tags = {}
-    if isinstance(method, Guided):
-        method.to(reading.device)
-        if chosen.learn:
-            tags["GEOLOUPE_LEARNED"] = str(learn(method, reading, groups, size))
-        tags["GEOLOUPE_WEIGHTS"] = digest_of(method)
-    scene = Fusion(
-        plan=plan,
-        layout=layout,
-        reading=reading,
-        groups=groups,
-        sharpeners=tuple(fitted(method, reading, group, size) for group in groups),
-        through=pair.through,
-        consistent=method.consistent if chosen.consistent is None else chosen.consistent,
-        bound=_bound(chosen),
-        label=label,
-    )
-    return scene, registrations, tags
-
-
-def _method(model: str | None, pair: Pair, *, learns: bool) -> tuple[str, Method]:
-    """Make the method that is named, or the one that fits a pair."""
-    ratios = [group.meeting.ratio for group in pair.groups]
-    sensors = [group.optics.sensor for group in pair.groups]
-    count = len(pair.looked)
-    name = model or (weights_for(count) if learns else default_sharpener(count, ratios, sensors))
-    method = make_sharpener(name)
-    if learns and not isinstance(method, Guided):
-        raise InputError(f"{name} does not learn; leave learn out, or take the model {SEVERAL}")
-    return name, method
-
-
-def _refuse_guide_bands(method: Method, name: str, pair: Pair) -> None:
-    wanted = method.guide_bands
-    if wanted is not None and len(pair.looked) != wanted:
-        raise InputError(
-            f"{pair.guide.name}: {name} looks at a guide of {wanted} band, and this has "
-            f"{len(pair.looked)}; choose one with guide_bands, or take the model "
-            f"{CLASSICAL}, which looks at any number"
-        )
-
-
-def _plan(pair: Pair, method: Method, chosen: SharpenSettings, *, group: int | None) -> Plan:
-    """Cut the product into tiles with enough around each that they agree with the whole."""
-    margin = max(
-        math.ceil((method.reach + coarse.margin) * coarse.meeting.greatest)
-        for coarse in pair.groups
-    )
-    pixel = 4 * len(pair.layout.facts.bands)
-    tile = chosen.tile or tile_side(
-        max(_TILE, _MARGINS * margin), margin=_MARGINS * margin // 8, pixel=pixel
-    )
-    group = group or block_side(tile=tile, margin=margin, pixel=pixel, memory=chosen.memory_bytes)
-    with errors_named(pair.guide.name):
-        return make_plan(
-            pair.crop.height, pair.crop.width, tile=tile, margin=margin, group=group, fit=True
-        )
-
-
-def _bound(chosen: SharpenSettings) -> float | None:
-    if chosen.bound is True:
-        return GUIDED_MARGIN
-    return None if chosen.bound is False else float(chosen.bound)
-
-
-def _tags(
-    scene: Fusion, pair: Pair, name: str, registrations: Sequence[Registration]
-) -> dict[str, str]:
-    """Say how a product was made."""
-    groups, plan, radiometry = scene.groups, scene.plan, scene.layout.radiometry
-    lines = zip(radiometry.low, radiometry.high, strict=True)
-    shifts = [f"{r.rows:+.2f}, {r.columns:+.2f}" if r.corrected else "none" for r in registrations]
-    return {
-        "GEOLOUPE_VERSION": __version__,
-        "GEOLOUPE_MODEL": name,
-        "GEOLOUPE_SCALE": "; ".join(f"{group.meeting.ratio:.6g}" for group in groups),
-        "GEOLOUPE_GUIDE": stem_of(pair.guide.name),
-        "GEOLOUPE_SHIFT": "; ".join(shifts),
-        "GEOLOUPE_TILE": str(plan.tile),
-        "GEOLOUPE_MARGIN": str(plan.margin),
-        "GEOLOUPE_REACH": "local",
-        "GEOLOUPE_TILES": f"{plan.sides[0]} x {plan.sides[1]}",
-        "GEOLOUPE_RANGE": "; ".join(dict.fromkeys(f"{a:.12g} to {b:.12g}" for a, b in lines)),
-        "GEOLOUPE_SENSOR": "; ".join(group.optics.sensor or UNKNOWN for group in groups),
-        "GEOLOUPE_MTF": ", ".join(f"{gain:.3g}" for group in groups for gain in group.optics.mtf),
-        "GEOLOUPE_CONSISTENT": "yes" if scene.consistent else "no",
-        "GEOLOUPE_BOUND": "none" if scene.bound is None else f"{scene.bound:g}",
-    }
-
-
-def _tell(scene: Fusion, pair: Pair, name: str) -> None:
-    """Log what was decided, for those who ask."""
-    grid, plan = scene.layout.grid, scene.plan
-    _log.info(
-        "%s: %s x %s pixels, those of %s", scene.name, grid.width, grid.height, pair.guide.name
-    )
-    for group in scene.groups:
-        bands = ", ".join(band.name or "?" for band in group.source.bands[:12])
-        _log.info("  %s: %.6g times finer by %s", bands, group.meeting.ratio, name)
-        _log.info("  %s", group.optics)
-    _log.info(
-        "  %s tiles of %s pixels, %s thrown away on each side, in %s blocks",
-        *(plan.count, plan.tile, plan.margin, plan.block_count),
-    )
-
-
-def _job_facts(
-    path: str | Path, name: str, chosen: SharpenSettings, scene: Fusion, pair: Pair
-) -> dict[str, Any]:
-    """Say all that the result depends on, so that an unfinished one is only ever continued."""
-    plain = {key: value for key, value in settings.dump(chosen).items() if key not in ONLY_HOW}
-    return {
-        "version": __version__,
-        "scene": identities(path, *(file for group in pair.groups for file in group.source.files)),
-        "guide": identities(pair.guide.name, *pair.guide.files),
-        "settings": plain,
-        "model": {"name": name},
-        "device": scene.device.type,
-        "tiles": scene.plan.digest,
-        "group": scene.plan.group,
-        "tags": dict(scene.layout.facts.tags),
-        "blocks": scene.plan.block_count,
-        "call": {
-            "verb": "sharpen",
-            "path": absolute(path),
-            "model": name,
-            "guide": absolute(chosen.guide),
-        },
-    }
-
-
-def _beside(name: str) -> Path:
-    """Name a result after its scene."""
-    path = Path(stem_of(name) if is_address(name) else name)
-    return path.with_name(f"{stem_of(name)}_sharp.tif")
-
-
-COMMAND = Command(settings=SharpenSettings, set_up=set_up, make=sharpen)
+SHARPEN = Command(settings=SharpenSettings, set_up=set_up, make=sharpen)

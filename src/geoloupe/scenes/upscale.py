@@ -1,6 +1,5 @@
 """The main job: a scene, a model and a few choices become a new file."""
 
-import logging
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -8,53 +7,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from geoloupe import settings
-from geoloupe.imagery.grid import Grid
 from geoloupe.models.model import Model
-from geoloupe.models.predictor import check_guide
-from geoloupe.rasters.planes import PIXELS, Layout
-from geoloupe.rasters.product import admit_product, check_output, fitting
-from geoloupe.rasters.source import Source, aligned, is_address, open_source, stem_of
-from geoloupe.scenes.choices import (
-    PredictOptions,
-    chosen_layers,
-    chosen_optics,
-    layout_of,
-    load_chosen,
-    plan_of,
-    predictor_for,
-    select_bands_and_range,
-)
-from geoloupe.scenes.job import absolute, identities
 from geoloupe.scenes.optics import Optics
-from geoloupe.scenes.running import (
-    ONLY_HOW,
-    Command,
-    Order,
-    Resources,
-    SceneResult,
-    group_before,
-    run,
-)
-from geoloupe.scenes.scene import Enlargement
-from geoloupe.scenes.work_folder import sweep, work_folder
-from geoloupe.storage.beside import beside, warn_of_strangers
-from geoloupe.storage.publish import refuse_inputs
+from geoloupe.scenes.order import Command
+from geoloupe.scenes.running import SceneResult, run
+from geoloupe.scenes.upscale_order import UpscaleSettings, set_up
+from geoloupe.storage.beside import beside
 from geoloupe.system.progress import Progress, silent
-from geoloupe.version import __version__
-
-
-@dataclass(frozen=True, kw_only=True)
-class UpscaleSettings(PredictOptions, Resources):
-    """What can be chosen besides the scene, the model and the result."""
-
-    guide: str | Path | None = None
-
-    def __post_init__(self) -> None:
-        PredictOptions.__post_init__(self)
-        Resources.__post_init__(self)
-
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +32,6 @@ class Upscaled(SceneResult):
         return {layer: beside(self.path, layer) for layer in self.layout.beside}
 
 
-@dataclass(frozen=True, kw_only=True)
-class UpscaleOrder(Order):
-    """A scene and a model made ready."""
-
-    scene: Enlargement
-    model: Model
-    optics: Optics
-
-
 def upscale(
     path: str | Path,
     output: str | Path | None = None,
@@ -98,163 +48,17 @@ def upscale(
     started = time.monotonic()
     chosen = settings.build(UpscaleSettings, options, "upscale")
     with ExitStack() as stack:
-        ready = set_up(stack, path, output, model, chosen, overwrite=overwrite)
-        done = run(ready, chosen, overwrite=overwrite, progress=progress or silent, started=started)
+        order = set_up(stack, path, output, model, chosen, overwrite=overwrite)
+        done = run(order, overwrite=overwrite, progress=progress or silent, started=started)
     return Upscaled(
         **asdict(done),
-        path=ready.target,
-        model=ready.model.card.name,
-        optics=ready.optics,
-        scale=ready.scene.scale,
-        layout=ready.scene.layout,
-        plan=ready.scene.plan,
+        path=order.target,
+        model=order.model.card.name,
+        optics=order.optics,
+        scale=order.scene.scale,
+        layout=order.scene.layout,
+        plan=order.scene.plan,
     )
 
 
-def set_up(
-    stack: ExitStack,
-    path: str | Path,
-    output: str | Path | None,
-    model: str | Path | Model | None,
-    chosen: UpscaleSettings,
-    *,
-    overwrite: bool,
-) -> UpscaleOrder:
-    """Open everything and refuse what cannot work, before any pixel is computed."""
-    loaded = load_chosen(model, chosen)
-    scale = loaded.network.signature.scale
-
-    def place(grid: Grid) -> Path:
-        return Path(output) if output is not None else _beside(str(path), scale, grid)
-
-    def admit(grid: Grid, dtype: str) -> None:
-        admit_product(place(grid), grid.finer(scale), dtype)
-
-    source = stack.enter_context(
-        open_source(
-            path,
-            alpha=chosen.alpha,
-            nodata=chosen.nodata,
-            trust=chosen.trust,
-            admit=admit,
-        )
-    )
-    source = select_bands_and_range(source, loaded, chosen)
-    optics = chosen_optics(source, chosen)
-    target, group = place(source.grid), group_before(place(source.grid))
-    plan = plan_of(source, loaded, chosen, optics=optics, group=group, memory=chosen.memory_bytes)
-    layers = chosen_layers(source, loaded, chosen, optics)
-    layout = layout_of(source, loaded, plan, chosen, optics=optics, layers=layers)
-    for file in (target, *(beside(target, name) for name in layout.beside)):
-        refuse_inputs(file, path, *source.files, chosen.guide)
-    layout = _placed(layout, target, overwrite=overwrite)
-    scene = Enlargement(
-        source=source,
-        guide=_open_guide(stack, chosen, loaded, layout.grid),
-        predictor=predictor_for(loaded, optics, chosen),
-        plan=plan,
-        layout=layout,
-        layers=layers,
-    )
-    _tell(scene, loaded)
-    _log.info("  %s", optics)
-    facts = _job_facts(path, model, loaded, chosen, scene)
-    return UpscaleOrder(
-        scene=scene,
-        model=loaded,
-        optics=optics,
-        target=target,
-        job=facts,
-        inputs=source.files,
-    )
-
-
-def _placed(layout: Layout, target: Path, *, overwrite: bool) -> Layout:
-    """Fit a layout to the kind of file that `target` names, and refuse where it cannot lie."""
-    layout = fitting(layout, target)
-    sweep(target)
-    folder = work_folder(target)
-    there = layout.size if (folder / PIXELS).exists() else 0
-    check_output(target, layout, overwrite=overwrite, there=there, folder=folder)
-    warn_of_strangers(target, layout.beside)
-    return layout
-
-
-def _tell(scene: Enlargement, model: Model) -> None:
-    """Log what was decided, for those who ask."""
-    source, plan, radiometry = scene.source, scene.plan, scene.source.radiometry
-    names = [band.name or str(number) for number, band in enumerate(source.bands, start=1)]
-    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    low, high = radiometry.low, radiometry.high
-    ranges = {f"{a:.12g} to {b:.12g}" for a, b in zip(low, high, strict=True)}
-    nodata = "none" if radiometry.nodata is None else f"{radiometry.nodata:g}"
-    _log.info("%s: %s x %s pixels", source.name, source.grid.width, source.grid.height)
-    _log.info("  bands %s; %s, nodata %s", shown, radiometry.dtype, nodata)
-    _log.info("  dark to bright is %s", " or ".join(sorted(ranges)[:4]))
-    _log.info("%s: %s on %s", model.card.name, model.digest, scene.predictor.device)
-    _log.info(
-        "  %s tiles of %s pixels, %s thrown away on each side, in %s blocks",
-        *(plan.count, plan.tile, plan.margin, plan.block_count),
-    )
-
-
-def _job_facts(
-    path: str | Path,
-    model: str | Path | Model | None,
-    loaded: Model,
-    chosen: UpscaleSettings,
-    scene: Enlargement,
-) -> dict[str, Any]:
-    """Say all that the result depends on, so that an unfinished one is only ever continued."""
-    plain = {key: value for key, value in settings.dump(chosen).items() if key not in ONLY_HOW}
-    guide = scene.guide
-    return {
-        "version": __version__,
-        "scene": identities(path, *scene.source.files),
-        "guide": {} if guide is None else identities(chosen.guide or "", *guide.files),
-        "settings": plain,
-        "model": {"name": loaded.card.name, "digest": loaded.digest},
-        "device": scene.predictor.device.type,
-        "tiles": scene.plan.digest,
-        "group": scene.plan.group,
-        "tags": dict(scene.layout.facts.tags),
-        "beside": {name: dict(each.facts.tags) for name, each in scene.layout.beside.items()},
-        "blocks": scene.plan.block_count,
-        "call": {
-            "verb": "upscale",
-            "path": absolute(path),
-            "model": _named(model, loaded),
-            "guide": absolute(chosen.guide),
-        },
-    }
-
-
-def _named(model: str | Path | Model | None, loaded: Model) -> str | None:
-    """Say how another process can load the model; None if it cannot."""
-    if model is None:
-        return loaded.card.name
-    return None if isinstance(model, Model) else absolute(model)
-
-
-def _beside(name: str, scale: int, grid: Grid) -> Path:
-    """Name a result after its scene: a GeoTIFF, or a PNG for a picture without georeference."""
-    # What lies on a network, in an archive or in a file of many images has no folder beside it.
-    path = Path(stem_of(name) if is_address(name) else name)
-    picture = not grid.georeferenced and path.suffix.lower() in (".png", ".jpg", ".jpeg")
-    suffix = ".png" if picture else ".tif"
-    return path.with_name(f"{stem_of(name)}_x{scale}{suffix}")
-
-
-def _open_guide(
-    stack: ExitStack, chosen: UpscaleSettings, model: Model, grid: Grid
-) -> Source | None:
-    signature, name = model.network.signature, model.card.name
-    if chosen.guide is None:
-        check_guide(signature, None, name)
-        return None
-    found = stack.enter_context(open_source(chosen.guide, trust=chosen.trust))
-    check_guide(signature, len(found.bands), name)
-    return stack.enter_context(aligned(found, grid))
-
-
-COMMAND = Command(settings=UpscaleSettings, set_up=set_up, make=upscale)
+UPSCALE = Command(settings=UpscaleSettings, set_up=set_up, make=upscale)

@@ -6,24 +6,25 @@ without a `job.json` is a ruin, and nothing in it is believed.
 """
 
 import hashlib
-import json
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+from pydantic import ValidationError
 
 from geoloupe.errors import GeoloupeError, InputError, RunError
+from geoloupe.scenes.identity import JobIdentity
 from geoloupe.storage.beside import LAYERS
 from geoloupe.storage.lock import lock_of, locked
 from geoloupe.storage.publish import publish_texts, published
 
 FACTS = "job.json"
 BLOCKS = "blocks"
-_KEYS = {"call", "settings", "blocks"}  # without which nobody can go on
 _LONGEST = 150
 # Names under which a folder is never taken up: not there yet, and not there any more.
 _ASIDE = re.compile(r"\.[0-9a-f]{8}\.(new|old)")
@@ -45,7 +46,7 @@ def work_folder(target: Path) -> Path:
     return target.with_name(f".{name}.work")
 
 
-def begin(target: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+def begin(target: Path, identity: JobIdentity) -> JobIdentity:
     """Make the folder unless it is there; return what is made in it, which may be other work."""
     folder = work_folder(target)
     refuse_links(folder)
@@ -53,9 +54,8 @@ def begin(target: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     try:
         if not (folder / FACTS).exists():
             fresh.mkdir()
-            # No two pieces of work are the same to a block that was left of one of them.
-            text = json.dumps({**facts, "id": secrets.token_hex(8)}, indent=2, sort_keys=True)
-            publish_texts(fresh, {FACTS: f"{text}\n"})
+            text = replace(identity, id=secrets.token_hex(8)).to_json()
+            publish_texts(fresh, {FACTS: text})
             _appear(fresh, folder)
     except OSError as error:
         raise RunError(f"{folder}: cannot be made ({error.strerror})") from None
@@ -72,25 +72,28 @@ def _appear(fresh: Path, folder: Path) -> None:
             raise InputError(f"{folder}: is in the way of unfinished work; move it away") from None
 
 
-def read_job(target: Path) -> dict[str, Any]:
+def read_job(target: Path) -> JobIdentity:
     """Read what is being made; a folder that does not say so is an InputError."""
     folder = work_folder(target)
     refuse_links(folder)
     path = folder / FACTS
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(facts, dict) or not facts.keys() >= _KEYS:
-            raise TypeError("it does not say what is made")
+        return JobIdentity.from_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{target}: there is no unfinished work on it") from None
-    except (OSError, ValueError, TypeError) as error:
+    except ValidationError:
+        raise InputError(f"{path}: does not describe a job; delete {folder}") from None
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: is damaged; delete {folder} ({error})") from None
-    return facts
 
 
-def digest(facts: Mapping[str, Any]) -> str:
-    """Name a piece of work, so that what was computed for another is told apart."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+def group_before(target: Path) -> int | None:
+    """Return how an unfinished run groups its tiles, which may have had more memory, or less."""
+    try:
+        group = read_job(target).group
+    except InputError:
+        return None
+    return group if group > 0 else None
 
 
 @contextmanager

@@ -1,0 +1,40 @@
+"""Options of `sharpen`."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from geoloupe.imagery.nodata import Nodata
+from geoloupe.scenes.order import Resources
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharpenSettings(Resources):
+    """What can be chosen besides the scene, the method and the result."""
+
+    guide: str | Path | None = None  # the finer image; a product of several pixel sizes brings it
+    bands: str | tuple[str | int, ...] | None = None  # of the result, by number, name, wavelength
+    guide_bands: str | tuple[str | int, ...] | None = None  # of the guide; None: all
+    sensor: str | None = None  # of the coarse bands; None: as the scene tells
+    mtf: float | tuple[float, ...] | None = None  # of all coarse bands, or each
+    shift: tuple[float, float] | None = None  # rows, columns of the guide; None: measured
+    anyway: bool = False  # believe the georeference whatever is measured
+    learn: bool = False  # teach the network more by the scene itself first: a minute or two
+    consistent: bool | None = None  # whether the bands' sensor would see them in the result
+    bound: bool | float = True  # how far answers go beyond the pixels around, in parts of a range
+    tile: int | None = None
+    nodata: Nodata = None  # what missing pixels of the coarse bands hold, or "none"
+    alpha: bool | None = None
+    trust: bool = False
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        Resources.__post_init__(self)
+        if self.tile is not None and self.tile < 1:
+            raise ValueError(f"tile must be 1 or more, not {self.tile}")
+        if self.shift is not None and not all(math.isfinite(part) for part in self.shift):
+            raise ValueError("shift is two numbers, rows and columns of the guide")
+        if not 0 <= self.bound < math.inf:
+            raise ValueError(f"bound must be true, false or 0 and more, not {self.bound:g}")
+        if self.learn and not self.alone:
+            raise ValueError("what is learned is not shared yet: learn without shards and workers")
