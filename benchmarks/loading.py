@@ -14,11 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
 
 import numpy as np
 import torch
-from torch import nn
 
 from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.datasets.preparation.prepared import PreparedDataset, find
@@ -62,7 +60,7 @@ def samples_a_second(patches: Patches) -> float:
 
 def trained_a_second(scale: int, batch: int = 4) -> float:
     """Measure forward and backward passes of HSENet on crops of 48 x 48."""
-    network = cast("nn.Module", build("hsenet", scale=scale, bands=3))
+    network = build("hsenet", scale=scale, bands=3)
     lr, hr = torch.rand(batch, 3, SIZE, SIZE), torch.rand(batch, 3, SIZE * scale, SIZE * scale)
     seconds = []
     for _ in range(3):

@@ -12,10 +12,8 @@ import subprocess
 import sys
 import time
 from statistics import median
-from typing import cast
 
 import torch
-from torch import nn
 
 from geoloupe.networks import build
 from geoloupe.system.allocator import keep_freed_memory
@@ -40,7 +38,7 @@ def samples_per_second(name: str, *, plain: bool) -> float:
     recipe = read_recipe(name)
     network = build(recipe.network, **recipe.settings)
     if not plain:
-        to_channels_last(cast("nn.Module", network))
+        to_channels_last(network)
     objective = Objective.of(network, recipe.loss, recipe.data.bands_at_once)
     optimiser = torch.optim.AdamW(objective.parameters(), lr=recipe.optimiser.rate)
     signature, size = network.signature, recipe.patches.size

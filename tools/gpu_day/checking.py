@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import default_collate
 
 from geoloupe import catalog
@@ -85,7 +85,7 @@ def _compared(name: str, network: Any, device: torch.device) -> Iterator[Finding
     with torch.inference_mode():
         truth = plain(lr, guide)
         there = [None if x is None else x.to(device) for x in (lr, guide)]
-        moved: Any = cast("nn.Module", plain).to(device)
+        moved: Any = plain.to(device)
         yield _finding(f"{name}, fp32", lambda: moved(*there), truth, _EXACT)
         quick: list[tuple[Precision, float]] = [("fp32", _EXACT), ("bf16", _HALF)]
         for precision, most in quick:

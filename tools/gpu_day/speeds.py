@@ -45,7 +45,7 @@ def forwards(
 ) -> Iterator[str]:
     """Time models on tiles (side x side LR pixels) in both precisions and several batches."""
     for name in names:
-        network: Any = load(name).network.to(device)  # type: ignore[attr-defined]
+        network: Any = load(name).network.to(device)
         signature = network.signature
         for precision in ("fp32", "bf16"):
             ready: Any = accelerate(network, precision=precision)

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,9 +163,7 @@ def compare(
         by_band=bands.means(),
         shown=shown,
         metric=metric,
-        parameters={
-            model.card.name: parameter_count(cast("Any", model.network)) for model in opened
-        },
+        parameters={model.card.name: parameter_count(model.network) for model in opened},
         multiply_adds={
             model.card.name: multiply_adds(model.network, height, width, bands_shown)
             for model in opened

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from pydantic import JsonValue
-from torch import Tensor, nn
+from torch import Tensor
 
 from geoloupe import catalog
 from geoloupe.errors import InputError, errors_named
@@ -46,7 +46,7 @@ class Model:
     def digest(self) -> str:
         """A name for exactly these weights and settings."""
         found = hashlib.sha256(json.dumps(plain_settings(self.network), sort_keys=True).encode())
-        for name, tensor in sorted(cast("nn.Module", self.network).state_dict().items()):
+        for name, tensor in sorted(self.network.state_dict().items()):
             found.update(name.encode())
             found.update(tensor.cpu().contiguous().numpy().tobytes())
         return found.hexdigest()[:16]
@@ -54,7 +54,7 @@ class Model:
     @property
     def has_weights(self) -> bool:
         """Whether the network was learned; interpolation was not."""
-        return next(cast("nn.Module", self.network).parameters(), None) is not None
+        return next(self.network.parameters(), None) is not None
 
     @property
     def margin(self) -> int:
@@ -98,7 +98,7 @@ def load(name_or_path: str | Path, **settings: Any) -> Model:
 
 def save(model: Model, folder: Path, *, half: bool = False, overwrite: bool = False) -> None:
     """Write a model as a folder of weights, each file whole or absent; `half` takes 16 bits."""
-    state = cast("nn.Module", model.network).state_dict()
+    state = model.network.state_dict()
     tensors = {
         name: (tensor.half() if half and tensor.is_floating_point() else tensor).cpu().contiguous()
         for name, tensor in state.items()
@@ -114,7 +114,7 @@ def refuse_target(folder: Path, *, overwrite: bool = False) -> None:
 
 def model_from_state(network: Network, state: Mapping[str, Tensor], card: Card) -> Model:
     """Load a state strictly into a fresh network and make it ready to run."""
-    module = cast("nn.Module", network)
+    module = network
     module.load_state_dict(dict(state), strict=True)
     module.requires_grad_(False).eval()
     return Model(network, card)
@@ -127,7 +127,7 @@ def plain_settings(network: Network) -> dict[str, JsonValue]:
 
 def _without_weights(name: str, settings: Mapping[str, Any]) -> Model:
     network = build(name, **settings)
-    if cast("nn.Module", network).state_dict():
+    if network.state_dict():
         title = network.REFERENCE.title
         raise InputError(
             f"{title} needs weights: name their file or folder instead; geoloupe convert makes "

@@ -1,12 +1,12 @@
 """The one place where an image goes through a network: Image -> tensor -> network -> Image."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from geoloupe.errors import InputError, OutOfMemoryError, RunError
 from geoloupe.imagery.fill import fill_missing
@@ -47,7 +47,7 @@ class Predictor:
         Without `bound`, answers are held as the model's card says, so as they were scored.
         """
         place = device_of(device)
-        cast("nn.Module", model.network).to(place)
+        model.network.to(place)
         return cls(
             network=accelerate(model.network, precision=precision, engine=engine),
             signature=model.network.signature,

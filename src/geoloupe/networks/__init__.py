@@ -16,4 +16,4 @@ def network_class(name: str) -> "type[Network]":
 def build(name: str, **values: Any) -> "Network":
     """Make a network with fresh weights: `build("hsenet", scale=4, bands=3)`."""
     chosen = network_class(name)
-    return cast("Any", chosen)(settings.build(chosen.Settings, values, name))
+    return chosen(settings.build(chosen.Settings, values, name))

@@ -16,7 +16,7 @@ from geoloupe.networks.convolution import conv
 from geoloupe.networks.mean import MeanShift
 from geoloupe.networks.padding import pad_to_multiple
 from geoloupe.networks.ranges import check_ranges
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import Network, Reference, Signature
 from geoloupe.networks.upsample import UpBlock, factors, infer_scale
 from geoloupe.networks.windows import WindowAttention
 
@@ -161,7 +161,7 @@ class Fusion(nn.Module):
         return self.from_cnn(spatial * c) + self.from_transformer(channel * u)
 
 
-class ConvFormerSR(nn.Module):
+class ConvFormerSR(Network):
     """(N,bands,H,W) reflectance in [0, 1] -> (N,bands,H*scale,W*scale)."""
 
     Settings: ClassVar[type] = ConvFormerSRSettings
@@ -212,8 +212,7 @@ class ConvFormerSR(nn.Module):
     }
 
     def __init__(self, settings: ConvFormerSRSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.signature = Signature(
             scale=settings.scale,
             bands=settings.bands,
@@ -271,10 +270,6 @@ class ConvFormerSR(nn.Module):
             if self.settings.branches == "both":
                 c = self.fusion[i](c, u)
         return u if self.settings.branches == "transformer" else c
-
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return the last stage."""
-        return self.stages(lr, guide)[-1]
 
     @classmethod
     def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

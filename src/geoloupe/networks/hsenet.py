@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from geoloupe.networks.convolution import conv
 from geoloupe.networks.mean import MeanShift, infer_mean
 from geoloupe.networks.ranges import check_ranges
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import Network, Reference, Signature
 from geoloupe.networks.upsample import UpBlock, factors, infer_scale
 
 UCMERCED_MEAN = (0.4916, 0.4991, 0.4565)
@@ -136,7 +136,7 @@ class BasicModule(nn.Module):
         return x + deep
 
 
-class HSENet(nn.Module):
+class HSENet(Network):
     """(N,bands,H,W) in [0, 1] -> (N,bands,H*scale,W*scale)."""
 
     Settings: ClassVar[type] = HSENetSettings
@@ -174,11 +174,9 @@ class HSENet(nn.Module):
         "tail.0.{k}": "upsample.{k}",
         "tail.1": "tail",
     }
-    ASK: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, settings: HSENetSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.signature = Signature(
             scale=settings.scale, bands=settings.bands, minimum=2, tile=64, margin=8
         )
@@ -200,10 +198,6 @@ class HSENet(nn.Module):
         for module in self.body:
             deep = module(deep)
         return (self.shift.add(self.tail(self.upsample(deep + shallow))),)
-
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return the last stage."""
-        return self.stages(lr, guide)[-1]
 
     @classmethod
     def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

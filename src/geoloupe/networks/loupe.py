@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
-from geoloupe.networks.signature import UNKNOWN_MTF, Reference, Signature
+from geoloupe.networks.signature import UNKNOWN_MTF, Network, Reference, Signature
 
 _TOGETHER = 3  # bands that are looked at together
 _MTF = (0.1, 0.7)  # of the first and the last knot of the table; beyond them the end's row counts
@@ -109,7 +109,7 @@ class LoupeBlock(nn.Module):
         return x + _scaled(self.conv2(_scaled(self.conv1(x), inner).relu()), outer)
 
 
-class Loupe(nn.Module):
+class Loupe(Network):
     """(N,C,H,W) -> (N,C,H*scale,W*scale) for any band count and any value range."""
 
     Settings: ClassVar[type] = LoupeSettings
@@ -119,13 +119,10 @@ class Loupe(nn.Module):
         scales=(2, 3, 4, 8),
         paper="geoloupe's own",
     )
-    PUBLISHED: ClassVar[Mapping[str, str | None]] = {}
-    ASK: ClassVar[Mapping[str, str]] = {}
     ADDED: ClassVar[tuple[str, ...]] = ("knots", "growth")  # what a fresh one adds changes nothing
 
     def __init__(self, settings: LoupeSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.signature = Signature(
             scale=settings.scale,
             bands=None,

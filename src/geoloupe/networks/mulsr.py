@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
 from geoloupe.networks.ranges import check_ranges
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import Network, Reference, Signature
 
 ENCODERS = 4
 DEPTH = 3  # a band is seen with its two neighbours; the fusion has as many slices
@@ -145,7 +145,7 @@ class Branch(nn.Module):
         return self.merge(torch.cat([x, y], dim=1))
 
 
-class MulSR(nn.Module):
+class MulSR(Network):
     """A cube (N,B,h,w) and a guide (N,G,h*scale,w*scale) in [0, 1] -> (N,B,h*scale,w*scale)."""
 
     Settings: ClassVar[type] = MulSRSettings
@@ -205,8 +205,7 @@ class MulSR(nn.Module):
     ASK: ClassVar[Mapping[str, str]] = {"scale": "its weights are the same at every factor"}
 
     def __init__(self, settings: MulSRSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.signature = Signature(
             scale=settings.scale,
             bands=None,
@@ -237,10 +236,6 @@ class MulSR(nn.Module):
             for start in range(0, len(bands), at_once)
         ]
         return (torch.cat(found, dim=1),)
-
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return the last stage."""
-        return self.stages(lr, guide)[-1]
 
     def bands(self, lr: Tensor, guide: Tensor, chosen: range | list[int]) -> Tensor:
         """Sharpen the chosen bands of a cube (N,B,h,w) as one batch: (N,chosen,H,W)."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal
 
-from torch import Tensor
+from torch import Tensor, nn
 
 UNKNOWN_MTF = 0.4  # of optics that nobody tells: mild, so that little is sharpened too much
 
@@ -39,23 +39,29 @@ class Reference:
     paper: str
 
 
-@runtime_checkable
-class Network(Protocol):
-    """An `nn.Module` made from its settings alone, with a forward that returns the last stage."""
+class Network(nn.Module):
+    """A network: made from its settings alone, and called as lr, guide -> sr."""
 
     Settings: ClassVar[type]  # frozen dataclass with scale, bands and .tiny() for tests
     REFERENCE: ClassVar[Reference]
-    PUBLISHED: ClassVar[Mapping[str, str | None]]  # published name -> ours; None: not needed
-    ASK: ClassVar[Mapping[str, str]]  # settings that no checkpoint shows -> why they are asked for
+    PUBLISHED: ClassVar[Mapping[str, str | None]] = {}  # published name -> ours; None: not needed
+    ASK: ClassVar[Mapping[str, str]] = {}  # settings that no checkpoint shows -> why they are asked
 
-    settings: Any
     signature: Signature
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__()
+        self.settings = settings
 
     def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return all images trained on, (N,C,H*scale,W*scale) each; the last is the answer."""
-        ...
+        raise NotImplementedError
+
+    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
+        """Return the last stage."""
+        return self.stages(lr, guide)[-1]
 
     @classmethod
     def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         """Read from our names and shapes every setting that they tell."""
-        ...
+        return {}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from geoloupe.networks.convolution import conv
 from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import Network, Reference, Signature
 from geoloupe.networks.upsample import UpBlock, factors, infer_scale
 
 RESIDUAL_SCALE = 0.1
@@ -97,7 +97,7 @@ class Unit(nn.Module):
         return self.tail(self.upsample(deep + x))
 
 
-class SSPSR(nn.Module):
+class SSPSR(Network):
     """(N,bands,H,W) reflectance in [0, 1] -> (N,bands,H*scale,W*scale)."""
 
     Settings: ClassVar[type] = SSPSRSettings
@@ -133,8 +133,7 @@ class SSPSR(nn.Module):
     members: Tensor
 
     def __init__(self, settings: SSPSRSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.signature = Signature(scale=settings.scale, bands=settings.bands, tile=32, margin=4)
         self.starts = group_starts(settings.bands, settings.group, settings.overlap)
         last = 2 if settings.scale % 2 == 0 else 3
@@ -157,10 +156,6 @@ class SSPSR(nn.Module):
     def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the answer as the only stage."""
         return (self.refine(lr, bicubic_up(lr, self.settings.scale)),)
-
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return the last stage."""
-        return self.stages(lr, guide)[-1]
 
     def refine(self, lr: Tensor, upsampled: Tensor) -> Tensor:
         """Sharpen a cube given its bicubic enlargement."""

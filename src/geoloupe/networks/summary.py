@@ -65,9 +65,9 @@ def describe(name: str, values: Mapping[str, Any]) -> tuple[list[Setting], list[
     return rows, [part for part in parts if part.parameters]
 
 
-def parameter_count(network: object) -> int:
+def parameter_count(network: nn.Module) -> int:
     """Count the trainable numbers of a network."""
-    return sum(parameter.numel() for parameter in cast("nn.Module", network).parameters())
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def multiply_adds(network: Network, height: int, width: int, bands: int = 3) -> int:
@@ -79,7 +79,7 @@ def multiply_adds(network: Network, height: int, width: int, bands: int = 3) -> 
     signature, scale = network.signature, network.signature.scale
     meta = torch.device("meta")  # shapes without memory or time
     with meta:
-        outline = cast("nn.Module", cast("Any", type(network))(network.settings))
+        outline = cast("Any", type(network))(network.settings)
     lr = torch.empty(1, signature.bands or bands, height, width, device=meta)
     guide = None
     if signature.guide_bands:
@@ -91,7 +91,7 @@ def multiply_adds(network: Network, height: int, width: int, bands: int = 3) -> 
 
 def _outline(name: str, values: Mapping[str, Any]) -> nn.Module:
     with torch.device("meta"):  # shapes without memory
-        return cast("nn.Module", build(name, **values))
+        return build(name, **values)
 
 
 def _part(name: str, part: nn.Module) -> LayerSummary:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from geoloupe.networks.convolution import conv, depthwise
 from geoloupe.networks.padding import pad_to_multiple
 from geoloupe.networks.ranges import check_ranges
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import Network, Reference, Signature
 from geoloupe.networks.spectrum import frequency_bands, from_spectrum, phase, to_spectrum
 
 LEVELS = 3
@@ -241,7 +241,7 @@ class Stage(nn.Module):
         return x + self.tail(maps[-1]), maps
 
 
-class TSFNet(nn.Module):
+class TSFNet(Network):
     """(N,bands,H,W) in [0, 1] -> two images (N,bands,H*scale,W*scale), the second the answer."""
 
     Settings: ClassVar[type] = TSFNetSettings
@@ -251,12 +251,10 @@ class TSFNet(nn.Module):
         scales=(4, 8, 16),
         paper="Wang et al., IEEE TGRS 2024",
     )
-    PUBLISHED: ClassVar[Mapping[str, str | None]] = {}
     ASK: ClassVar[Mapping[str, str]] = {"scale": "its weights are the same at every factor"}
 
     def __init__(self, settings: TSFNetSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         step = 2 ** (LEVELS + 1)  # every level, and the spectra on it, must have even sides
         self.multiple = step // gcd(step, settings.scale)
         self.signature = Signature(
@@ -290,10 +288,6 @@ class TSFNet(nn.Module):
             torch.cat([m[:, :half], m[:, half:] + band], dim=1)
             for m, band in zip(maps, bands, strict=True)
         ]
-
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return the last stage."""
-        return self.stages(lr, guide)[-1]
 
     @classmethod
     def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from statistics import median
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -196,7 +196,7 @@ def measured(name: str, side: int, chosen: CostSettings) -> Cost | None:
         model=model.card.name,
         side=side,
         pixels=(side * signature.scale) ** 2,
-        parameters=parameter_count(cast("Any", model.network)),
+        parameters=parameter_count(model.network),
         multiply_adds=multiply_adds(model.network, side, side, len(lr.bands)),
         seconds=median(seconds),
         peak_bytes=memory.peak,

@@ -26,7 +26,7 @@ def fresh_state(recipe: Recipe) -> tuple[State, Objective]:
     """Return untrained weights with their optimiser, and the loss they are trained by."""
     torch.manual_seed(recipe.seed)
     network = build(recipe.network, **recipe.settings)
-    module = cast("nn.Module", network)
+    module = network
     to_channels_last(module)
     chosen = recipe.optimiser
     optimiser = torch.optim.AdamW(
@@ -61,7 +61,7 @@ def begin_with(recipe: Recipe, state: State) -> None:
         state.branch(folder / CHECKPOINTS)
         return
     begun = load(recipe.start)
-    module, other = (cast("nn.Module", net) for net in (state.network, begun.network))
+    module, other = (net for net in (state.network, begun.network))
     theirs, ours = plain_settings(begun.network), plain_settings(state.network)
     # A plain network is a good beginning of one that has more, where more changes nothing at first;
     # and one of another factor, where the network knows how to begin with it.

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from geoloupe.errors import InputError, RunError
@@ -78,7 +78,7 @@ class State:
         # At first the average would be mostly the fresh weights: it forgets faster then.
         decay = min(decay, (1 + self.step) / (10 + self.step))
         means, news = [], []
-        for name, tensor in cast("nn.Module", self.network).state_dict().items():
+        for name, tensor in self.network.state_dict().items():
             mean = self.average[name]
             if mean.is_floating_point():
                 means.append(mean)
@@ -89,13 +89,13 @@ class State:
 
     def weights(self) -> dict[str, Tensor]:
         """Return the weights to be used: the averaged ones if there are any."""
-        return self.average or cast("nn.Module", self.network).state_dict()
+        return self.average or self.network.state_dict()
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint and forget the oldest."""
         folder.mkdir(parents=True, exist_ok=True)
         content = {
-            "network": cast("nn.Module", self.network).state_dict(),
+            "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average,
             "step": self.step,
@@ -132,7 +132,7 @@ class State:
         content, path = found
         with _agreeing(path):
             weights = content["average"] or content["network"]
-            cast("nn.Module", self.network).load_state_dict(weights)
+            self.network.load_state_dict(weights)
             if self.average is not None:
                 for name, tensor in weights.items():
                     self.average[name].copy_(tensor)
@@ -144,7 +144,7 @@ class State:
 
     def _take(self, content: Mapping[str, Any], path: Path) -> None:
         with _agreeing(path):
-            cast("nn.Module", self.network).load_state_dict(content["network"])
+            self.network.load_state_dict(content["network"])
             self.optimiser.load_state_dict(content["optimiser"])
             if self.average is not None:
                 for name, tensor in content["average"].items():

@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 from itertools import chain
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +50,7 @@ def accelerate(
     # from here on this thread takes them for zero.
     torch.set_flush_denormal(True)
     # Rewriting computes new weights, which is done on the processor wherever they are to be used.
-    device = weights_device(cast("nn.Module", network))
+    device = weights_device(network)
     ready = rewrite(_folded(network).cpu())
     replace_pointwise(ready)
     ready = ready.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -66,7 +66,7 @@ def weights_device(module: nn.Module) -> torch.device:
 
 
 def _folded(network: Network) -> nn.Module:
-    copy = deepcopy(cast("nn.Module", network)).eval().requires_grad_(False)
+    copy = deepcopy(network).eval().requires_grad_(False)
     fold_weight_norm(copy)
     return copy
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import Network, Reference, Signature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class BicubicSettings:
         return cls(scale=3)
 
 
-class Bicubic(nn.Module):
+class Bicubic(Network):
     """(N,C,H,W) -> (N,C,H*scale,W*scale), MATLAB-compatible, for any band count."""
 
     Settings: ClassVar[type] = BicubicSettings
@@ -36,12 +36,10 @@ class Bicubic(nn.Module):
         scales=(2, 3, 4, 8, 16),
         paper="Keys, IEEE TASSP 1981",
     )
-    PUBLISHED: ClassVar[Mapping[str, str | None]] = {}
     ASK: ClassVar[Mapping[str, str]] = {"scale": "interpolation has no weights"}
 
     def __init__(self, settings: BicubicSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.signature = Signature(
             scale=settings.scale, bands=None, tile=256, margin=4, reach="local"
         )
@@ -49,12 +47,3 @@ class Bicubic(nn.Module):
     def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the enlarged image as the only stage."""
         return (bicubic_up(lr, self.settings.scale),)
-
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return the last stage."""
-        return self.stages(lr, guide)[-1]
-
-    @classmethod
-    def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-        """Tell nothing: there are no shapes."""
-        return {}

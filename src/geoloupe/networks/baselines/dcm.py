@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from geoloupe.networks.convolution import conv
 from geoloupe.networks.ranges import check_ranges
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import Network, Reference, Signature
 from geoloupe.networks.upsample import UpBlock, factors, infer_scale
 
 WIDTHS = (196, 166, 148, 133, 120, 108, 97, 86, 76, 66, 57, 48)
@@ -42,7 +42,7 @@ class Layer(nn.Sequential):
         super().__init__(conv(kernel, inputs, outputs), nn.PReLU())
 
 
-class DCM(nn.Module):
+class DCM(Network):
     """(N,bands,H,W) in [0, 1] -> (N,bands,H*scale,W*scale)."""
 
     Settings: ClassVar[type] = DCMSettings
@@ -60,11 +60,9 @@ class DCM(nn.Module):
         "re_u.{i}": "upsample.{i}",
         "re_r": "tail",
     }
-    ASK: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, settings: DCMSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.signature = Signature(
             scale=settings.scale,
             bands=settings.bands,
@@ -91,10 +89,6 @@ class DCM(nn.Module):
         scale = float(self.settings.scale)
         skip = F.interpolate(lr, scale_factor=scale, mode="bicubic", align_corners=False)
         return (self.tail(self.upsample(joined)) + skip,)
-
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return the last stage."""
-        return self.stages(lr, guide)[-1]
 
     @classmethod
     def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from geoloupe.networks.convolution import conv
 from geoloupe.networks.mean import MeanShift, infer_mean
 from geoloupe.networks.ranges import check_ranges
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import Network, Reference, Signature
 from geoloupe.networks.upsample import UpBlock, factors, infer_scale
 
 
@@ -48,7 +48,7 @@ class ResidualBlock(nn.Module):
         return x + self.residual_scale * self.conv2(self.conv1(x).relu())
 
 
-class EDSR(nn.Module):
+class EDSR(Network):
     """(N,bands,H,W) in [0, 1] -> (N,bands,H*scale,W*scale)."""
 
     Settings: ClassVar[type] = EDSRSettings
@@ -68,11 +68,9 @@ class EDSR(nn.Module):
         "tail.0.{k}": "upsample.{k}",
         "tail.1": "tail",
     }
-    ASK: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, settings: EDSRSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.signature = Signature(
             scale=settings.scale,
             bands=settings.bands,
@@ -98,10 +96,6 @@ class EDSR(nn.Module):
             deep = block(deep)
         deep = self.after_body(deep) + shallow
         return (self.shift.add(self.tail(self.upsample(deep))),)
-
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return the last stage."""
-        return self.stages(lr, guide)[-1]
 
     @classmethod
     def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

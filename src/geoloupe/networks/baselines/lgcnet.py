@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from geoloupe.networks.convolution import conv
 from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import Network, Reference, Signature
 
 FEATURES = 32
 LAYERS = 5
@@ -33,7 +33,7 @@ class LGCNetSettings:
         return cls(scale=2)
 
 
-class LGCNet(nn.Module):
+class LGCNet(Network):
     """(N,bands,H,W) in [0, 1] -> (N,bands,H*scale,W*scale)."""
 
     Settings: ClassVar[type] = LGCNetSettings
@@ -51,8 +51,7 @@ class LGCNet(nn.Module):
     ASK: ClassVar[Mapping[str, str]] = {"scale": "it works on an image enlarged before"}
 
     def __init__(self, settings: LGCNetSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.signature = Signature(
             scale=settings.scale,
             bands=settings.bands,
@@ -68,10 +67,6 @@ class LGCNet(nn.Module):
     def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the answer as the only stage."""
         return (self.refine(bicubic_up(lr, self.settings.scale)),)
-
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return the last stage."""
-        return self.stages(lr, guide)[-1]
 
     def refine(self, upsampled: Tensor) -> Tensor:
         """Add the missing detail to the enlarged image (N,bands,H,W)."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from geoloupe.networks.ranges import check_ranges
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import Network, Reference, Signature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class NearestSettings:
         return cls(scale=3)
 
 
-class Nearest(nn.Module):
+class Nearest(Network):
     """(N,C,H,W) -> (N,C,H*scale,W*scale): every pixel scale x scale times, for any band count."""
 
     Settings: ClassVar[type] = NearestSettings
@@ -35,12 +35,10 @@ class Nearest(nn.Module):
         scales=(2, 3, 4, 8, 16),
         paper="none: the yardstick of speed",
     )
-    PUBLISHED: ClassVar[Mapping[str, str | None]] = {}
     ASK: ClassVar[Mapping[str, str]] = {"scale": "repetition has no weights"}
 
     def __init__(self, settings: NearestSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.signature = Signature(
             scale=settings.scale, bands=None, tile=256, margin=0, reach="local"
         )
@@ -51,12 +49,3 @@ class Nearest(nn.Module):
         scale = self.settings.scale
         wide = lr[..., :, None, :, None].expand(count, bands, height, scale, width, scale)
         return (wide.reshape(count, bands, height * scale, width * scale),)
-
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return the last stage."""
-        return self.stages(lr, guide)[-1]
-
-    @classmethod
-    def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-        """Tell nothing: there are no shapes."""
-        return {}

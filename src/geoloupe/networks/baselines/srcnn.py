@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from geoloupe.networks.convolution import conv
 from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import Network, Reference, Signature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class SRCNNSettings:
         return cls(scale=2)
 
 
-class SRCNN(nn.Module):
+class SRCNN(Network):
     """(N,bands,H,W) in [0, 1] -> (N,bands,H*scale,W*scale)."""
 
     Settings: ClassVar[type] = SRCNNSettings
@@ -46,8 +46,7 @@ class SRCNN(nn.Module):
     ASK: ClassVar[Mapping[str, str]] = {"scale": "it works on an image enlarged before"}
 
     def __init__(self, settings: SRCNNSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.signature = Signature(
             scale=settings.scale,
             bands=settings.bands,
@@ -62,10 +61,6 @@ class SRCNN(nn.Module):
     def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the answer as the only stage."""
         return (self.refine(bicubic_up(lr, self.settings.scale)),)
-
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return the last stage."""
-        return self.stages(lr, guide)[-1]
 
     def refine(self, upsampled: Tensor) -> Tensor:
         """Sharpen the enlarged image (N,bands,H,W)."""

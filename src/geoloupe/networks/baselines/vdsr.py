@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from geoloupe.networks.convolution import conv
 from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import bicubic_up
-from geoloupe.networks.signature import Reference, Signature
+from geoloupe.networks.signature import Network, Reference, Signature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class NormedLayer(nn.Sequential):
         super().__init__(conv(3, inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU())
 
 
-class VDSR(nn.Module):
+class VDSR(Network):
     """(N,bands,H,W) in [0, 1] -> (N,bands,H*scale,W*scale)."""
 
     Settings: ClassVar[type] = VDSRSettings
@@ -55,8 +55,7 @@ class VDSR(nn.Module):
     ASK: ClassVar[Mapping[str, str]] = {"scale": "it works on an image enlarged before"}
 
     def __init__(self, settings: VDSRSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.signature = Signature(
             scale=settings.scale,
             bands=settings.bands,
@@ -74,10 +73,6 @@ class VDSR(nn.Module):
     def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the answer as the only stage."""
         return (self.refine(bicubic_up(lr, self.settings.scale)),)
-
-    def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return the last stage."""
-        return self.stages(lr, guide)[-1]
 
     def refine(self, upsampled: Tensor) -> Tensor:
         """Add the missing detail to the enlarged image (N,bands,H,W)."""

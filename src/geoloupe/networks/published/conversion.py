@@ -11,7 +11,7 @@ from math import isclose
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from geoloupe import catalog, settings
 from geoloupe.errors import InputError
@@ -130,11 +130,11 @@ def expected_state(network: type[Network], values: Mapping[str, Any]) -> dict[st
     built: Any = settings.build(network.Settings, values, network.REFERENCE.title)
     try:
         with torch.device("meta"):
-            module = cast("Any", network)(built)
+            module = network(built)
     except (RuntimeError, ArithmeticError, ValueError, TypeError):
         title, words = network.REFERENCE.title, [f"{k}={as_text(v)}" for k, v in values.items()]
         raise InputError(f"no {title} can be built with {', '.join(words)}") from None
-    return dict(cast("nn.Module", module).state_dict())
+    return dict(module.state_dict())
 
 
 def as_text(value: Any) -> str:

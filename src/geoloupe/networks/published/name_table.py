@@ -6,7 +6,6 @@ single leaf follows, such as ".weight" or ".running_mean". None: known, and not 
 
 import re
 from collections.abc import Mapping
-from functools import cache
 
 from torch import Tensor
 
@@ -27,9 +26,9 @@ class MismatchError(InputError):
 def rename(network: type[Network], published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return published tensors our names, leaving out those that we derive or store otherwise."""
     renamed: dict[str, Tensor] = {}
-    unknown = []
+    unknown, rules = [], _rules(network, False)
     for name, tensor in published.items():
-        rule = _find(_rules(network, False), modern(name))
+        rule = _find(rules, modern(name))
         if rule is None:
             unknown.append(name)
         elif rule[0] is not None and rule[0] in renamed:
@@ -46,7 +45,8 @@ def rename(network: type[Network], published: Mapping[str, Tensor]) -> dict[str,
 
 def share_known(network: type[Network], published: Mapping[str, Tensor]) -> float:
     """Measure how many of the names are in a network's table, from 0 to 1."""
-    known = [_find(_rules(network, False), modern(name)) is not None for name in published]
+    rules = _rules(network, False)
+    known = [_find(rules, modern(name)) is not None for name in published]
     return sum(known) / max(len(known), 1)
 
 
@@ -79,9 +79,18 @@ def _fill(template: str, numbers: Mapping[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda gap: numbers.get(gap[1], gap[0]), template)
 
 
-@cache
+_COMPILED: dict[tuple[type[Network], bool], list[Rule]] = {}
+
+
 def _rules(network: type[Network], inverse: bool) -> list[Rule]:
-    """Compile the table of a network; whole names come before names with a leaf."""
+    """Return the compiled table of a network; whole names come before names with a leaf."""
+    key = (network, inverse)
+    if key not in _COMPILED:
+        _COMPILED[key] = _compile(network, inverse)
+    return _COMPILED[key]
+
+
+def _compile(network: type[Network], inverse: bool) -> list[Rule]:
     table: list[tuple[str, str | None]] = list(network.PUBLISHED.items())
     if inverse:
         table = [(ours, theirs) for theirs, ours in table if ours is not None]
