@@ -11,6 +11,9 @@ from importlib.metadata import entry_points
 from geoloupe.errors import InputError
 
 CATALOG: dict[str, dict[str, str]] = {
+    "array": {
+        "xarray": "geoloupe.scenes.arrays:upscale_array",
+    },
     "dataset": {
         "aid": "geoloupe.datasets.sets.aid:AID",
         "cave": "geoloupe.datasets.sets.cave:CAVE",

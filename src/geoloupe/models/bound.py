@@ -9,7 +9,7 @@ offset, but for zero: where nothing around is negative, the answer is not.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from geoloupe.models.model import Model
 from geoloupe.networks.signature import Signature
+
+if TYPE_CHECKING:
+    from geoloupe.models.model import Model
 
 RADIUS = 2  # LR pixels
 # Of the range around a pixel, unless a model's card says otherwise. A guide shows what lies between
@@ -31,7 +33,7 @@ def usual_margin(signature: Signature) -> float:
     return GUIDED_MARGIN if signature.guide_bands else MARGIN
 
 
-def margin_of(model: Model, asked: float | bool | None) -> float | None:
+def margin_of(model: "Model", asked: float | bool | None) -> float | None:
     """Choose the margin by a model's card and what is asked; None is no bound.
 
     Asked for None it is the card's, which may have none; for True the card's, else the usual one;

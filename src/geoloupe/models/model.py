@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from geoloupe import catalog
 from geoloupe.errors import InputError, errors_named
+from geoloupe.models.calling import PixelsT, call
 from geoloupe.models.card import (
     CARD_FILE,
     WEIGHTS_FILE,
@@ -22,7 +23,9 @@ from geoloupe.models.card import (
     read_weights,
     write_weights,
 )
+from geoloupe.models.predictor import PredictorOptions
 from geoloupe.models.shipped import shipped, shipped_sharpeners
+from geoloupe.models.tuned import TunedModel
 from geoloupe.networks import build, network_class
 from geoloupe.networks.published.conversion import agree, expected_state
 from geoloupe.networks.published.name_table import shown
@@ -36,6 +39,52 @@ class Model:
 
     network: Network
     card: Card
+    _tuned: dict[Any, TunedModel] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __call__(
+        self,
+        pixels: PixelsT,
+        guide: Any = None,
+        *,
+        value_range: tuple[float, float] | None = None,
+        mtf: float | tuple[float, ...] | None = None,
+        **options: Unpack[PredictorOptions],
+    ) -> PixelsT:
+        """Return pixels enlarged, as the same kind of value.
+
+        The whole array goes through the network at once: `geoloupe.upscale` cuts scenes into tiles.
+        No gradient passes; train `model.network`.
+
+        Args:
+            pixels: A NumPy array or a tensor (H,W), (C,H,W) or (N,C,H,W) of floats in [0, 1] or of
+                bytes, an Image, or an xarray.DataArray. NaN is missing.
+            guide: For models with a guide, of the same kind and of the result's size.
+            value_range: The values that are 0 and 1 to the network, for arrays of other ranges.
+            mtf: The share of contrast that the sensor passes at Nyquist, of all bands or of each.
+                With it, models that take it sharpen as much as was lost, and what the sensor would
+                see of the result is the image itself, but for noise.
+            **options: device, precision, engine, ensemble and bound, as `upscale` takes them.
+
+        Returns:
+            The same kind of value, `scale` times as large.
+
+        Example:
+            >>> import geoloupe, numpy as np
+            >>> model = geoloupe.load("loupe-x4")
+            >>> model(np.zeros((3, 16, 16), np.float32)).shape
+            (3, 64, 64)
+        """
+        return call(self, pixels, guide, value_range=value_range, mtf=mtf, **options)
+
+    def tuned(self, *, consistent: bool, **options: Unpack[PredictorOptions]) -> TunedModel:
+        """Return the model ready to run with these options; the last ones are kept ready."""
+        key = (consistent, tuple(sorted(options.items())))
+        if key not in self._tuned:
+            self._tuned.clear()
+            self._tuned[key] = TunedModel(self, consistent=consistent, **options)
+        return self._tuned[key]
 
     @property
     def tile(self) -> int:

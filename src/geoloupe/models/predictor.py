@@ -1,7 +1,7 @@
 """The one place where an image goes through a network: Image -> tensor -> network -> Image."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 import numpy as np
 import torch
@@ -12,10 +12,22 @@ from geoloupe.errors import InputError, OutOfMemoryError, RunError
 from geoloupe.imagery.fill import fill_missing
 from geoloupe.imagery.image import Image
 from geoloupe.models.bound import Bound, margin_of
-from geoloupe.models.model import Model
 from geoloupe.networks.acceleration.accelerate import Engine, Precision, accelerate
 from geoloupe.networks.observation import Observation
 from geoloupe.networks.signature import Signature
+
+if TYPE_CHECKING:
+    from geoloupe.models.model import Model
+
+
+class PredictorOptions(TypedDict, total=False):
+    """How a model is run, by keyword."""
+
+    device: str
+    precision: Precision
+    engine: Engine
+    ensemble: bool
+    bound: bool | float | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,7 +46,7 @@ class Predictor:
     @classmethod
     def of(
         cls,
-        model: Model,
+        model: "Model",
         *,
         device: str = "cpu",
         precision: Precision = "fp32",

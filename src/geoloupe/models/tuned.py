@@ -1,21 +1,23 @@
 """A model for images whose MTF is known, one after the other: it is told, where it can be told."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.noise import noise_level
-from geoloupe.models.model import Model
 from geoloupe.models.predictor import Predictor
 from geoloupe.networks.observation import Observation
+
+if TYPE_CHECKING:
+    from geoloupe.models.model import Model
 
 
 class TunedModel:
     """Makes the predictor of an image; that of the last MTF is kept."""
 
-    def __init__(self, model: Model, *, consistent: bool = False, **options: Any) -> None:
+    def __init__(self, model: "Model", *, consistent: bool = False, **options: Any) -> None:
         """Take a model, and what `Predictor.of` is to make it ready with.
 
         With `consistent`, answers agree with their images but for noise, as in products of known
