@@ -1,7 +1,7 @@
 """`geoloupe ablate`: variants of a recipe trained one after the other, then compared."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,7 +49,7 @@ def ablate(
         say(f"{recipe.name}: {found.steps} steps in {found.seconds / 60:.1f} min")
         done.append(found.model)
     first = recipes[0]
-    options = {
+    options: dict[str, Any] = {
         "protocol": first.validation.protocol,
         "guide": first.data.guide,
         "matched": first.data.matched,

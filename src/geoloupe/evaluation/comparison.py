@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from geoloupe.errors import InputError
 from geoloupe.evaluation.bootstrap import Difference, differences
 from geoloupe.evaluation.published import Published, published
 from geoloupe.evaluation.rows import Result
-from geoloupe.evaluation.trial import Answer, Trial
+from geoloupe.evaluation.trial import Answer, EvaluateOptions, Trial
 from geoloupe.imagery.image import Image
 from geoloupe.models.model import Model
 from geoloupe.networks.summary import multiply_adds, parameter_count
@@ -132,9 +132,24 @@ def compare(
     data: str,
     *,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[EvaluateOptions],
 ) -> Comparison:
-    """Measure models side by side, the first being the baseline; `options` are `evaluate`'s."""
+    """Measure models on the same images, with bootstrap intervals of their differences.
+
+    Args:
+        models: Two or more; the first is the baseline.
+        data: A prepared data set, its folder, or its name, optionally with ":split".
+        progress: Called with the number of measured images and of all.
+        **options: scale, protocol, metrics, degradation and others; see EvaluateSettings.
+
+    Returns:
+        Rows, differences from the baseline and from the best, and crops to see.
+
+    Example:
+        >>> found = geoloupe.compare(["bicubic", "loupe-x2"], "prepared:test")
+        >>> found.best in ("bicubic", "loupe-x2")
+        True
+    """
     if len(models) < 2:
         raise InputError("name at least two models to compare")
     trial = Trial.open(models, data, **options)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from geoloupe import catalog, settings
 from geoloupe.datasets.preparation.prepared import PreparedDataset, find
@@ -27,6 +27,22 @@ from geoloupe.models.tuned import TunedModel
 from geoloupe.networks.acceleration.accelerate import Precision
 from geoloupe.system.memory import PeakMemory
 from geoloupe.system.progress import Progress
+
+
+class EvaluateOptions(TypedDict, total=False):
+    """The options of EvaluateSettings, by keyword."""
+
+    scale: int | None
+    protocol: str
+    metrics: str
+    degradation: str | None
+    guide: str
+    matched: bool
+    seed: int
+    limit: int | None
+    bound: bool | float | None
+    precision: Precision
+    device: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +122,7 @@ class Trial:
         data: str | PreparedDataset,
         *,
         split: str = "test",
-        **options: Any,
+        **options: Unpack[EvaluateOptions],
     ) -> Self:
         """Open models, data and scoring, each once; `options` are those of EvaluateSettings.
 

@@ -128,7 +128,20 @@ def default_model(scale: int | None) -> str:
 
 
 def load(name_or_path: str | Path, **settings: Any) -> Model:
-    """Load weights from a file or a folder, or build a network that has none, by its name."""
+    """Load a model.
+
+    Args:
+        name_or_path: The name of a model that ships, a folder or file of weights, or the name of a
+            network without weights, such as "bicubic".
+        **settings: Of such a network; of others they must agree with the weights.
+
+    Returns:
+        A model, ready to be called.
+
+    Example:
+        >>> geoloupe.load("loupe-x4").network.signature.scale
+        4
+    """
     name = str(name_or_path)
     if name in catalog.names("network"):
         return _without_weights(name, settings)

@@ -7,6 +7,8 @@ from geoloupe import catalog, settings
 if TYPE_CHECKING:
     from geoloupe.networks.signature import Network
 
+__all__ = ["build", "network_class"]
+
 
 def network_class(name: str) -> "type[Network]":
     """Find a network's class by its catalog name."""
@@ -14,6 +16,19 @@ def network_class(name: str) -> "type[Network]":
 
 
 def build(name: str, **values: Any) -> "Network":
-    """Make a network with fresh weights: `build("hsenet", scale=4, bands=3)`."""
+    """Return a network with fresh weights.
+
+    Args:
+        name: The network's name in the catalog.
+        **values: Its settings; `geoloupe networks NAME` lists them.
+
+    Returns:
+        An nn.Module, called as lr (N,C,H,W) -> sr (N,C,H*scale,W*scale).
+
+    Example:
+        >>> network = geoloupe.networks.build("loupe", scale=2)
+        >>> sum(weight.numel() for weight in network.parameters()) > 200_000
+        True
+    """
     chosen = network_class(name)
     return chosen(settings.build(chosen.Settings, values, name))

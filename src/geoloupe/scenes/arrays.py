@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from geoloupe.scenes.choices import (
     predictor_for,
     select_bands_and_range,
 )
+from geoloupe.scenes.options import ArrayOptions
 from geoloupe.scenes.scene import Enlargement
 from geoloupe.storage.sizes import size_text
 from geoloupe.system.memory import available
@@ -49,15 +50,28 @@ def upscale_array(
     *,
     model: str | Path | Model | None = None,
     guide: "DataArray | None" = None,
-    **options: Any,
+    **options: Unpack[ArrayOptions],
 ) -> "DataArray | Dataset":
-    """Enlarge an array (y,x) or (band,y,x) in memory; `options` are the fields of PredictOptions.
+    """Enlarge an array in memory, with its coordinates, attributes and spatial reference.
 
-    With `uncertainty=True` or `detail=True` the result is a Dataset: the enlarged array under its
-    name (else "enlarged"), and beside it "sigma" or "detail", float32 in its units.
-    Coordinates, attributes and the spatial reference that rioxarray keeps are carried over, and
-    the numbers are those that `upscale` writes of the same scene and value range (one that is
-    measured may differ a little on large scenes). A guide has the result's size.
+    The numbers are those that `upscale` writes of the same scene and value range (one that is
+    measured may differ a little on large scenes).
+
+    Args:
+        array: An array (y,x) or (band,y,x).
+        model: A shipped model's name, weights, or a loaded model; without it, ours of the factor.
+        guide: For models with a guide, of the result's size.
+        **options: scale, bands, range, sensor, mtf and others; see PredictOptions.
+
+    Returns:
+        The enlarged array. With `uncertainty=True` or `detail=True` a Dataset: the enlarged array
+        under its name (else "enlarged"), and beside it "sigma" or "detail", float32 in its units.
+
+    Example:
+        >>> import rioxarray
+        >>> scene = rioxarray.open_rasterio("scene.tif")
+        >>> geoloupe.upscale_array(scene, scale=2).sizes["x"] == 2 * scene.sizes["x"]
+        True
     """
     chosen = settings.build(PredictOptions, options, "upscale_array")
     loaded = load_chosen(model, chosen)

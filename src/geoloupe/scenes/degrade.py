@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from geoloupe.rasters.facts import BandFacts
 from geoloupe.rasters.planes import Layout
 from geoloupe.rasters.product import Product, admit_product, check_output, create
 from geoloupe.rasters.source import Source, open_source
+from geoloupe.scenes.options import DegradeOptions
 from geoloupe.storage.publish import refuse_inputs
 from geoloupe.storage.sizes import size_text
 from geoloupe.system.memory import available
@@ -53,9 +54,25 @@ def degrade(
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[DegradeOptions],
 ) -> Layout:
-    """Write the LR image of a scene; `options` are the fields of DegradeSettings."""
+    """Write a scene as a coarser sensor would have seen it.
+
+    Args:
+        path: Anything that `upscale` takes.
+        output: The new file.
+        overwrite: Replace an old output.
+        progress: Called with the number of finished rows and of all.
+        **options: degradation, scale, seed, response; see DegradeSettings.
+
+    Returns:
+        The grid, the bands and the meaning of the numbers of what was written.
+
+    Example:
+        >>> layout = geoloupe.degrade("scene.tif", "coarse.tif", degradation="mtf", scale=2)
+        >>> layout.grid.width
+        32
+    """
     chosen = settings.build(DegradeSettings, options, "degrade")
     degradation, scale, target = load_degradation(chosen.degradation), chosen.scale, Path(output)
     response = None if chosen.response is None else SpectralResponse.named(chosen.response)

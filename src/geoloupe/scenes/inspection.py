@@ -79,9 +79,22 @@ def inspect(
     model: str | None = None,
     guide: str | Path | None = None,
 ) -> Inspection:
-    """Measure a product against its input and, if it is known, the truth on the product's grid.
+    """Measure whether a product can be believed: brightness, colour, place, seams, added detail.
 
-    By the panchromatic `guide` that sharpened it, quality without a truth is measured too.
+    Args:
+        product: What was made.
+        lr: What it was made from.
+        hr: The truth on the product's grid, if it is known.
+        model: What made it, if its tags do not say: to measure doubt.
+        guide: The panchromatic image that sharpened it: adds QNR and HQNR.
+
+    Returns:
+        Findings with their limits, a verdict in words, and maps of doubt and of added detail.
+
+    Example:
+        >>> found = geoloupe.inspect("finer.tif", "scene.tif")
+        >>> found.findings[0].name
+        'reflectance'
     """
     with ExitStack() as stack:
         made, source = (stack.enter_context(open_source(name)) for name in (product, lr))

@@ -4,11 +4,12 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from geoloupe import settings
 from geoloupe.scenes.coregistration import Registration
 from geoloupe.scenes.optics import Optics
+from geoloupe.scenes.options import SharpenOptions
 from geoloupe.scenes.order import Command
 from geoloupe.scenes.running import SceneResult, run
 from geoloupe.scenes.sharpen_order import set_up
@@ -36,7 +37,7 @@ def sharpen(
     model: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[SharpenOptions],
 ) -> Sharpened:
     """Put the detail of a finer image into coarser bands; the result lies on the finer one's grid.
 
@@ -49,13 +50,15 @@ def sharpen(
             panchromatic band; else glp, regression.
         overwrite: Replace an old output.
         progress: Called with the tiles that are done, and all.
-        **options: The fields of SharpenSettings: guide, bands, shift, memory and others.
+        **options: guide, bands, shift, memory and others; see SharpenSettings.
 
     Returns:
         What was made, and what was found on the way, such as the shift between the images.
 
     Example:
-        >>> geoloupe.sharpen("ms.tif", "fine.tif", guide="pan.tif")  # doctest: +SKIP
+        >>> made = geoloupe.sharpen("ms.tif", "sharp.tif", guide="pan.tif")
+        >>> made.ratios
+        (4.0,)
     """
     started = time.monotonic()
     chosen = settings.build(SharpenSettings, options, "sharpen")

@@ -4,11 +4,12 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from geoloupe import settings
 from geoloupe.models.model import Model
 from geoloupe.scenes.optics import Optics
+from geoloupe.scenes.options import UpscaleOptions
 from geoloupe.scenes.order import Command
 from geoloupe.scenes.running import SceneResult, run
 from geoloupe.scenes.upscale_order import UpscaleSettings, set_up
@@ -39,11 +40,26 @@ def upscale(
     model: str | Path | Model | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[UpscaleOptions],
 ) -> Upscaled:
-    """Enlarge a scene into a new file; `options` are the fields of UpscaleSettings.
+    """Enlarge a scene into a new file. Stopped at any moment, the same call goes on where it was.
 
-    Stopped at any moment, the same call goes on where it was.
+    Args:
+        path: Anything GDAL opens, a Sentinel-2 product, a .mat file or an address.
+        output: The new file, a Cloud Optimized GeoTIFF unless its suffix names another format;
+            without it, one beside the scene.
+        model: A shipped model's name, weights, or a loaded model; without it, ours of the factor.
+        overwrite: Replace an old output.
+        progress: Called with the number of finished tiles and of all.
+        **options: scale, bands, range, sensor, mtf, memory and others; see UpscaleSettings.
+
+    Returns:
+        What was made: path, model, grid, radiometry, optics, and the seconds it took.
+
+    Example:
+        >>> made = geoloupe.upscale("scene.tif", "finer.tif", scale=2)
+        >>> made.model
+        'loupe-x2'
     """
     started = time.monotonic()
     chosen = settings.build(UpscaleSettings, options, "upscale")

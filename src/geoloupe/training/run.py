@@ -1,6 +1,7 @@
 """A run: a recipe becomes a folder with a log, checkpoints, pictures and at last a model."""
 
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from geoloupe.training.hardware import Hardware, open_fabric
 from geoloupe.training.judge import Judge, protocol_of
 from geoloupe.training.log import open_log
 from geoloupe.training.loop import Loop
-from geoloupe.training.recipe import Recipe
+from geoloupe.training.recipe import Recipe, read_recipe
 from geoloupe.training.run_folder import CHECKPOINTS, MODEL, held
 from geoloupe.training.setup import begin_with, fresh_state, on_device, samples_of
 
@@ -37,14 +38,41 @@ class Trained:
 
 
 def train(
-    recipe: Recipe,
-    folder: Path,
+    recipe: Recipe | str | Path,
+    folder: str | Path,
     *,
+    changes: Mapping[str, Any] | None = None,
     resume: bool = False,
     hardware: Hardware | None = None,
     progress: Progress | None = None,
 ) -> Trained:
-    """Train a model; with `resume`, go on where a stopped run of the same recipe was."""
+    """Train a model by a recipe.
+
+    Args:
+        recipe: A recipe that ships, by name; a .toml file; or one that was read.
+        folder: The run's folder: log, checkpoints, pictures and the best model.
+        changes: Values to change, by dotted name: {"optimiser.rate": 1e-3}.
+        resume: Go on where a stopped run of the same recipe was.
+        hardware: Devices, processes and how samples are made; without it, what there is.
+        progress: Called with the finished steps and all.
+
+    Returns:
+        The folder of the best model, the steps and the scores of the last validation.
+
+    Example:
+        >>> run = geoloupe.train(
+        ...     "smoke",
+        ...     "run",
+        ...     changes={"data.set": "prepared", "schedule.steps": 4, "validation.every": 4},
+        ... )
+        >>> run.steps
+        4
+    """
+    folder = Path(folder)
+    if not isinstance(recipe, Recipe):
+        recipe = read_recipe(recipe, changes)
+    elif changes:
+        raise InputError("changes are for a recipe that is named; this one is read already")
     torch.set_flush_denormal(True)
     hardware = hardware or Hardware()
     protocol_of(recipe)  # refuses a mistake in it before anything is made

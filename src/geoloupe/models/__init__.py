@@ -1,0 +1,46 @@
+"""The models: networks with weights and a card. Importing this package imports no torch."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from geoloupe.models.card import Card
+
+__all__ = ["describe", "names"]
+
+
+def names() -> list[str]:
+    """Return the names of the models that come along.
+
+    Returns:
+        Those that enlarge, then those that sharpen by a guide.
+
+    Example:
+        >>> "loupe-x4" in geoloupe.models.names()
+        True
+    """
+    from geoloupe.models.shipped import shipped, shipped_sharpeners
+
+    return [*shipped(), *shipped_sharpeners()]
+
+
+def describe(name: str) -> "Card":
+    """Return the card of a model that comes along.
+
+    Args:
+        name: One of `names()`.
+
+    Returns:
+        What it is for, what it was trained on, and its measured scores.
+
+    Example:
+        >>> geoloupe.models.describe("loupe-x4").network
+        'loupe'
+    """
+    from geoloupe.errors import InputError
+    from geoloupe.models.card import read_weights
+    from geoloupe.models.shipped import shipped, shipped_sharpeners
+
+    folders = shipped() | shipped_sharpeners()
+    if name not in folders:
+        raise InputError.unknown("model", name, names())
+    return read_weights(folders[name])[0]

@@ -1,0 +1,77 @@
+"""The options of the calls on scenes, by keyword, for editors and type checkers.
+
+The settings document and check each of them; a test holds both to the same names and types.
+"""
+
+from pathlib import Path
+from typing import TypedDict
+
+from geoloupe.imagery.nodata import Nodata
+from geoloupe.networks.acceleration.accelerate import Engine, Precision
+
+
+class ResourceOptions(TypedDict, total=False):
+    """What a job may use, which does not change its result: see `Resources`."""
+
+    memory: str | None
+    shard: str | None
+    cluster: str | None
+    workers: int | None
+
+
+class ArrayOptions(TypedDict, total=False):
+    """Options of `upscale_array`: see `PredictOptions`."""
+
+    scale: int | None
+    bands: str | tuple[str | int, ...] | None
+    tile: int | None
+    range: tuple[float, float] | None
+    sensor: str | None
+    mtf: float | tuple[float, ...] | None
+    consistent: bool | None
+    alpha: bool | None
+    trust: bool
+    nodata: Nodata
+    bound: bool | float
+    anyway: bool
+    ensemble: bool
+    uncertainty: bool
+    detail: bool
+    precision: Precision
+    engine: Engine
+    device: str
+
+
+class UpscaleOptions(ArrayOptions, ResourceOptions, total=False):
+    """Options of `upscale`: see `UpscaleSettings`."""
+
+    guide: str | Path | None
+
+
+class SharpenOptions(ResourceOptions, total=False):
+    """Options of `sharpen`: see `SharpenSettings`."""
+
+    guide: str | Path | None
+    bands: str | tuple[str | int, ...] | None
+    guide_bands: str | tuple[str | int, ...] | None
+    sensor: str | None
+    mtf: float | tuple[float, ...] | None
+    shift: tuple[float, float] | None
+    anyway: bool
+    learn: bool
+    consistent: bool | None
+    bound: bool | float
+    tile: int | None
+    nodata: Nodata
+    alpha: bool | None
+    trust: bool
+    device: str
+
+
+class DegradeOptions(TypedDict, total=False):
+    """Options of `degrade`: see `DegradeSettings`."""
+
+    degradation: str
+    scale: int
+    seed: int
+    response: str | None
