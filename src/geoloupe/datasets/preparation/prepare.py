@@ -8,7 +8,7 @@ counts as prepared when its facts are there, which are written last.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -78,14 +78,7 @@ def prepare(
     }
     notes = _archive_notes(dataset.card, tree)
     if (target / FACTS).exists():
-        done = PreparedDataset.open(target)
-        if any(done.facts[key] != value for key, value in header.items()):
-            raise InputError(
-                f"{target}: holds {done.name} prepared in another way; choose another folder, "
-                "or delete this one"
-            )
-        remove_journal(target)  # of a run that was killed at its very last step
-        done.verify()
+        done = _sound(target, header)
         notes.append("was prepared already, and is sound")
         return Outcome(done, (*notes, *registration_notes(done)))
     with Journal.open(target, header) as journal:
@@ -96,6 +89,19 @@ def prepare(
     if left:
         notes.append(f"{left} scenes are in no split and were left out")
     return Outcome(prepared, (*notes, *_size_notes(prepared), *registration_notes(prepared)))
+
+
+def _sound(target: Path, header: Mapping[str, Any]) -> PreparedDataset:
+    """Open a data set that is prepared already; one prepared in another way is an InputError."""
+    done = PreparedDataset.open(target)
+    if any(done.facts[key] != value for key, value in header.items()):
+        raise InputError(
+            f"{target}: holds {done.name} prepared in another way; choose another folder, "
+            "or delete this one"
+        )
+    remove_journal(target)  # of a run that was killed at its very last step
+    done.verify()
+    return done
 
 
 def _rule(card: DataCard, scenes: Sequence[Scene], split: str | None) -> tuple[str, Rule]:
