@@ -75,37 +75,43 @@ def upscale_array(
     """
     chosen = settings.build(PredictOptions, options, "upscale_array")
     loaded = load_chosen(model, chosen)
-    scale = loaded.network.signature.scale
     source = select_bands_and_range(_source(array, chosen.nodata), loaded, chosen)
+    scene = _scene(source, None if guide is None else _source(guide), loaded, chosen)
+    piece = scene.compute(next(scene.plan.blocks), lambda: None)
+    made = _marked(
+        _like(array, piece.values, scene.scale, source.positions),
+        source.radiometry.nodata,
+        chosen.nodata,
+    )
+    return _together(made, scene.layout, piece.beside) if scene.layers else made
+
+
+def _scene(
+    source: "_ImageSource", guide: "_ImageSource | None", model: Model, chosen: PredictOptions
+) -> Enlargement:
+    """Return what enlarges an array as one block: its result is in memory."""
     optics = chosen_optics(source, chosen)
-    side = max(source.grid.height, source.grid.width)  # one block: the result is in memory
-    plan = plan_of(source, loaded, chosen, optics=optics, group=side)
-    seen = None if guide is None else _source(guide)
-    signature, name = loaded.network.signature, loaded.card.name
-    check_guide(signature, None if seen is None else len(seen.bands), name)
-    layers = chosen_layers(source, loaded, chosen, optics)
-    layout = layout_of(source, loaded, plan, chosen, optics=optics, layers=layers)
-    if seen is not None and seen.grid != layout.grid:
+    side = max(source.grid.height, source.grid.width)
+    plan = plan_of(source, model, chosen, optics=optics, group=side)
+    check_guide(
+        model.network.signature, None if guide is None else len(guide.bands), model.card.name
+    )
+    layers = chosen_layers(source, model, chosen, optics)
+    layout = layout_of(source, model, plan, chosen, optics=optics, layers=layers)
+    if guide is not None and guide.grid != layout.grid:
         raise InputError(
-            f"the guide has {seen.grid.height} x {seen.grid.width} pixels, but the result has "
+            f"the guide has {guide.grid.height} x {guide.grid.width} pixels, but the result has "
             f"{layout.grid.height} x {layout.grid.width}"
         )
     _refuse_large(layout)
-    scene = Enlargement(
+    return Enlargement(
         source=source,
-        guide=seen,
-        predictor=predictor_for(loaded, optics, chosen),
+        guide=guide,
+        predictor=predictor_for(model, optics, chosen),
         plan=plan,
         layout=layout,
         layers=layers,
     )
-    piece = scene.compute(next(plan.blocks), lambda: None)
-    made = _marked(
-        _like(array, piece.values, scale, source.positions),
-        source.radiometry.nodata,
-        chosen.nodata,
-    )
-    return _together(made, layout, piece.beside) if layers else made
 
 
 def _together(made: "DataArray", layout: Layout, layers: Mapping[str, NDArray[Any]]) -> "Dataset":
