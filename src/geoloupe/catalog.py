@@ -25,7 +25,9 @@ CATALOG: dict[str, dict[str, str]] = {
         "landsat7": "geoloupe.datasets.sets.landsat7:LANDSAT7",
         "nwpu": "geoloupe.datasets.sets.nwpu:NWPU",
         "pairs": "geoloupe.datasets.sets.raster_pairs:PAIRS",
+        "pan": "geoloupe.datasets.sets.guided_pairs:PAN",
         "pavia": "geoloupe.datasets.sets.airborne:PAVIA",
+        "s2": "geoloupe.datasets.sets.guided_pairs:S2",
         "ucmerced": "geoloupe.datasets.sets.ucmerced:UCMERCED",
     },
     "degradation": {

@@ -29,7 +29,8 @@ COUNTS = {  # of the small archives, where papers say what they should be: train
     "pavia": (1, 1, 4),
     "ucmerced": (12, 4, 8),
 }
-PARTS = {"colosseum": {"hr", "guide"}, "landsat7": {"hr", "guide"}, "pairs": {"hr", "lr"}}
+GUIDED = {"colosseum", "landsat7", "pan", "s2"}
+PARTS = {name: {"hr", "guide"} for name in GUIDED} | {"pairs": {"hr", "lr"}}
 every_set = pytest.mark.parametrize("name", NAMES)
 
 

@@ -48,5 +48,5 @@ def convert(
     say(f"{model.network.REFERENCE.title}, {parameter_count(model.network):,} parameters:")
     for key, value in model.card.settings.items():
         say(f"  {key} = {as_text(value)}")
-    guide = " --guide GUIDE" if model.network.signature.guide_bands else ""
+    guide = " --guide GUIDE" if model.network.signature.guided else ""
     say(f"written to {output}; next: geoloupe upscale IMAGE --model {output}{guide}")

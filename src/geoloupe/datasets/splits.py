@@ -78,6 +78,27 @@ class Shares:
 
 
 @dataclass(frozen=True)
+class WholeLabels:
+    """Shares of the labels, drawn by seed: all scenes of a label are in one split."""
+
+    train: float
+    val: float
+    test: float
+
+    @property
+    def about(self) -> str:
+        """One phrase that says what it does."""
+        shares = f"{100 * self.train:g}/{100 * self.val:g}/{100 * self.test:g} %"
+        return f"{shares} of the images, each with all its areas"
+
+    def assign(self, labels: Labels, seed: int) -> dict[str, str]:
+        """Deal the labels, and with them their scenes."""
+        names = _shuffled(sorted(set(labels.values())), seed)
+        splits = _deal(names, _portions(len(names), (self.train, self.val, self.test)))
+        return {scene: splits[label] for scene, label in labels.items() if label in splits}
+
+
+@dataclass(frozen=True)
 class InOrder:
     """The first scenes by name train, the next validate, the rest tests."""
 

@@ -127,7 +127,7 @@ class Sample:
     @classmethod
     def of(cls, model: Model, examples: Iterable[Example], *, told: float) -> Self:
         """Enlarge images as scenes of an MTF are, and compare them with their truth."""
-        if model.network.signature.guide_bands:
+        if model.network.signature.guided:
             raise InputError(f"{model.card.name}: models with a guide are not calibrated yet")
         return cls(
             images=tuple(

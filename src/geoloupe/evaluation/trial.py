@@ -23,10 +23,13 @@ from geoloupe.imagery.response import SpectralResponse
 from geoloupe.models.bands import choose_bands
 from geoloupe.models.model import Model, load
 from geoloupe.models.predictor import device_of
+from geoloupe.models.sharpeners import is_sharpener, sharpening_model
 from geoloupe.models.tuned import TunedModel
 from geoloupe.networks.acceleration.accelerate import Precision
 from geoloupe.system.memory import PeakMemory
 from geoloupe.system.progress import Progress
+
+_SHARPENED = 2  # times finer that bands become by a guide, unless it is said
 
 
 class EvaluateOptions(TypedDict, total=False):
@@ -91,9 +94,8 @@ class Entrant:
         """
         guide = example.guide
         predictor = self.tuned.predictor(example.lr, example.mtf)
-        if guide is not None and len(guide.bands) != predictor.signature.guide_bands:
-            raise InputError(f"{len(guide.bands)} bands in the guide do not fit the model")
-        enlarge = predictor.predict if self.model.has_weights else predictor.super_resolve
+        rounds = not (self.model.has_weights or predictor.signature.guided)
+        enlarge = predictor.super_resolve if rounds else predictor.predict
         return enlarge(example.lr, guide)
 
 
@@ -247,6 +249,8 @@ def _opened(models: Sequence[str | Path | Model], chosen: EvaluateSettings) -> l
 def _load(model: str | Path | Model, chosen: EvaluateSettings) -> Model:
     if isinstance(model, Model):
         return model
+    if is_sharpener(model):
+        return sharpening_model(model, chosen.scale or _SHARPENED)
     known = str(model) in catalog.names("network")
     loaded = load(model, **({"scale": chosen.scale} if known and chosen.scale else {}))
     scale = loaded.network.signature.scale
@@ -272,7 +276,7 @@ def _on_common_bands(models: list[Model]) -> list[Model]:
 def _shown_to(model: Model, examples: Examples, chosen: EvaluateSettings) -> Examples:
     """Return the images that a model is shown; models alike share them, made once."""
     signature = model.network.signature
-    if signature.guide_bands:
+    if signature.guided:
         response = SpectralResponse.named(chosen.guide)
         return replace(examples, scale=signature.scale, guide=response, guided=True)
     if signature.scale != examples.scale:

@@ -30,7 +30,7 @@ MARGIN, GUIDED_MARGIN = 0.6, 3.0
 
 def usual_margin(signature: Signature) -> float:
     """Choose the margin of a network whose card names none."""
-    return GUIDED_MARGIN if signature.guide_bands else MARGIN
+    return GUIDED_MARGIN if signature.guided else MARGIN
 
 
 def margin_of(model: "Model", asked: float | bool | None) -> float | None:

@@ -59,7 +59,9 @@ def _predicted(model: "Model", image: Image, guide: Image | None, mtf: Mtf, opti
     each = (mtf,) if isinstance(mtf, int | float) else mtf
     if each is not None and len(each) not in (1, len(image.bands)):
         raise InputError(f"{len(each)} MTFs for an image of {len(image.bands)} bands")
-    predictor = model.tuned(consistent=mtf is not None, **options).predictor(image, each)
+    # What sharpens by a guide agrees with the bands already, where its method is to.
+    consistent = mtf is not None and not model.network.signature.guided
+    predictor = model.tuned(consistent=consistent, **options).predictor(image, each)
     return predictor.super_resolve(image, guide)
 
 

@@ -32,8 +32,8 @@ def answers(model: Model | TrainedSharpener) -> NDArray[np.float32]:
 def _enlarged(model: Model) -> NDArray[np.float32]:
     signature = model.network.signature
     guide = None
-    if signature.guide_bands:
-        guide = _known(signature.guide_bands, _SIDE * signature.scale)
+    if signature.guided:
+        guide = _known(signature.guide_bands or 1, _SIDE * signature.scale)
     # Without a bound, which would hide what a processor or a damaged file changes.
     predictor = Predictor.of(model, bound=False)
     found: NDArray[np.float32] = predictor.predict(

@@ -198,11 +198,12 @@ def is_lack_of_memory(error: Exception) -> bool:
 def check_guide(signature: Signature, given: int | None, name: str) -> None:
     """Refuse a guide of `given` bands that a network does not take, or the lack of one."""
     needed = signature.guide_bands
-    if needed and given is None:
-        raise InputError(f"{name} needs a guide image of {needed} bands; name it with --guide")
-    if not needed and given is not None:
-        raise InputError(f"{name} takes no guide image; leave --guide out")
-    if given is not None and given != needed:
+    if signature.guided and given is None:
+        bands = "" if needed is None else f" of {needed} band{'s' * (needed != 1)}"
+        raise InputError(f"{name} needs a guide image{bands}")
+    if not signature.guided and given is not None:
+        raise InputError(f"{name} takes no guide image; leave it out")
+    if given is not None and given != (needed or given):
         raise InputError(f"{name} needs a guide image of {needed} bands, but this one has {given}")
 
 

@@ -10,10 +10,13 @@ import torch
 
 from geoloupe import catalog
 from geoloupe.errors import InputError, errors_named
+from geoloupe.models.bound import GUIDED_MARGIN
 from geoloupe.models.card import Array, Card, read_weights, write_weights
+from geoloupe.models.model import Model
 from geoloupe.models.shipped import shipped_sharpeners
 from geoloupe.networks.published.conversion import agree
 from geoloupe.networks.published.name_table import shown
+from geoloupe.networks.sharpening.as_network import SharpeningNetwork, SharpeningSettings
 from geoloupe.networks.sharpening.guided import Guided, GuidedSettings
 from geoloupe.networks.sharpening.method import Method
 
@@ -56,6 +59,30 @@ def default_sharpener(
 def weights_for(guide_bands: int) -> str:
     """Return the name of the weights that a guide of so many bands is most like."""
     return ONE if guide_bands == 1 else SEVERAL
+
+
+def is_sharpener(name: str | Path) -> bool:
+    """Return whether a name, or a folder of weights, is of what sharpens by a guide."""
+    if str(name) in shipped_sharpeners():
+        return True
+    if str(name) in catalog.names("network"):
+        return False
+    path = Path(name)
+    if path.exists():
+        return read_weights(path)[0].network == NETWORK
+    return str(name) in catalog.names("sharpener")
+
+
+def sharpening_model(name: str | Path, scale: int) -> Model:
+    """Return a method, or trained weights, as a model of a factor: what tables compare."""
+    known = str(name) in catalog.names("sharpener")
+    method = make_sharpener(str(name))
+    card = (
+        Card(name=str(name), network=NETWORK, settings={}) if known else load_sharpener(name).card
+    )
+    network = SharpeningNetwork(SharpeningSettings(scale=scale), method)
+    own = {"bound": GUIDED_MARGIN, "settings": {"scale": scale}}
+    return Model(network.eval().requires_grad_(False), card.model_copy(update=own))
 
 
 def make_sharpener(name: str) -> Method:

@@ -19,7 +19,7 @@ class Signature:
 
     scale: int
     bands: int | None  # None: any number
-    guide_bands: int = 0  # 0: takes no guide
+    guide_bands: int | None = 0  # 0: takes no guide; None: one of any number
     minimum: int = 1
     tile: int = 64  # what a scene is cut into unless the card says otherwise
     margin: int = 8  # context that a tile throws away on each side
@@ -27,6 +27,11 @@ class Signature:
     takes_mtf: bool = (
         False  # its stages take the MTF at Nyquist, and `for_sensor(mtf)` builds one in
     )
+
+    @property
+    def guided(self) -> bool:
+        """Whether it takes a guide."""
+        return self.guide_bands != 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What a network is made of, as plain rows to print."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
@@ -78,12 +79,12 @@ def multiply_adds(network: Network, height: int, width: int, bands: int = 3) -> 
     """
     signature, scale = network.signature, network.signature.scale
     meta = torch.device("meta")  # shapes without memory or time
-    with meta:
-        outline = cast("Any", type(network))(network.settings)
+    outline = deepcopy(network).to(meta)
     lr = torch.empty(1, signature.bands or bands, height, width, device=meta)
     guide = None
-    if signature.guide_bands:
-        guide = torch.empty(1, signature.guide_bands, height * scale, width * scale, device=meta)
+    if signature.guided:
+        looks = signature.guide_bands or 1
+        guide = torch.empty(1, looks, height * scale, width * scale, device=meta)
     with FlopCounterMode(display=False) as counter:
         outline.eval()(lr, guide)
     return int(counter.get_total_flops()) // 2

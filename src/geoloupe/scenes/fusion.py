@@ -24,12 +24,11 @@ from geoloupe.imagery.radiometry import UNIT
 from geoloupe.models.bound import Bound
 from geoloupe.models.predictor import is_lack_of_memory
 from geoloupe.networks.observation import Observation
-from geoloupe.networks.sharpening.method import Sharpener
+from geoloupe.networks.sharpening.method import CONSISTENT_STEPS, Sharpener
 from geoloupe.rasters.source import Source
 from geoloupe.scenes.optics import Optics
 from geoloupe.scenes.scene import SceneRun, any_data
 
-STEPS = 2  # of consistency: about a ten-thousandth of what was missed is left
 _HOLE = 5  # coarse pixels into a hole that values around it go on, farther than any regression sees
 _FAR = 0.25  # unit value from there on: the same for every tile, and near most ground
 
@@ -172,7 +171,7 @@ class Fusion(SceneRun):
                     down=seen.meeting.down.axis,
                     across=seen.meeting.across.axis,
                 )
-                answer = every.consistent(answer, seen.lr, steps=STEPS)
+                answer = every.consistent(answer, seen.lr, steps=CONSISTENT_STEPS)
             answer = self._held(answer[0], unit, seen.coarse, (rows, columns))
         values: NDArray[np.float32] = answer.cpu().numpy()
         values[missing] = np.nan

@@ -271,7 +271,7 @@ def _maker(name: str | None, tag: str | None, scale: int) -> Model | None:
     if place is None:
         return None
     model = load(place)
-    fits = model.network.signature.scale == scale and not model.network.signature.guide_bands
+    fits = model.network.signature.scale == scale and not model.network.signature.guided
     return model if fits else None
 
 

@@ -20,8 +20,8 @@ from geoloupe.imagery.grid import Window
 from geoloupe.networks.observation import Observation
 from geoloupe.networks.sharpening.guided import Guided
 from geoloupe.networks.sharpening.injection import injected
-from geoloupe.networks.sharpening.method import Sharpener
-from geoloupe.scenes.fusion import STEPS, Coarse, Reading
+from geoloupe.networks.sharpening.method import CONSISTENT_STEPS, Sharpener
+from geoloupe.scenes.fusion import Coarse, Reading
 
 _log = logging.getLogger(__name__)
 
@@ -150,7 +150,9 @@ def _score(lessons: Sequence[Lesson], sharpener: Sharpener) -> float:
     with torch.inference_mode():
         errors = [
             lesson.missed(
-                lesson.agreed(sharpener(lesson.lr, lesson.guide, lesson.sensors), steps=STEPS)
+                lesson.agreed(
+                    sharpener(lesson.lr, lesson.guide, lesson.sensors), steps=CONSISTENT_STEPS
+                )
             ).mean()
             for lesson in lessons
         ]

@@ -178,8 +178,8 @@ def measured(name: str, side: int, chosen: CostSettings) -> Cost | None:
     rng = np.random.default_rng(0)
     lr = _noise(rng, signature.bands or chosen.bands, side)
     guide = None
-    if signature.guide_bands:
-        guide = _noise(rng, signature.guide_bands, side * signature.scale)
+    if signature.guided:
+        guide = _noise(rng, signature.guide_bands or 1, side * signature.scale)
     seconds = []
     try:
         with PeakMemory(predictor.device) as memory:

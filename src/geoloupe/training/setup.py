@@ -114,7 +114,7 @@ def to_channels_last(module: nn.Module) -> None:
 def examples_of(prepared: PreparedDataset, recipe: Recipe, split: str, state: State) -> Examples:
     """Return the images of a split as a recipe degrades them."""
     signature = state.network.signature
-    guide = SpectralResponse.named(recipe.data.guide) if signature.guide_bands else None
+    guide = SpectralResponse.named(recipe.data.guide) if signature.guided else None
     return Examples(
         prepared=prepared,
         entries=prepared.split(split)[: _limit(recipe, split)],

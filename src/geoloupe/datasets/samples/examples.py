@@ -180,9 +180,10 @@ class Examples(Sequence[Example]):
             )
         if finer == 1:
             return self.prepared.image(entry, "guide", fine)
-        return self._degraded(
-            entry, "guide", _Downscale(BI, finer), fine, np.random.default_rng(0)
-        )[0]
+        # A finer guide comes to the truth's pixels as the truth comes to the LR's, but for noise.
+        clean = replace(self.degradation, noises=(), jpeg=None)
+        way, rng = _Downscale(clean, finer), np.random.default_rng(0)
+        return self._degraded(entry, "guide", way, fine, rng)[0]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from torch import Tensor
 from geoloupe.networks.observation import Observation
 from geoloupe.networks.sharpening.injection import WINDOW, injected
 
+CONSISTENT_STEPS = 2  # of `Observation.consistent`: a ten-thousandth of what was missed is left
+
 
 class Sharpener(Protocol):
     """Maps bands (N,C,h,w), a guide (N,G,H,W) and a sensor for each band to (N,C,H,W)."""
