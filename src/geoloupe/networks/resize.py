@@ -28,15 +28,41 @@ def imresize(
 def mapped(x: Tensor, down: Banded, across: Banded) -> Tensor:
     """Map the rows, then the columns of (...,H,W); in mixed precision it stays exact."""
     with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
-        rows = [block.to(x) @ x[..., run, :] for run, block in _blocks(down)]
-        x = torch.cat(rows, dim=-2)
-        columns = [x[..., run] @ block.to(x).mT for run, block in _blocks(across)]
-        return torch.cat(columns, dim=-1)
+        if x.is_meta or (torch.is_grad_enabled() and x.requires_grad) or _traced():
+            rows = [block @ x[..., run, :] for run, block in _blocks(down, x.dtype, x.device)]
+            x = torch.cat(rows, dim=-2)
+            columns = [x[..., run] @ block.mT for run, block in _blocks(across, x.dtype, x.device)]
+            return torch.cat(columns, dim=-1)
+        return _mapped_in_place(x, down, across)
 
 
-def _blocks(along: Banded) -> list[tuple[slice, Tensor]]:
+def _mapped_in_place(x: Tensor, down: Banded, across: Banded) -> Tensor:
+    """Write each product where it belongs: joining them would take as long as making them."""
+    *lead, height, width = x.shape
+    x = x.reshape(-1, height, width)
+    between = x.new_empty(len(x), len(down.index), width)
+    first = 0
+    for run, block in _blocks(down, x.dtype, x.device):
+        last = first + len(block)
+        torch.matmul(block, x[:, run], out=between[:, first:last])
+        first = last
+    answer = x.new_empty(len(x) * len(down.index), len(across.index))
+    flat, first = between.reshape(-1, width), 0
+    for run, block in _blocks(across, x.dtype, x.device):
+        last = first + len(block)
+        torch.mm(flat[:, run], block.mT, out=answer[:, first:last])
+        first = last
+    return answer.reshape(*lead, len(down.index), len(across.index))
+
+
+@lru_cache(maxsize=512)
+def _blocks(
+    along: Banded, dtype: torch.dtype, device: torch.device
+) -> tuple[tuple[slice, Tensor], ...]:
+    """Return a map as runs of inputs and dense matrices over them, on a device."""
     blocks = along.blocks(np.dtype(np.float64))
-    return [(run, torch.from_numpy(block)) for run, block in blocks]
+    with torch.inference_mode(False):  # training may use what inference has made
+        return tuple((run, torch.from_numpy(block).to(device, dtype)) for run, block in blocks)
 
 
 def bicubic_up(x: Tensor, scale: int) -> Tensor:
