@@ -25,6 +25,7 @@ MODELS = {
     "convformersr-x2": "f9e6e9c67a750d8b",
     "hsenet-x4": "0aa022d6d3b23d9b",
     "loupe-x2": "b47aeb52c2e2e39d",
+    "loupe-x3": "13d0fa03e778f138",
     "loupe-x4": "58a7ff247b8adc31",
     "mulsr-x4": "9bef9bb1c124744d",
     "sspsr-x4": "4c6aaca1720012c8",

@@ -39,7 +39,7 @@ Scenes = Annotated[
 ]
 ModelName = Annotated[
     str | None,
-    typer.Option(help="A shipped model, weights, or bicubic; else loupe-x4, or -x2 by scale=2."),
+    typer.Option(help="A shipped model, weights, or bicubic; else loupe-x4, or the one of scale=."),
 ]
 Guide = Annotated[
     str | None, typer.Option(help="A sharper image of the same place, for models with one.")
