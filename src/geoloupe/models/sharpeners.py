@@ -142,6 +142,7 @@ def _built(card: Card, arrays: Mapping[str, Array]) -> Guided:
     if not all(bool(x.isfinite().all()) for x in state.values()):
         raise InputError("holds NaN or infinity")
     network.load_state_dict(state)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.requires_grad_(False).eval()
 
 

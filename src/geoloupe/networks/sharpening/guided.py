@@ -9,6 +9,7 @@ and of guide bands may be given, and without learning the answer is the regressi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import ClassVar, Self
 
 import torch
@@ -93,10 +94,11 @@ class Guided(nn.Module):
         middle = sensor.interpolate(window_mean(band, SPREAD), size)
         left = sensor.interpolate(band - _predicted(band, known), size)
         inputs = [known.plain - middle, known.estimate - known.plain, left]
-        ours = torch.cat([_measured(x, spread) for x in inputs], dim=1)
-        x = F.relu(self.head(torch.cat([ours, self._looked(guide, sensor, known, spread)], dim=1)))
+        ours = [_measured(x, spread) for x in inputs]
+        seen = torch.cat([*ours, self._looked(guide, sensor, known, spread)], dim=1)
+        x = _rectified(self.head(seen.contiguous(memory_format=torch.channels_last)))
         for layer in self.body:
-            x = x + F.relu(layer(x))
+            x = _sum(x, _rectified(layer(x)))
         return known.estimate + spread * self.tail(x)
 
     def _looked(
@@ -107,11 +109,19 @@ class Guided(nn.Module):
         middle = sensor.interpolate(window_mean(known.low, SPREAD), size)
         own = _measured(guide - middle, sensor.interpolate(_spread(known.low), size).clamp_min(0))
         added = _measured(known.detail, spread)
-        seen = [
-            F.relu(self.look(torch.cat(pair, dim=1)))
-            for pair in zip(own.split(1, dim=1), added.split(1, dim=1), strict=True)
-        ]
-        return torch.stack(seen).mean(0)
+        pairs = zip(own.split(1, dim=1), added.split(1, dim=1), strict=True)
+        looks = (_rectified(self.look(torch.cat(pair, dim=1))) for pair in pairs)
+        return reduce(_sum, looks) / guide.shape[1]
+
+
+def _rectified(x: Tensor) -> Tensor:
+    """Return the positive part, in the place of x unless a gradient needs it."""
+    return F.relu(x, inplace=not torch.is_grad_enabled())
+
+
+def _sum(x: Tensor, y: Tensor) -> Tensor:
+    """Return x + y, in the place of x unless a gradient needs it."""
+    return x + y if torch.is_grad_enabled() else x.add_(y)
 
 
 def _spread(x: Tensor) -> Tensor:
