@@ -54,5 +54,5 @@ $(VENV)/core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/core
-	$(PIP) --editable ".[dev,export,cluster,train]"
+	$(PIP) --editable ".[dev,export,cluster,studies,train]"
 	touch $@

@@ -1,6 +1,7 @@
 """Tasks that come after: they see what is there, and every number is in a file."""
 
 import csv
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,15 @@ from geoloupe.studies.downstream.pixels import (
     name_pixels,
     pixel_classes,
 )
-from geoloupe.studies.downstream.pixels import (
-    agreement as pixel_agreement,
-)
 from geoloupe.studies.downstream.scenes import SceneSettings, scene_classes
 from geoloupe.studies.downstream.spectral_classifiers import (
-    KernelMachine,
-    Neighbours,
+    agreement as pixel_agreement,
+)
+from geoloupe.studies.downstream.spectral_classifiers import (
     cluster,
     ranked_bands,
+    separate,
+    vote,
 )
 from tests.datasets.small import enter, picture, prepared, random
 
@@ -41,7 +42,8 @@ def spots(rng: np.random.Generator, apart: float = 1.0) -> tuple[Any, Any]:
 
 def test_clusters_are_found() -> None:
     spectra, labels = spots(np.random.default_rng(0))
-    found = cluster(spectra, 3, np.random.default_rng(1))
+    found = cluster(spectra, 3, 1)
+    assert (found == cluster(spectra, 3, 1)).all()
     pairs = {(int(one), int(two)) for one, two in zip(labels, found, strict=True)}
     assert len(pairs) == 3  # the same sets, by other names
 
@@ -51,8 +53,11 @@ def test_classifiers_learn_what_can_be_told_apart_and_nothing_else() -> None:
     for apart, low, high in ((1.0, 0.99, 1.0), (0.0, 0.2, 0.47)):
         spectra, labels = spots(rng, apart)
         answers, truth = spots(rng, apart)
-        for learned in (Neighbours(spectra, labels, 5), KernelMachine.trained(spectra, labels)):
-            assert low <= float((learned.name(answers) == truth).mean()) <= high
+        for named in (
+            vote(spectra, labels, answers, count=5),
+            separate(spectra, labels, answers),
+        ):
+            assert low <= float((named == truth).mean()) <= high
 
 
 def test_bands_that_add_nothing_come_last() -> None:
@@ -184,3 +189,9 @@ def test_labels_of_a_person_count_and_must_fit(cubes: PreparedDataset, tmp_path:
 def test_indices_need_bands(cubes: PreparedDataset) -> None:
     with pytest.raises(InputError, match="no bands that an index is made of"):
         index_agreement(["bicubic"], f"{cubes.folder}:train", scale=2)
+
+
+def test_a_missing_extra_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
+    with pytest.raises(InputError, match=r"pip install 'geoloupe\[studies\]'"):
+        cluster(np.zeros((9, 2)), 2, 0)

@@ -19,19 +19,21 @@ from geoloupe.reports.pages import Figure, Table
 from geoloupe.reports.study import Study
 from geoloupe.studies.downstream.observation import TRUTH, Observation, observe
 from geoloupe.studies.downstream.spectral_classifiers import (
-    KernelMachine,
+    METHODS,
     Labels,
-    Neighbours,
     Spectra,
+    agreement,
     cluster,
+    needing_sklearn,
     ranked_bands,
+    separate,
+    vote,
 )
 from geoloupe.system.progress import Progress
 
 NUMBERS = ("blocks.csv", "summary.csv", "differences.csv", "bands.csv")
 _BLOCKS = 5  # along each side of a cube: what the intervals are drawn from
 _COUNTS = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200)  # of bands
-_METHODS = ("nearest neighbours", "kernel machine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,8 @@ def pixel_classes(
 ) -> Study:
     """Learn classes from true pixels, then name every model's; `options` are `evaluate`'s."""
     chosen = task or PixelSettings()
+    with needing_sklearn():  # before anything is enlarged
+        import sklearn  # noqa: F401
     known = None if chosen.labels is None else _read_labels(Path(chosen.labels))
 
     def look(sr: Image, hr: Image) -> Named:
@@ -108,7 +112,7 @@ def name_pixels(sr: Image, hr: Image, task: PixelSettings, known: Labels | None)
     whole = np.isfinite(true).all(axis=0) & np.isfinite(seen).all(axis=0)
     if known is None:
         labels = np.zeros(whole.shape, np.int64)
-        labels[whole] = cluster(true[:, whole].T, task.classes, rng) + 1
+        labels[whole] = cluster(true[:, whole].T, task.classes, task.pixel_seed) + 1
     else:
         if known.shape != whole.shape:
             found, expected = (
@@ -122,16 +126,18 @@ def name_pixels(sr: Image, hr: Image, task: PixelSettings, known: Labels | None)
         raise InputError("no labelled pixel is left to be named; lower share")
     spectra, answers = true[:, learned].T, seen[:, tried].T
     classes = labels[learned] - 1
-    neighbours = Neighbours(spectra, classes, min(task.neighbours, len(spectra)))
-    names = (neighbours.name(answers), KernelMachine.trained(spectra, classes).name(answers))
+    names = (
+        vote(spectra, classes, answers, count=task.neighbours),
+        separate(spectra, classes, answers),
+    )
     order = ranked_bands(answers)
     truth = labels[tried] - 1
     return Named(
         labels=truth,
         blocks=_blocks(whole.shape)[tried],
-        answers=dict(zip(_METHODS, names, strict=True)),
+        answers=dict(zip(METHODS, names, strict=True)),
         curve={
-            count: float((Neighbours(some, classes, neighbours.count).name(part) == truth).mean())
+            count: float((vote(some, classes, part, count=task.neighbours) == truth).mean())
             for count, some, part in _fewer(spectra, answers, order)
         },
     )
@@ -198,7 +204,7 @@ def _block_rows(found: Observation[Named]) -> Iterator[Row]:
 def _table(found: Observation[Named], result: Result) -> Table:
     rows = []
     for model, seen in found.seen.items():
-        for method in _METHODS:
+        for method in METHODS:
             right = [row.scores[method] for row in result.rows if row.model == model]
             truth = np.concatenate([one.labels for one in seen])
             names = np.concatenate([one.answers[method] for one in seen])
@@ -218,20 +224,6 @@ def _table(found: Observation[Named], result: Result) -> Table:
         headings=["shown and method", "overall", "average", "kappa", "from", "to"],
         rows=rows,
     )
-
-
-def agreement(truth: Labels, names: Labels) -> tuple[float, float, float]:
-    """Return overall accuracy, the mean accuracy of classes, and Cohen's kappa."""
-    count = int(max(truth.max(), names.max())) + 1
-    table = np.zeros((count, count))
-    np.add.at(table, (truth, names), 1)
-    total, right = table.sum(), np.trace(table)
-    present = table.sum(axis=1) > 0
-    average = (np.diag(table)[present] / table.sum(axis=1)[present]).mean()
-    chance = float((table.sum(axis=0) * table.sum(axis=1)).sum() / total**2)
-    overall = float(right / total)
-    kappa = (overall - chance) / (1 - chance) if chance < 1 else 1.0
-    return overall, float(average), kappa
 
 
 def _curves(found: Observation[Named]) -> dict[str, dict[int, float]]:
@@ -266,7 +258,7 @@ def _drawing(found: Observation[Named]) -> Figure:
 
 
 def _lead(result: Result) -> str:
-    method = _METHODS[0]
+    method = METHODS[0]
     means = {row.model: row.mean[method] for row in result.summaries() if row.model != TRUTH}
     truth = next(row.mean[method] for row in result.summaries() if row.model == TRUTH)
     told = ", ".join(f"{name} {mean:.1%}" for name, mean in means.items())

@@ -1,116 +1,70 @@
-"""Spectra told apart: clusters, nearest neighbours, a kernel machine, and bands worth having."""
+"""Classifiers of spectra, and bands worth having; scikit-learn comes with the extra `studies`."""
 
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, qr
+from scipy.linalg import qr
+
+from geoloupe.errors import InputError
 
 Spectra = NDArray[np.float64]  # (N,B)
 Labels = NDArray[np.int64]  # (N,)
 
-_ROUNDS = 50
-_PENALTY = 1e-2  # on large weights, so that noise is not learned
-_CHUNK = 2048  # spectra whose distances are in memory at a time
-_SAMPLE = 20_000
+METHODS = ("nearest neighbours", "support vectors")
+_SAMPLE = 20_000  # spectra that clusters are made of
+_SVM_PENALTY = 100.0  # of spectra on the wrong side of a margin
 
 
-def cluster(spectra: Spectra, count: int, rng: np.random.Generator) -> Labels:
-    """Sort spectra into clusters by k-means, begun far apart; labels are 0 to count - 1."""
-    some = spectra[rng.permutation(len(spectra))[:_SAMPLE]]
-    centres = some[:1]
-    for _ in range(1, count):
-        far = _squared(some, centres).min(axis=1)
-        weights = far / far.sum() if far.sum() > 0 else None
-        centres = np.concatenate([centres, some[rng.choice(len(some), 1, p=weights)]])
-    for _ in range(_ROUNDS):
-        found = _nearest(some, centres)
-        moved = np.stack(
-            [
-                some[found == n].mean(axis=0) if (found == n).any() else centres[n]
-                for n in range(count)
-            ]
-        )
-        if np.allclose(moved, centres):
-            break
-        centres = moved
-    return _nearest(spectra, centres)
+@contextmanager
+def needing_sklearn() -> Iterator[None]:
+    """Turn a missing scikit-learn into a sentence."""
+    try:
+        yield
+    except ImportError:
+        raise InputError(
+            "this study needs more packages: pip install 'geoloupe[studies]'"
+        ) from None
 
 
-@dataclass(frozen=True, eq=False)
-class Neighbours:
-    """The vote of the nearest known spectra."""
-
-    spectra: Spectra
-    labels: Labels
-    count: int
-
-    def name(self, spectra: Spectra) -> Labels:
-        """Label spectra (N,B)."""
-        found = np.empty(len(spectra), np.int64)
-        for start in range(0, len(spectra), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            distances = _squared(spectra[part], self.spectra)
-            near = np.argpartition(distances, self.count - 1, axis=1)[:, : self.count]
-            votes = np.zeros((len(near), int(self.labels.max()) + 1))
-            for column in near.T:
-                votes[np.arange(len(near)), self.labels[column]] += 1
-            found[part] = votes.argmax(axis=1)
-        return found
+def cluster(spectra: Spectra, count: int, seed: int) -> Labels:
+    """Return the cluster of each spectrum, by k-means of a sample of them."""
+    with needing_sklearn():
+        from sklearn.cluster import KMeans
+    rng = np.random.default_rng(seed)
+    sample = spectra[rng.permutation(len(spectra))[:_SAMPLE]]
+    found = KMeans(count, n_init=1, random_state=seed).fit(sample)
+    return np.asarray(found.predict(spectra), np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class KernelMachine:
-    """A least-squares support vector machine with a Gaussian kernel, one class against the rest.
+def vote(known: Spectra, labels: Labels, spectra: Spectra, *, count: int) -> Labels:
+    """Return the labels of spectra by the vote of their nearest known ones."""
+    with needing_sklearn():
+        from sklearn.neighbors import KNeighborsClassifier
+    nearest = KNeighborsClassifier(min(count, len(known))).fit(known, labels)
+    return np.asarray(nearest.predict(spectra), np.int64)
 
-    Suykens & Vandewalle, Neural Processing Letters 1999: equations in place of a quadratic program.
-    """
 
-    spectra: Spectra
-    weights: NDArray[np.float64]  # (N,classes)
-    width: float
+def separate(known: Spectra, labels: Labels, spectra: Spectra) -> Labels:
+    """Return the labels of spectra by a support vector machine with a Gaussian kernel."""
+    with needing_sklearn():
+        from sklearn.svm import SVC
+    machine = SVC(C=_SVM_PENALTY, gamma="scale").fit(known, labels)
+    return np.asarray(machine.predict(spectra), np.int64)
 
-    @classmethod
-    def trained(cls, spectra: Spectra, labels: Labels) -> Self:
-        """Learn; the kernel is as wide as spectra are commonly apart."""
-        distances = _squared(spectra, spectra)
-        width = float(np.median(distances[distances > 0])) if (distances > 0).any() else 1.0
-        kernel = np.exp(-distances / width) + _PENALTY * np.eye(len(spectra))
-        targets = np.where(labels[:, None] == np.arange(labels.max() + 1), 1.0, -1.0)
-        weights: Any = cho_solve(cho_factor(kernel), targets)
-        return cls(spectra, weights, width)
 
-    def name(self, spectra: Spectra) -> Labels:
-        """Label spectra (N,B)."""
-        found = [
-            np.exp(-_squared(spectra[start : start + _CHUNK], self.spectra) / self.width)
-            @ self.weights
-            for start in range(0, len(spectra), _CHUNK)
-        ]
-        labels: Labels = np.concatenate(found).argmax(axis=1)
-        return labels
+def agreement(truth: Labels, names: Labels) -> tuple[float, float, float]:
+    """Return overall accuracy, the mean accuracy of classes, and Cohen's kappa."""
+    with needing_sklearn():
+        from sklearn.metrics import accuracy_score, cohen_kappa_score, recall_score
+    average = recall_score(truth, names, average="macro", labels=np.unique(truth))
+    kappa = float(np.nan_to_num(cohen_kappa_score(truth, names), nan=1.0))  # one class, all right
+    return float(accuracy_score(truth, names)), float(average), kappa
 
 
 def ranked_bands(spectra: Spectra) -> Labels:
-    """Order bands so that each adds the most to those before it: QR with column pivoting."""
+    """Return bands in the order in which each adds most to those before: QR with pivoting."""
     some = spectra[:: max(len(spectra) // 2000, 1)]
     *_, order = qr(some - some.mean(axis=0), mode="r", pivoting=True)
-    found: Labels = np.asarray(order, np.int64)
-    return found
-
-
-def _nearest(spectra: Spectra, centres: Spectra) -> Labels:
-    labels: Labels = np.concatenate(
-        [
-            _squared(spectra[start : start + _CHUNK], centres).argmin(axis=1)
-            for start in range(0, len(spectra), _CHUNK)
-        ]
-    )
-    return labels
-
-
-def _squared(one: Spectra, other: Spectra) -> Spectra:
-    """Return squared distances (N,M)."""
-    found = (one**2).sum(1)[:, None] + (other**2).sum(1)[None] - 2 * one @ other.T
-    return np.maximum(found, 0)
+    return np.asarray(order, np.int64)
