@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import bootstrap
 
 from geoloupe.evaluation.rows import Result
 from geoloupe.reports.pages import Table
 
 _DRAWS = 10_000
-_TAILS = (2.5, 97.5)
+_BATCH = 500  # draws at once, since images may be many
 FEW = 6  # of fewer, all may lean to one side by chance more often than one time in twenty
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A model's mean minus another's on the same images, and where it lies in 95 of 100 draws."""
+    """A model's mean minus another's on the same images, with its 95 % bootstrap interval."""
 
     model: str
     other: str
@@ -63,22 +64,29 @@ def differences(result: Result, other: str) -> list[Difference]:
 
 
 def interval(gains: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
-    """Return the 2.5th and 97.5th percentile of the mean of samples drawn with replacement."""
+    """Return the 95 % bootstrap interval of a mean, bias-corrected and accelerated (BCa).
+
+    Percentiles alone are too narrow for few images. Values that are all alike have no interval.
+    """
     values = np.asarray(gains, np.float64)
-    rng = np.random.default_rng(seed)
-    means = np.full(_DRAWS, np.nan)  # so that none can be left out unseen
-    for start in range(0, _DRAWS, 500):  # not all at once: images may be many
-        drawn = rng.integers(0, len(values), (min(500, _DRAWS - start), len(values)))
-        means[start : start + len(drawn)] = values[drawn].mean(axis=1)
-    low, high = np.percentile(means, _TAILS)
-    return float(low), float(high)
+    if len(values) < 2 or np.ptp(values) == 0:
+        return float(values[0]), float(values[0])
+    found = bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=_DRAWS,
+        batch=_BATCH,
+        method="BCa",
+        random_state=np.random.default_rng(seed),
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
 def difference_table(found: Sequence[Difference]) -> Table:
     """Show differences to a person."""
     return Table(
         title="How sure the differences are",
-        note="Paired bootstrap over images, 10,000 draws: 95 % of them lie between. A "
+        note="95 % bootstrap interval (BCa) of the mean over images, 10,000 draws. A "
         f"difference whose interval holds zero, or of fewer than {FEW} images, may be chance.",
         headings=["model and other", "metric", "difference", "from", "to", "sure"],
         rows=[
@@ -99,7 +107,7 @@ def difference_lines(found: Sequence[Difference]) -> list[list[str]]:
     return [head] + [
         [
             *(row.model, row.other, row.metric, str(row.images)),
-            *(f"{value:.6f}" for value in (row.mean, row.low, row.high)),
+            *(f"{value:.9f}" for value in (row.mean, row.low, row.high)),
             str(row.sure),
         ]
         for row in found

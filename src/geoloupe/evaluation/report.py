@@ -76,8 +76,8 @@ def _lead(found: Comparison) -> str:
         )
     doubt = "" if row.sure else "; that may be chance"
     return (
-        f"{best} is {row.mean:+.2f} from {first} in {found.metric}, in 95 of 100 draws of the "
-        f"images between {row.low:+.2f} and {row.high:+.2f}{doubt}."
+        f"{best} is {row.mean:+.2f} from {first} in {found.metric}, 95 % bootstrap interval "
+        f"{row.low:+.2f} to {row.high:+.2f}{doubt}."
     )
 
 

@@ -81,8 +81,8 @@ def _table(result: Result) -> Table:
     ]
     return Table(
         title="Agreement of indices with the truth's",
-        note="Means over images and, between brackets, where they lie in 95 of 100 draws of the "
-        "images. Error: mean absolute difference of the index; class: share of pixels on the same "
+        note="Means over images with their 95 % bootstrap intervals. "
+        "Error: mean absolute difference of the index; class: share of pixels on the same "
         "side of the index's usual threshold.",
         headings=["model and index", *_KINDS],
         rows=rows,

@@ -218,8 +218,8 @@ def _table(found: Observation[Named], result: Result) -> Table:
             )
     return Table(
         title="Pixels named rightly",
-        note="Overall and average accuracy, Cohen's kappa, and where the mean over blocks lies "
-        f"in 95 of 100 draws of the {_BLOCKS} x {_BLOCKS} blocks of each cube. The classifiers "
+        note="Overall and average accuracy, Cohen's kappa, and the 95 % bootstrap interval of "
+        f"the mean over the {_BLOCKS} x {_BLOCKS} blocks of each cube. The classifiers "
         "learned from true pixels alone.",
         headings=["shown and method", "overall", "average", "kappa", "from", "to"],
         rows=rows,

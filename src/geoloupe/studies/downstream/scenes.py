@@ -109,8 +109,8 @@ def _table(result: Result) -> Table:
         )
     return Table(
         title="Scenes recognised",
-        note="Share of scenes whose class was named rightly, and where it lies in 95 of 100 draws "
-        "of the scenes. The classifier saw only true scenes before.",
+        note="Share of scenes whose class was named rightly, with its 95 % bootstrap interval. "
+        "The classifier saw only true scenes before.",
         headings=["shown", "accuracy", "from", "to", "PSNR"],
         rows=rows,
     )
