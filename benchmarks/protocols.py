@@ -10,9 +10,9 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+from tools.drawing.scene import sample_scene
 
 from geoloupe import catalog
-from geoloupe.datasets.sample import sample_scene
 from geoloupe.degradations.named import BI
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry

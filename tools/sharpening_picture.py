@@ -13,13 +13,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import geoloupe
-from geoloupe.datasets.sample import sample_pair
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.spectra import Band
 from geoloupe.rasters.picture import limits_of, write_picture
 from geoloupe.rasters.product import write_image
 from geoloupe.rasters.source import open_source
+from tools.drawing.scene import sample_pair
 
 DOCS = Path(__file__).parent.parent / "docs" / "pictures" / "sharpen.jpg"
 _PLACE = Window(top=560, left=900, height=272, width=272)  # in fine pixels

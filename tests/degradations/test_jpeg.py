@@ -6,8 +6,8 @@ from io import BytesIO
 import numpy as np
 import PIL.Image
 import pytest
+from tools.drawing.scene import sample_scene
 
-from geoloupe.datasets.sample import sample_scene
 from geoloupe.degradations.jpeg import compress
 
 

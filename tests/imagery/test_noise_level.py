@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tools.drawing.scene import sample_scene
 
-from geoloupe.datasets.sample import sample_scene
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.noise import noise_level
 from geoloupe.imagery.radiometry import UNIT, Radiometry

@@ -8,8 +8,8 @@ import numpy as np
 import rasterio
 import torch
 from rasterio.transform import Affine
+from tools.drawing.scene import sample_pair
 
-from geoloupe.datasets.sample import sample_pair
 from geoloupe.imagery.alignment import Axis
 from geoloupe.networks.observation import Observation
 from geoloupe.rasters.raster import quiet

@@ -15,9 +15,9 @@ import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import fft
+from tools.drawing.scene import sample_pair
 
 import geoloupe
-from geoloupe.datasets.sample import sample_pair
 from geoloupe.errors import InputError
 from geoloupe.imagery.image import Image
 from geoloupe.models.predictor import Predictor

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from benchmarks.trust import contrast, held, with_steps
 from scipy import ndimage
+from tools.drawing.scene import sample_pair
 
-from geoloupe.datasets.sample import sample_pair
 from geoloupe.models.model import load
 from geoloupe.models.predictor import Predictor
 from geoloupe.rasters.source import open_source

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tools.drawing.scene import sample_scene
+
 from geoloupe.datasets.preparation.prepare import prepare
-from geoloupe.datasets.sample import sample_scene
 from geoloupe.imagery.grid import Window
 from geoloupe.rasters.product import write_image
 

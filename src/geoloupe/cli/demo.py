@@ -1,5 +1,7 @@
-"""`geoloupe demo`: the main job end to end, on a scene that is drawn on the spot."""
+"""`geoloupe demo`: the main job end to end, on a drawn scene that comes along."""
 
+import shutil
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,52 +15,38 @@ from geoloupe.errors import InputError
 if TYPE_CHECKING:
     from geoloupe.imagery.image import Image
 
+HOME = Path(str(resources.files("geoloupe") / "sample"))
+SCENE, TRUTH = "scene.tif", "truth.tif"
 SCALE = 4
 MARK = "GEOLOUPE_SAMPLE"  # the tag that tells a scene of ours from a person's
-FILES = ("scene.tif", f"scene_x{SCALE}.tif", "demo.html")
+FILES = (SCENE, f"scene_x{SCALE}.tif", "demo.html")
 SHOWN = (250, 820, 640, 420)  # top, left, width and height of what the page shows, in fine pixels
 
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if it does not exist.")],
 ) -> None:
-    """Draw a sample scene, make it four times finer, and a page that compares it with the truth."""
-    from geoloupe.datasets.sample import sample_pair
+    """Make a sample scene four times finer, and a page that compares it with the truth."""
     from geoloupe.scenes.upscale import upscale
-    from geoloupe.storage.publish import publish_texts
+    from geoloupe.storage.publish import publish, publish_texts
 
     _prepare(folder)
     scene, result, page = (folder / name for name in FILES)
-    image, truth = sample_pair()
-    _write_scene(scene, image)
+    image, truth = (_read(HOME / name) for name in (SCENE, TRUTH))
+    with publish(scene, overwrite=True) as part:
+        shutil.copyfile(HOME / SCENE, part)
     with progress_bar("tiles") as progress:
         made = upscale(scene, result, overwrite=True, progress=progress)
     text = _page(image, _read(result), truth, made.model)
     publish_texts(folder, {page.name: text}, overwrite=True)
-    say(f"drew a scene of {image.grid.width} x {image.grid.height} pixels: {scene}")
+    say(f"A drawn scene of {image.grid.width} x {image.grid.height} pixels: {scene}")
     say(f"and made it {SCALE} times finer:")
     report(made)
     say(f"look at it beside interpolation and the truth, in any browser: {page}")
 
 
-def _write_scene(path: Path, image: "Image") -> None:
-    from geoloupe.rasters.facts import BandFacts, Facts
-    from geoloupe.rasters.product import write_image
-
-    bands = tuple(
-        BandFacts(
-            description=band.name,
-            colour=band.name,
-            imagery={"CENTRAL_WAVELENGTH_UM": f"{band.nm / 1000:g}"} if band.nm else {},
-        )
-        for band in image.bands
-    )
-    facts = Facts(bands=bands, tags={MARK: "drawn by geoloupe demo"})
-    write_image(path, image, facts=facts, overwrite=True)
-
-
 def _page(image: "Image", result: "Image", truth: "Image", model: str) -> str:
-    """Compare a part of the result with its LR pixels, interpolation and the truth."""
+    """Compare a part of the result with its LR pixels, interpolation and that part of the truth."""
     from geoloupe.imagery.grid import Window
     from geoloupe.metrics.protocols import HSENET
     from geoloupe.models.model import load
@@ -72,8 +60,8 @@ def _page(image: "Image", result: "Image", truth: "Image", model: str) -> str:
         Predictor.of(load(name, scale=SCALE)).super_resolve(image)
         for name in ("bicubic", "nearest")
     )
-    shown = {"as seen": pixels, "bicubic": smooth, model: result, "truth": truth}
-    parts = {name: each.crop(window) for name, each in shown.items()}
+    shown = {"as seen": pixels, "bicubic": smooth, model: result}
+    parts = {name: each.crop(window) for name, each in shown.items()} | {"truth": truth}
     limits = limits_of(parts["truth"])
     rows = []
     for name in ("bicubic", model):

@@ -8,7 +8,6 @@ from typing import Self
 
 import numpy as np
 
-from geoloupe.datasets.sample import UTM_33N
 from geoloupe.datasets.scenes import DataCard, Scene, SceneArray
 from geoloupe.datasets.sets.rasters import SUFFIXES, raster_part
 from geoloupe.datasets.splits import Archived, Shares
@@ -83,7 +82,7 @@ class RasterPairs:
                     folder = root / f"{split}_{side}"
                     folder.mkdir(parents=True, exist_ok=True)
                     grid = Grid(
-                        crs=UTM_33N,
+                        crs=None,
                         transform=(pixel, 0, 5e5, 0, -pixel, 4e6),
                         height=values.shape[1],
                         width=values.shape[2],

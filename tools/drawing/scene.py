@@ -6,8 +6,12 @@ in it is a photograph, so no licence but ours comes with it.
 
 import numpy as np
 
-from geoloupe.datasets.drawing.canvas import Array, Canvas, clouds, turned
-from geoloupe.datasets.drawing.countryside import (
+from geoloupe.imagery.grid import Grid
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import Radiometry
+from geoloupe.imagery.spectra import Band
+from tools.drawing.canvas import Array, Canvas, clouds, turned
+from tools.drawing.countryside import (
     Border,
     lane_line,
     paint_borders,
@@ -18,12 +22,8 @@ from geoloupe.datasets.drawing.countryside import (
     paint_roads,
     road_line,
 )
-from geoloupe.datasets.drawing.palette import GRASS, TREE
-from geoloupe.datasets.drawing.village import paint_farm, paint_tree, paint_village
-from geoloupe.imagery.grid import Grid
-from geoloupe.imagery.image import Image
-from geoloupe.imagery.radiometry import Radiometry
-from geoloupe.imagery.spectra import Band
+from tools.drawing.palette import GRASS, TREE
+from tools.drawing.village import paint_farm, paint_tree, paint_village
 
 Planted = tuple[float, float, float]  # x, y and radius of a tree, in metres
 

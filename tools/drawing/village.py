@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geoloupe.datasets.drawing import palette
-from geoloupe.datasets.drawing.canvas import SUN, Array, Canvas, Patch, clouds, soft, turned
+from tools.drawing import palette
+from tools.drawing.canvas import SUN, Array, Canvas, Patch, clouds, soft, turned
 
 
 @dataclass(frozen=True, kw_only=True)

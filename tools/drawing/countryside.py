@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloupe.datasets.drawing import palette
-from geoloupe.datasets.drawing.canvas import Array, Canvas, clouds, soft, turned
+from tools.drawing import palette
+from tools.drawing.canvas import Array, Canvas, clouds, soft, turned
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,11 @@
-"""The scene that the demo draws."""
+"""The drawn scene, and the files of it that come with the program."""
 
 import numpy as np
+from tools.draw_sample import files
+from tools.drawing.scene import sample_scene
 
-from geoloupe.datasets.sample import sample_scene
+from geoloupe.cli.demo import HOME
+from geoloupe.rasters.source import open_source
 
 
 def test_the_sample_scene_is_the_same_each_time_and_looks_like_a_place() -> None:
@@ -21,3 +24,13 @@ def test_the_sample_scene_is_the_same_each_time_and_looks_like_a_place() -> None
     rows = scene.values[1].astype(float)
     neighbours = np.corrcoef(rows[:, :-1].ravel(), rows[:, 1:].ravel())[0, 1]
     assert neighbours > 0.8  # a picture, not noise
+
+
+def test_what_ships_is_what_is_drawn() -> None:
+    for name, drawn in files().items():
+        with open_source(HOME / name) as source:
+            image = source.read()
+        assert np.array_equal(image.values, drawn.values)
+        assert image.grid.transform == drawn.grid.transform
+        assert [band.name for band in image.bands] == [band.name for band in drawn.bands]
+        assert (HOME / name).stat().st_size < 900_000
