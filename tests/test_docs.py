@@ -3,7 +3,6 @@
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from tools import model_page
 from geoloupe.imagery.grid import Window
 from geoloupe.rasters.product import write_image
 from geoloupe.rasters.source import open_source
+from tests.program import program
 from tests.training.scenes import draw
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -33,8 +33,9 @@ def test_a_page_works_as_it_is_written(page: str, tmp_path: Path) -> None:
     for command in found:
         words = shlex.split(command)
         if words[0] == "geoloupe":
-            words = [sys.executable, "-m", "geoloupe", *words[1:]]
-        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+            done = program(*words[1:], cwd=tmp_path)
+        else:
+            done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
         if command == "cp demo/scene.tif scene.tif":
             _cut(tmp_path / "scene.tif")

@@ -4,8 +4,6 @@ A change of these digests changes what people get; say so in the changelog when 
 """
 
 import hashlib
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from safetensors.numpy import load_file
 import geoloupe
 from geoloupe.networks import network_class
 from geoloupe.networks.published.name_table import published_name
+from tests.program import program
 
 PLACE = Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
 MODELS = {
@@ -79,9 +78,7 @@ def test_a_converted_checkpoint_is_what_it_was(tmp_path: Path) -> None:
     }
     torch.save(ramps, tmp_path / "published.pt")
     words = ["convert", str(tmp_path / "published.pt"), "--network", "hsenet"]
-    subprocess.run(
-        [sys.executable, "-m", "geoloupe", *words, "-o", str(tmp_path / "mine")], check=True
-    )
+    assert program(*words, "-o", tmp_path / "mine").returncode == 0
     found = load_file(tmp_path / "mine" / "model.safetensors")
     names = "".join(f"{name}{digest(found[name])}" for name in sorted(found))
     assert hashlib.sha256(names.encode()).hexdigest()[:16] == "b3adb665d4d1b9ba"

@@ -4,7 +4,6 @@ import io
 import json
 import struct
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +17,12 @@ from torch import Tensor, nn
 from geoloupe.models.model import load
 from geoloupe.networks import network_class
 from geoloupe.networks.published.name_table import published_name
+from tests.program import program
 
 
 def convert(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the program."""
-    command = [sys.executable, "-m", "geoloupe", "convert", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return program("convert", *words)
 
 
 def published(name: str) -> dict[str, Tensor]:

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,13 @@ from geoloupe.models.model import Model, load, save
 from geoloupe.models.sharpeners import load_sharpener
 from geoloupe.models.shipped import shipped, shipped_sharpeners
 from geoloupe.networks import build
+from tests.program import program
 from tests.training.scenes import prepared
 
 
 def geoloupe(*words: object) -> subprocess.CompletedProcess[str]:
     """Run the program."""
-    command = [sys.executable, "-m", "geoloupe", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return program(*map(str, words))
 
 
 @pytest.fixture

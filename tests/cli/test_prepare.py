@@ -1,22 +1,19 @@
 """`geoloupe prepare` as a person runs it."""
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from geoloupe.datasets.preparation.prepared import PreparedDataset, find
 from geoloupe.datasets.sets.ucmerced import UCMERCED
+from tests.program import program
 
 
 def run(*words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run geoloupe in a process of its own."""
-    command = [sys.executable, "-m", "geoloupe", "prepare", *map(str, words)]
-    environment = os.environ | variables
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return program("prepare", *words, **variables)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The program as a person runs it: results, and one sentence for each mistake."""
 
 import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -11,12 +10,12 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from geoloupe import __version__
+from tests.program import program
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run geoloupe in a process of its own."""
-    command = [sys.executable, "-m", "geoloupe", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return program(*words)
 
 
 @pytest.fixture

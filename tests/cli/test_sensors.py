@@ -2,14 +2,13 @@
 
 import json
 import subprocess
-import sys
 
 from geoloupe.imagery.sensors.table import sensors
+from tests.program import program
 
 
 def geoloupe(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "geoloupe", "sensors", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return program("sensors", *words)
 
 
 def test_the_list_names_every_sensor() -> None:

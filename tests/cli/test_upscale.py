@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,14 @@ import pytest
 import rasterio
 
 from tests.datasets.small import PLACE
+from tests.program import program
 
 INTERPOLATED = ("--model", "bicubic", "--set", "scale=2")
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run geoloupe upscale in a process of its own."""
-    command = [sys.executable, "-m", "geoloupe", "upscale", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return program("upscale", *words)
 
 
 def write(path: Path, bands: int) -> Path:

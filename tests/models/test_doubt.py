@@ -2,8 +2,6 @@
 
 import json
 import logging
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from geoloupe.scenes.upscale import Upscaled
 from geoloupe.scenes.work_folder import work_folder
 from geoloupe.storage import publish
 from geoloupe.storage.beside import beside
+from tests.program import program
 from tests.scenes.test_upscale import write
 
 CALIBRATION = Calibration(
@@ -263,12 +262,7 @@ def test_a_layer_never_replaces_what_is_read(tmp_path: Path, weights: Path) -> N
 def test_without_a_calibration_doubt_is_refused(tmp_path: Path) -> None:
     path = scene(tmp_path)
     words = [str(path), "--model", "bicubic", "--set", "uncertainty=true"]
-    done = subprocess.run(
-        [sys.executable, "-m", "geoloupe", "upscale", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = program("upscale", *words)
     assert done.returncode == 2
     assert "bicubic: nobody has measured how sure it is" in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["scene.tif"]
@@ -298,12 +292,7 @@ def test_other_sensors_are_warned_of(
 
 def test_a_script_is_told_of_files_and_warnings(tmp_path: Path, weights: Path) -> None:
     words = [str(scene(tmp_path)), "--model", str(weights), "--json", "--set", "uncertainty=true"]
-    done = subprocess.run(
-        [sys.executable, "-m", "geoloupe", "upscale", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = program("upscale", *words)
     told = json.loads(done.stdout)
     assert told["beside"] == {"sigma": str(tmp_path / "scene_x2_sigma.tif")}
     assert any("not calibrated for this sensor" in warning for warning in told["warnings"])

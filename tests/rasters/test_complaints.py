@@ -14,9 +14,9 @@ from geoloupe.errors import InputError
 from geoloupe.rasters.complaints import complaint, plain_words
 from geoloupe.rasters.source import open_source, scenes_in
 from tests.datasets.small import picture
+from tests.program import program
 from tests.rasters.test_reach import Server, server
 from tests.rasters.test_sentinel2 import product
-from tests.scenes.test_mishaps import program
 
 __all__ = ["server"]  # a fixture
 

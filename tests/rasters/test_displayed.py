@@ -10,7 +10,7 @@ import rasterio
 from geoloupe.errors import InputError
 from geoloupe.rasters.source import open_source
 from tests.datasets.small import PLACE
-from tests.scenes.test_mishaps import program
+from tests.program import program
 
 PALETTE = {0: (0, 0, 0, 0), 1: (250, 10, 0, 255), 2: (0, 100, 7, 255), 9: (3, 30, 200, 255)}
 SIZE: dict[str, Any] = {"height": 40, "width": 60, "crs": "EPSG:32631", "transform": PLACE}

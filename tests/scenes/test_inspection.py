@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -28,6 +26,7 @@ from geoloupe.rasters.source import open_source
 from geoloupe.scenes import seams
 from geoloupe.scenes.inspection import inspect
 from geoloupe.scenes.plan import spans
+from tests.program import program
 
 SCALE = 4
 
@@ -145,12 +144,7 @@ def test_a_visible_seam_is_found(folder: Path, tmp_path: Path) -> None:
 
 def test_the_program_writes_a_page_and_its_numbers(folder: Path, tmp_path: Path) -> None:
     words = ["inspect", str(folder / "out.tif"), "--lr", str(folder / "scene.tif")]
-    done = subprocess.run(
-        [sys.executable, "-m", "geoloupe", *words, "-o", str(tmp_path / "page"), "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = program(*words, "-o", tmp_path / "page", "--json")
     told = json.loads(done.stdout)
     with (tmp_path / "page" / "inspection.csv").open() as file:
         rows = {row["measure"]: float(row["value"]) for row in csv.DictReader(file)}

@@ -22,6 +22,7 @@ from geoloupe.scenes.commands import finish
 from geoloupe.scenes.identity import identities
 from geoloupe.scenes.preview import forecast, preview
 from geoloupe.scenes.work_folder import work_folder
+from tests.program import program
 
 OPTIONS: dict[str, Any] = {"model": "bicubic", "scale": 3, "tile": 32}
 PLACE = Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
@@ -235,12 +236,7 @@ def test_shards_are_put_together(scene: Path, whole: bytes) -> None:
 def test_assemble_finishes_what_shards_left(scene: Path, whole: bytes) -> None:
     target = scene.with_name("out.tif")
     geoloupe.upscale(scene, target, shard="1/2", **OPTIONS)
-    done = subprocess.run(
-        [sys.executable, "-m", "geoloupe", "assemble", str(target)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = program("assemble", target)
     assert done.returncode == 2
     assert "blocks are missing" in done.stderr
     with pytest.raises(InputError, match="there is no unfinished work on it"):
@@ -304,9 +300,7 @@ def test_a_preview_is_a_part_of_the_result(scene: Path) -> None:
 
 def test_scripts_are_told_in_json(scene: Path) -> None:
     def run(*words: str) -> Any:
-        command = [sys.executable, "-m", "geoloupe", "upscale", str(scene), "--json", *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)
+        return json.loads(program("upscale", scene, "--json", *words).stdout)
 
     assert run("--dry-run")["tiles"] == 1
     assert Path(run("--preview")["path"]).exists()
@@ -321,12 +315,7 @@ def test_several_scenes_go_into_a_folder_and_failures_are_counted(
     (tmp_path / "broken.tif").write_bytes(b"nothing")
     (tmp_path / "out").mkdir()
     words = [str(tmp_path / "broken.tif"), str(scene), "-o", str(tmp_path / "out"), "-q"]
-    done = subprocess.run(
-        [sys.executable, "-m", "geoloupe", "upscale", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = program("upscale", *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert "1 of 2 scenes failed" in done.stderr
     assert (tmp_path / "out" / "scene.tif").exists()

@@ -21,6 +21,7 @@ from geoloupe.scenes import plan as planning
 from geoloupe.scenes.commands import finish
 from geoloupe.scenes.work_folder import work_folder
 from tests.datasets.small import PLACE, picture
+from tests.program import program
 
 OPTIONS: dict[str, Any] = {"model": "bicubic", "scale": 3, "tile": 32}
 
@@ -29,12 +30,6 @@ def scene_in(folder: Path, name: str = "scene.tif") -> Path:
     """Write a scene of several blocks."""
     values = np.random.default_rng(0).integers(1, 4000, (2, 150, 131)).astype(np.uint16)
     return picture(folder / name, values)
-
-
-def program(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the program."""
-    command = [sys.executable, "-m", "geoloupe", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
 
 
 def stop_after(tiles: int) -> Any:

@@ -107,7 +107,9 @@ def load_sharpener(name_or_path: str | Path) -> TrainedSharpener:
 
 def save_sharpener(model: TrainedSharpener, folder: Path, *, overwrite: bool = False) -> None:
     """Write a sharpener as a folder of weights in 16 bits, each file whole or absent."""
-    arrays = {name: x.half().cpu().numpy() for name, x in model.network.state_dict().items()}
+    arrays = {
+        name: x.half().cpu().contiguous().numpy() for name, x in model.network.state_dict().items()
+    }
     write_weights(folder, model.card, arrays, overwrite=overwrite)
 
 

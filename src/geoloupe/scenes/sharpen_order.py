@@ -40,7 +40,7 @@ from geoloupe.version import __version__
 
 _log = logging.getLogger(__name__)
 
-_TILE = 768  # pixels of a side of a tile at least, unless a person says otherwise
+_TILE = 512  # pixels of a side of a tile at least, unless a person says otherwise
 _MARGINS = 6  # that a side has room for: a third of it is then thrown away on either side
 
 
