@@ -41,7 +41,7 @@ from geoloupe.version import __version__
 _log = logging.getLogger(__name__)
 
 _TILE = 512  # pixels of a side of a tile at least, unless a person says otherwise
-_MARGINS = 6  # that a side has room for: a third of it is then thrown away on either side
+_MARGINS = 14  # that a side has room for: a seventh of it is thrown away
 
 
 @dataclass(frozen=True, kw_only=True)
