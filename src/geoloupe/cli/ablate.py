@@ -19,7 +19,7 @@ def ablate(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A folder for runs and the report.")
     ] = None,
-    split: Annotated[str, typer.Option(help="What the variants are compared on.")] = "test",
+    split: Annotated[str, typer.Option(help="The split that variants are compared on.")] = "test",
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change all variants: schedule.steps=500, data.set=mine."),

@@ -12,7 +12,7 @@ from geoloupe.cli.upscale import report as report_upscaled
 
 
 def assemble(
-    output: Annotated[Path, typer.Argument(help="The result whose shards are all done.")],
+    output: Annotated[Path, typer.Argument(help="The result whose shards are complete.")],
     *,
     overwrite: Overwrite = False,
 ) -> None:

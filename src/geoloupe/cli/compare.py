@@ -17,21 +17,24 @@ def compare(
         list[str],
         typer.Option(
             "--models",
-            help="Two or more: bicubic,loupe-x4,weights/mine. The first is "
-            "what the others are measured by.",
+            help="Two or more: bicubic,loupe-x4,weights/mine. The first is the baseline.",
         ),
     ],
     data: Annotated[str, typer.Option(help="A prepared data set and its split: ucmerced:test.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder for the report.")],
     protocol: Annotated[
-        str, typer.Option(help="hsenet, tsfnet, mulsr, sspsr or y-channel.")
+        str, typer.Option(help="hsenet, tsfnet, mulsr, sspsr, y-channel or wald.")
     ] = "hsenet",
     scale: Annotated[
-        int | None, typer.Option(help="Of interpolation, if no model tells it.")
+        int | None,
+        typer.Option(help="Scale of models without weights. Default: that of the others."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old report.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing report.")
+    ] = False,
     assignments: Annotated[
-        list[str] | None, typer.Option("--set", help="More: metrics=sam,trust, limit=10, seed=1.")
+        list[str] | None,
+        typer.Option("--set", help="Other options: metrics=sam,trust, limit=10, seed=1."),
     ] = None,
 ) -> None:
     """Measure models on the same images, say how sure the differences are, and show them."""

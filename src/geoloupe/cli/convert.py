@@ -11,17 +11,19 @@ from geoloupe.cli.screen import say
 def convert(
     checkpoint: Annotated[Path, typer.Argument(help="A published .pt, .pth or .safetensors file.")],
     *,
-    network: Annotated[str, typer.Option(help="Whose weights they are; see geoloupe networks.")],
+    network: Annotated[
+        str, typer.Option(help="The network of the weights; see geoloupe networks.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")],
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A setting that weights do not tell, such as scale=8."),
+        typer.Option("--set", help="A setting that the weights do not show, such as scale=8."),
     ] = None,
     bands: Annotated[
-        str | None, typer.Option(help="What the bands are, in order: red,green,blue.")
+        str | None, typer.Option(help="Names of the bands in order: red,green,blue.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="What to call the model; else the folder's name.")
+        str | None, typer.Option(help="Name of the model. Default: the folder's name.")
     ] = None,
     licence: Annotated[str | None, typer.Option(help="The licence of the weights.")] = None,
     overwrite: Annotated[

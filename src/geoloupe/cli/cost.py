@@ -18,14 +18,16 @@ def cost(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder for the report.")],
     sizes: Annotated[
-        str, typer.Option(help="LR pixels along a side, with commas between.")
+        str, typer.Option(help="Side lengths in LR pixels, separated by commas.")
     ] = "32,64,128,256",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old report.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing report.")
+    ] = False,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            help="More: scale=4, bands=31, threads=1, precision=bf16, engine=openvino, "
+            help="Other options: scale=4, bands=31, threads=1, precision=bf16, engine=openvino, "
             "device=cuda, repeats=3, limit=60.",
         ),
     ] = None,

@@ -21,14 +21,16 @@ def degrade(
         ),
     ] = "bi",
     scale: Annotated[int, typer.Option(help="How many times coarser; 1 keeps the size.")] = 4,
-    seed: Annotated[int, typer.Option(help="Of what is random: noise and blur.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random noise and blur.")] = 0,
     response: Annotated[
         str | None,
         typer.Option(help="A sensor that sees a cube first: nikon-d700, sentinel-2, landsat-8."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing output.")
+    ] = False,
 ) -> None:
-    """Make a scene coarser by a named degradation; its place, nodata and tags are kept."""
+    """Degrade a scene by a named degradation; its place, nodata and tags are kept."""
     from geoloupe.cli.progress import progress_bar
     from geoloupe.scenes.degrade import degrade as run
 

@@ -13,7 +13,7 @@ def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
-    """Return what a report of a fault needs, and try the models that come with the program."""
+    """Print what a bug report needs, and try the models that come with the program."""
     from geoloupe.models.doctor import checkup
 
     found = list(checkup())

@@ -34,19 +34,22 @@ def downstream(
     *,
     models: Annotated[
         list[str],
-        typer.Option("--models", help="bicubic,loupe-x4,weights/mine; the first is the yardstick."),
+        typer.Option("--models", help="bicubic,loupe-x4,weights/mine; the first is the baseline."),
     ],
     data: Annotated[str, typer.Option(help="A prepared data set and its split: ucmerced:test.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder for the report.")],
     scale: Annotated[
-        int | None, typer.Option(help="Of interpolation, if no model tells it.")
+        int | None,
+        typer.Option(help="Scale of models without weights. Default: that of the others."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old report.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing report.")
+    ] = False,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            help="More, of the task: epochs=30; classes=8, labels=map.tif, share=0.1, "
+            help="Options of the task: epochs=30; classes=8, labels=map.tif, share=0.1, "
             "neighbours=5; of the images: protocol=sspsr, degradation=bd, limit=10, seed=1.",
         ),
     ] = None,

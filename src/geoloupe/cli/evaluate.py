@@ -25,24 +25,26 @@ def evaluate(
     ],
     data: Annotated[str, typer.Option(help="A prepared data set and its split: ucmerced:test.")],
     protocol: Annotated[
-        str, typer.Option(help="hsenet, tsfnet, mulsr, sspsr or y-channel.")
+        str, typer.Option(help="hsenet, tsfnet, mulsr, sspsr, y-channel or wald.")
     ] = "hsenet",
     scale: Annotated[
         int | None,
-        typer.Option(help="Of interpolation, if no model tells it."),
+        typer.Option(help="Scale of models without weights. Default: that of the others."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="A folder for the tables; else evaluation/."),
+        typer.Option("-o", "--output", help="A folder for the tables. Default: evaluation/."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace old tables.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace existing tables.")
+    ] = False,
     cards: Annotated[
         bool, typer.Option("--cards", help="Write the means into the cards of the weights.")
     ] = False,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="More: metrics=sam,trust, degradation=bd, limit=10, seed=1, device=cuda."
+            "--set", help="Other options: metrics=sam,trust, degradation=bd, limit=10, device=cuda."
         ),
     ] = None,
 ) -> None:

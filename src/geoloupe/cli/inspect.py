@@ -10,9 +10,9 @@ from geoloupe.cli.screen import collected_warnings, print_table, say
 
 
 def inspect(
-    product: Annotated[str, typer.Argument(help="What was made.")],
+    product: Annotated[str, typer.Argument(help="The product.")],
     *,
-    lr: Annotated[str, typer.Option("--lr", help="What it was made from.")],
+    lr: Annotated[str, typer.Option("--lr", help="The input it was made from.")],
     hr: Annotated[
         str | None, typer.Option("--hr", help="The truth, on the product's grid, if known.")
     ] = None,
@@ -20,12 +20,15 @@ def inspect(
         str | None, typer.Option(help="The panchromatic image that sharpened it: adds QNR, HQNR.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="What made it, if its tags do not say: to measure doubt.")
+        str | None,
+        typer.Option(help="The model that made it, if its tags do not name it: to measure doubt."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A folder for a page and the numbers.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old page.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing page.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """Measure a product against its input: brightness, colour, place, seams, invented detail."""

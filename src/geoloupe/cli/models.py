@@ -22,9 +22,7 @@ def models(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write a copy into this new folder.")
     ] = None,
-    half: Annotated[
-        bool, typer.Option("--half", help="Store the copy's numbers in 16 bits.")
-    ] = False,
+    half: Annotated[bool, typer.Option("--half", help="Store the copy in half precision.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """List the models that come with the program, or show the card of one."""
@@ -37,8 +35,8 @@ def models(
         folders = shipped() | shipped_sharpeners()
         cards = {key: read_weights(folder)[0] for key, folder in folders.items()}
         if as_json:
-            told = {key: card.model_dump(mode="json") for key, card in cards.items()}
-            say(json.dumps(told, indent=2))
+            shown = {key: card.model_dump(mode="json") for key, card in cards.items()}
+            say(json.dumps(shown, indent=2))
         else:
             _print_list(cards)
         return

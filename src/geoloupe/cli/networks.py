@@ -13,7 +13,7 @@ def networks(
     name: Annotated[str | None, typer.Argument(help="A network to look into.")] = None,
     *,
     assignments: Annotated[
-        list[str] | None, typer.Option("--set", help="Look at it with this setting: scale=2.")
+        list[str] | None, typer.Option("--set", help="A setting to show it with: scale=2.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:

@@ -13,15 +13,16 @@ def picture(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The new .png or .jpg.")],
     bands: Annotated[
-        str | None, typer.Option(help="One or three; else red, green and blue, or the like.")
+        str | None,
+        typer.Option(help="One or three bands. Default: red, green and blue, or similar."),
     ] = None,
-    like: Annotated[
-        str | None, typer.Option(help="Another scene whose black and white are taken.")
-    ] = None,
+    like: Annotated[str | None, typer.Option(help="Another scene whose stretch is used.")] = None,
     side: Annotated[
-        int, typer.Option(help="At most so many pixels a side; others are averaged.")
+        int, typer.Option(help="Largest side in pixels; larger scenes are averaged.")
     ] = 2048,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing output.")
+    ] = False,
 ) -> None:
     """Show a scene of any type and size: three bands, stretched, in eight bits."""
     from geoloupe.errors import InputError, errors_named

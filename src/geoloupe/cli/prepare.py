@@ -9,20 +9,18 @@ from geoloupe.cli.screen import say
 
 
 def prepare(
-    name: Annotated[
-        str, typer.Argument(help="Which data set, such as ucmerced; `list` shows all of them.")
-    ],
+    name: Annotated[str, typer.Argument(help="A data set, such as ucmerced; `list` shows all.")],
     *,
     source: Annotated[
         Path | None, typer.Option("--from", help="The archive: its folder, .zip or file.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A new folder; else data/NAME.")
+        Path | None, typer.Option("-o", "--output", help="A new folder. Default: data/NAME.")
     ] = None,
     split: Annotated[
         str | None, typer.Option(help="A rule of the data set, or a file of lines: test beach07")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the split; it is written down.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the split; it is recorded.")] = 0,
 ) -> None:
     """Check an archive, split it, and write it once in a fast form; stop and go on at any time."""
     from geoloupe import catalog

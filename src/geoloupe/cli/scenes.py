@@ -23,30 +23,34 @@ Bands = Annotated[
     str | None, typer.Option(help="By number, name or wavelength: 3,2,1 or red,green,865nm.")
 ]
 SensorName = Annotated[
-    str | None, typer.Option(help="One of geoloupe sensors, or unknown; else as the scene tells.")
+    str | None,
+    typer.Option(
+        help="A name of geoloupe sensors, or unknown. Default: recognised from the scene."
+    ),
 ]
 Memory = Annotated[
-    str | None, typer.Option(help="What may be used, such as 2GB; else a part of what is free.")
+    str | None, typer.Option(help="Memory limit, such as 2GB. Default: a part of what is free.")
 ]
 Shard = Annotated[
-    str | None, typer.Option(help="Only this part, such as 2/8; then geoloupe assemble.")
+    str | None,
+    typer.Option(help="Compute only this part, such as 2/8; finish with geoloupe assemble."),
 ]
 Cluster = Annotated[
     str | None, typer.Option(help="A Dask scheduler to send the work to: tcp://host:8786.")
 ]
 Workers = Annotated[
-    int | None, typer.Option(help="Work in so many processes of a Dask cluster made here.")
+    int | None, typer.Option(help="Number of worker processes of a local Dask cluster.")
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be done, how large and how long.")
+    bool, typer.Option("--dry-run", help="Print what would be done, its size and its time.")
 ]
 Preview = Annotated[
-    bool, typer.Option("--preview", help="Only one tile from the middle, as a small file.")
+    bool, typer.Option("--preview", help="Compute one tile from the middle only, as a small file.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say what is decided and done.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an old output.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log what is decided and done.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 
 
 # Said by options, or nobody's to say; --set is for the rest.

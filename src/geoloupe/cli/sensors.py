@@ -21,8 +21,8 @@ def sensors(
 
     chosen = [table.load_sensor(one) for one in ([name] if name else table.sensors())]
     if as_json:
-        told = [dump(sensor) for sensor in chosen]
-        say(json.dumps(told[0] if name else told, indent=2))
+        shown = [dump(sensor) for sensor in chosen]
+        say(json.dumps(shown[0] if name else shown, indent=2))
     elif name is None:
         rows = [[sensor.name, f"{sensor.typical_mtf:.2f}", sensor.about] for sensor in chosen]
         print_table(["name", "MTF", "about"], rows, numbers={"MTF"})

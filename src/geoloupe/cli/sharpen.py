@@ -39,16 +39,18 @@ Scenes = Annotated[
 ModelName = Annotated[
     str | None,
     typer.Option(
-        help="What fits the guide unless it is said; glp, gsa, brovey, bdsd, bicubic to compare."
+        help="Default: what fits the guide; glp, gsa, brovey, bdsd or bicubic to compare."
     ),
 ]
 Guide = Annotated[
-    str | None, typer.Option(help="The finer image, such as the panchromatic; its grid is kept.")
+    str | None,
+    typer.Option(help="The finer image, such as the panchromatic band; the result has its grid."),
 ]
 Assignments = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", help="More: shift=0.5,-1, anyway=true, guide_bands=red, mtf=0.3, tile=512."
+        "--set",
+        help="Other options: shift=0.5,-1, anyway=true, guide_bands=red, mtf=0.3, tile=512.",
     ),
 ]
 
@@ -93,14 +95,14 @@ def sharpen(
 
 def report(result: "Sharpened") -> None:
     """Print where a result is and what it is, a few lines."""
-    told = lines(result)
+    shown = lines(result)
     if result.complete:
         for ratio, optics, found in zip(
             result.ratios, result.optics, result.registrations, strict=True
         ):
-            told += [f"  {result.model} x{ratio:.6g}; {optics}", f"  {found}"]
-        told.append(end(result))
-    say("\n".join(told))
+            shown += [f"  {result.model} x{ratio:.6g}; {optics}", f"  {found}"]
+        shown.append(end(result))
+    say("\n".join(shown))
 
 
 def _facts(result: "Sharpened") -> dict[str, Any]:

@@ -18,13 +18,13 @@ Assignments = Annotated[
     typer.Option("--set", help="Change the recipe: optimiser.rate=1e-4, schedule.steps=2000."),
 ]
 Output = Annotated[
-    Path | None, typer.Option("-o", "--output", help="The run's new folder; else runs/NAME.")
+    Path | None, typer.Option("-o", "--output", help="The run's new folder. Default: runs/NAME.")
 ]
 Devices = Annotated[
-    str, typer.Option(help="How many GPUs or processes, or auto; under torchrun, auto.")
+    str, typer.Option(help="Number of GPUs or processes, or auto; under torchrun, auto.")
 ]
 Accelerator = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
-Workers = Annotated[int | None, typer.Option(help="Processes that load images.")]
+Workers = Annotated[int | None, typer.Option(help="Number of processes that load images.")]
 
 
 def train(
@@ -33,9 +33,7 @@ def train(
     ] = None,
     *,
     output: Output = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Go on with the stopped run in this folder.")
-    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Resume the run in this folder.")] = None,
     assignments: Assignments = None,
     accelerator: Accelerator = "auto",
     devices: Devices = "auto",

@@ -39,15 +39,18 @@ Scenes = Annotated[
 ]
 ModelName = Annotated[
     str | None,
-    typer.Option(help="A shipped model, weights, or bicubic; else loupe-x4, or the one of scale=."),
+    typer.Option(
+        help="A shipped model, weights, or bicubic. Default: loupe-x4, or loupe of scale=."
+    ),
 ]
 Guide = Annotated[
-    str | None, typer.Option(help="A sharper image of the same place, for models with one.")
+    str | None, typer.Option(help="A finer image of the same place, for models that take one.")
 ]
 Assignments = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", help="More: scale=2, tile=128, range=0,4095, uncertainty=true, detail=true."
+        "--set",
+        help="Other options: scale=2, tile=128, range=0,4095, uncertainty=true, detail=true.",
     ),
 ]
 
@@ -93,9 +96,9 @@ def upscale(
 def report(result: "Upscaled") -> None:
     """Print where a result is and what it is, a few lines."""
     low, high = result.radiometry.low[0], result.radiometry.high[0]
-    told = lines(result)
+    shown = lines(result)
     if result.complete:
-        told += [
+        shown += [
             f"  {result.model} x{result.scale}; {low:g} to {high:g} is dark to bright",
             f"  {result.optics}",
             *(
@@ -104,15 +107,15 @@ def report(result: "Upscaled") -> None:
             ),
             end(result),
         ]
-    say("\n".join(told))
+    say("\n".join(shown))
 
 
 def _factors(result: "Upscaled", layer: str) -> str:
     """Say how many sigmas hold how much of the truth."""
     tags = result.layout.beside[layer].facts.tags
     found = {key.rpartition("_")[2]: text for key, text in tags.items() if "_SIGMAS_" in key}
-    told = ", ".join(f"{level} % within {text.split(',')[0]}" for level, text in found.items())
-    return f" ({told} of it)" if told else ""
+    shown = ", ".join(f"{level} % within {text.split(',')[0]}" for level, text in found.items())
+    return f" ({shown} of it)" if shown else ""
 
 
 def _facts(result: "Upscaled") -> dict[str, Any]:

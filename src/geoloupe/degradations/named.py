@@ -54,9 +54,9 @@ BOX = Degradation(
 SENSORS = Degradation(
     name="sensors",
     about="any sensor: mostly a Gaussian of MTF 0.12 to 0.45, at times MATLAB's bicubic or a box, "
-    "noise up to 2 in 255; for networks that are told the MTF",
-    # MATLAB's bicubic passes 0.49. A Gaussian of as much needs far more sharpening, and who is told
-    # 0.49 cannot tell them apart: so it stands for bicubic alone, the more frequent of the two.
+    "noise up to 2 in 255; for networks that take the MTF",
+    # MATLAB's bicubic passes 0.49. A Gaussian of as much needs far more sharpening, and a network
+    # given 0.49 cannot tell them apart: so it stands for bicubic alone, the more frequent one.
     blurs=(AnySensor(mtf=(0.12, 0.45), spread=0.04), Matlab(), Box()),
     chances=(0.72, 0.16, 0.12),
     samplings=("strided",),

@@ -15,9 +15,9 @@ def sensor_blur(name: str, bands: Sequence[Band]) -> SensorMTF:
     Bands that are named, and none of them the sensor's, are an InputError.
     """
     sensor = load_sensor(name)
-    told = [band for band in bands if band.name or band.nm]
-    if sensor.bands and told and not any(sensor.find(band) for band in told):
-        seen = ", ".join(band.name or f"{band.nm:g} nm" for band in told)
+    named = [band for band in bands if band.name or band.nm]
+    if sensor.bands and named and not any(sensor.find(band) for band in named):
+        seen = ", ".join(band.name or f"{band.nm:g} nm" for band in named)
         ours = ", ".join(f"{band.name} ({band.common})" for band in sensor.bands)
         raise InputError(f"no band of {name} is among {seen}; it has {ours}")
     return SensorMTF(gains=mtf_of(sensor, bands).gains)

@@ -45,7 +45,7 @@ class Scoring:
         )
 
     def score(self, lr: Image, sr: Image, hr: Image, scale: int) -> dict[str, float]:
-        """Score one image; what cannot be told of it is absent."""
+        """Score one image; scores that are undefined for it are absent."""
         scores = self.protocol.score(sr, hr, scale)
         scores |= {name: metric.score(sr, hr, scale) for name, metric in self.added.items()}
         if self.trust:

@@ -1,4 +1,4 @@
-"""What a raster shows when it is no optical image, told by what it says of itself.
+"""What a raster shows when it is no optical image, by its own metadata.
 
 Words count that people and processors use for bands, units and products. What says nothing is
 taken for an image: a warning that is often wrong is read by nobody.

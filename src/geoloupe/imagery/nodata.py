@@ -57,7 +57,7 @@ class Missing:
 
 def settle(
     name: str,
-    told: Nodata,
+    chosen: Nodata,
     declared: float | None,
     *,
     dtype: str,
@@ -68,13 +68,13 @@ def settle(
 
     `size` is (bands, height, width). Without `read`, nothing is looked for.
     """
-    if told == "none":
+    if chosen == "none":
         return None
-    if told is not None:
+    if chosen is not None:
         kind = np.dtype(dtype)
-        if kind.kind != "f" and not (float(told).is_integer() and _fits(int(told), kind)):
-            raise InputError(f"{name}: nodata {told:g} is no {dtype}, so no pixel can hold it")
-        return Missing(float(told))
+        if kind.kind != "f" and not (float(chosen).is_integer() and _fits(int(chosen), kind)):
+            raise InputError(f"{name}: nodata {chosen:g} is no {dtype}, so no pixel can hold it")
+        return Missing(float(chosen))
     if declared is not None:
         return Missing(declared)
     return None if read is None else _found(name, dtype, size, read)

@@ -1,4 +1,4 @@
-"""How a sensor blurs: a Gaussian told by the contrast that is left at its Nyquist frequency."""
+"""How a sensor blurs: a Gaussian given by its contrast at the Nyquist frequency."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Integers of 64 bits near a number: what doubles cannot tell apart is told by whole steps."""
+"""Integers of 64 bits near a number: kept as whole steps where doubles cannot tell them apart."""
 
 from typing import Any
 

@@ -56,10 +56,10 @@ def sre(sr: Cube, hr: Cube, valid: Mask) -> float:
     A band without error has inf; others whose truth has mean 0 are left out, and 0 if all are.
     """
     means, errors = hr[:, valid].mean(axis=1), _band_mse(sr, hr, valid)
-    told = (np.abs(means) > _TINY) | (errors == 0)
+    defined = (np.abs(means) > _TINY) | (errors == 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(errors > 0, 10 * np.log10(means**2 / errors), np.inf)
-    return float(ratios[told].mean()) if told.any() else 0.0
+    return float(ratios[defined].mean()) if defined.any() else 0.0
 
 
 @batched

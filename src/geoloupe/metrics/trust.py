@@ -38,7 +38,7 @@ class Trust:
 
     reflectance: float  # mean |LR - SR brought to the LR grid|
     spectral: float  # mean angle between their spectra, in degrees
-    spatial: float | None  # HR pixels between LR and SR; None where no shift can be told
+    spatial: float | None  # HR pixels between LR and SR; None where no shift can be measured
     synthesis: float  # mean |SR - LR enlarged|: how much was added, right or wrong
     improvement: float | None = None  # shares of the detail; the three sum to 1
     omission: float | None = None

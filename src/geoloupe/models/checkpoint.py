@@ -109,7 +109,7 @@ def _read_zip(path: Path, size: int) -> Any:
 def _verify(archive: zipfile.ZipFile) -> None:
     """Compare every part with its checksum, which PyTorch itself leaves unread."""
     for part in archive.infolist():
-        if part.CRC == 0:  # not computed: PyTorch can be told to save without
+        if part.CRC == 0:  # not computed: PyTorch can save without
             continue
         with archive.open(part) as file:
             while file.read(2**20):

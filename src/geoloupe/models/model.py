@@ -215,10 +215,10 @@ def _refuse_strangers(card: Card, arrays: Mapping[str, Array]) -> None:
     network = network_class(card.network)
     shapes = {name: array.shape for name, array in arrays.items()}
     try:
-        told = network.infer(shapes)
+        inferred = network.infer(shapes)
     except (LookupError, ArithmeticError, ValueError, TypeError):
-        told = {}  # what is wrong with the names or shapes is said below
-    counts = {key: value for key, value in told.items() if isinstance(value, int)}
+        inferred = {}  # what is wrong with the names or shapes is said below
+    counts = {key: value for key, value in inferred.items() if isinstance(value, int)}
     # Before anything is built: a card must not ask for a network without end.
     agree(card.settings, counts, ("its card says", "its tensors have"))
     expected = expected_state(network, card.settings)

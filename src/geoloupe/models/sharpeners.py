@@ -126,7 +126,7 @@ def _built(card: Card, arrays: Mapping[str, Array]) -> Guided:
     if card.network != NETWORK:
         raise InputError(f"these weights are of {card.network}, which does not sharpen by a guide")
     try:
-        told = {
+        inferred = {
             "looks": arrays["look.weight"].shape[0],
             "width": arrays["head.weight"].shape[0],
             "depth": sum(name.startswith("body.") for name in arrays) // 2,
@@ -134,8 +134,8 @@ def _built(card: Card, arrays: Mapping[str, Array]) -> Guided:
     except (KeyError, IndexError):
         raise InputError("lacks tensors of the network guided") from None
     # Before anything is built: a card must not ask for a network without end.
-    agree(card.settings, told, ("its card says", "its tensors have"))
-    network = Guided(GuidedSettings(**told))
+    agree(card.settings, inferred, ("its card says", "its tensors have"))
+    network = Guided(GuidedSettings(**inferred))
     wanted = {name: tuple(x.shape) for name, x in network.state_dict().items()}
     wrong = [name for name in {*wanted, *arrays} if _shape(arrays, name) != wanted.get(name)]
     if wrong:

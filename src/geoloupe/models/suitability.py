@@ -53,7 +53,7 @@ def warn_of_collar(source: Source) -> None:
 def _sighted(source: Source) -> Sighting | None:
     """Return what a scene shows by its words, else by the pixels of its middle."""
     facts = source.facts
-    told = told_kind(
+    found = told_kind(
         stem_of(source.name),
         source.radiometry.dtype,
         [
@@ -63,8 +63,8 @@ def _sighted(source: Source) -> Sighting | None:
         facts.tags,
         source.grid.crs,
     )
-    if told is not None or len(source.bands) != 1 or source.radiometry.dtype != "uint8":
-        return told
+    if found is not None or len(source.bands) != 1 or source.radiometry.dtype != "uint8":
+        return found
     height, width = min(_SIDE, source.grid.height), min(_SIDE, source.grid.width)
     middle = Window(
         top=(source.grid.height - height) // 2,

@@ -1,4 +1,4 @@
-"""A model for images whose MTF is known, one after the other: it is told, where it can be told."""
+"""A model for images of known MTF, one after the other."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any

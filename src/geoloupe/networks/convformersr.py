@@ -280,16 +280,16 @@ class ConvFormerSR(Network):
             for name, shape in shapes.items()
             if name.endswith("bias_table")
         }
-        told: dict[str, Any] = {
+        found: dict[str, Any] = {
             "scale": infer_scale(shapes, "upsample"),
             "bands": bands,
             "embed": embed,
         }
         if not tables:
             count = len({name.split(".")[1] for name in shapes if name.startswith("residual.")})
-            return told | {"branches": "cnn", "depths": (1,) * count, "heads": (1,) * count}
+            return found | {"branches": "cnn", "depths": (1,) * count, "heads": (1,) * count}
         count = 1 + max(stage for stage, _ in tables)
-        return told | {
+        return found | {
             "branches": "both" if "fusion.0.where.weight" in shapes else "transformer",
             "depths": tuple(sum(s == i for s, _ in tables) for i in range(count)),
             "heads": tuple(tables[i, 0][1] for i in range(count)),

@@ -5,14 +5,14 @@ offset of a scene is one of its answer: reflectance, radiance and raw counts are
 needs to know neither the sensor's units nor the stretch. What it adds to bicubic interpolation is
 learned. Bands go through it in threes, neighbours together; where threes overlap their mean counts.
 
-How much to sharpen it does not guess: it is told the MTF, the share of contrast that the sensor
+How much to sharpen is an input, not a guess: the MTF, the share of contrast that the sensor
 passes at Nyquist of the LR pixels. Every convolution's channels have a factor that depends on it,
 read from a learned table. Once a sensor is known the factors are part of the weights and cost
-nothing: `told` makes that network.
+nothing: `for_sensor` makes that network.
 
 While it learns, its convolutions may be grown: each is the sum of itself and of a product of wider
 ones, which has no bias and nothing in between and so is one convolution again. It learns better so,
-at the cost of a product of small matrices a step; `told` leaves plain convolutions.
+at the cost of a product of small matrices a step; `for_sensor` leaves plain convolutions.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ class LoupeSettings:
     scale: int = 4
     features: int = 48
     blocks: int = 6
-    knots: int = 0  # rows of the table of factors; 0: a network that is told nothing
+    knots: int = 0  # rows of the table of factors; 0: a network without an MTF input
     growth: int = 0  # how many times wider convolutions are inside while they learn; 0: plain
 
     def __post_init__(self) -> None:
@@ -145,7 +145,7 @@ class Loupe(Network):
     def stages(
         self, lr: Tensor, guide: Tensor | None = None, mtf: Tensor | None = None
     ) -> tuple[Tensor, ...]:
-        """Return the answer as the only stage; `mtf` (N,) or (N,C) is UNKNOWN_MTF if not told."""
+        """Return the answer as the only stage; `mtf` (N,) or (N,C) defaults to UNKNOWN_MTF."""
         if self.factors is None:
             return (add_details(lr, self.settings.scale, lambda _, seen: self.detail(seen)),)
         if mtf is None:
@@ -178,7 +178,7 @@ class Loupe(Network):
     def for_sensor(self, mtf: float | Sequence[float]) -> "Loupe | SensorBands":
         """Return the network for a known sensor, with the factors in its weights.
 
-        With one number for all bands it takes any bands still; else just as many as are told.
+        With one number it still takes any number of bands; with several, exactly that many.
         """
         if not isinstance(mtf, float | int):
             each = [float(gain) for gain in mtf]
@@ -200,8 +200,8 @@ class Loupe(Network):
         self.settings = replace(self.settings, growth=0)
         if self.factors is None:
             return
-        told = self.factors.new_tensor([list(mtf)])
-        for layer, factor in zip(self.layers(), self._sensor_factors(told, told), strict=True):
+        gains = self.factors.new_tensor([list(mtf)])
+        for layer, factor in zip(self.layers(), self._sensor_factors(gains, gains), strict=True):
             layer.weight.mul_(factor.view(-1, 1, 1, 1))
         self.factors = None
         self.settings = replace(self.settings, knots=0)

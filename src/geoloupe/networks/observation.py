@@ -107,7 +107,7 @@ class Observation:
 
 
 _SMOOTH = 2  # LR pixels on each side, over which the mean of a difference is no noise
-_AROUND = 5  # over which noise is told from the rest, those of the mean among them
+_AROUND = 5  # over which noise is separated from signal, those of the mean among them
 _CAREFUL = 1.3  # as much noise as was measured, since neither it nor the energy is exact
 
 

@@ -79,10 +79,10 @@ def _unknown(name: str, head: bytes) -> str:
 def _quieter(hook: Callable[[Any], object]) -> Callable[[Any], None]:
     """Drop one complaint that no caller can catch: of GDAL's words for a log, not being UTF-8."""
 
-    def quiet_hook(told: Any) -> None:
-        logging = "rasterio._env.log_error" in str(told.object)
-        if not (logging and isinstance(told.exc_value, UnicodeDecodeError)):
-            hook(told)
+    def quiet_hook(unraisable: Any) -> None:
+        logging = "rasterio._env.log_error" in str(unraisable.object)
+        if not (logging and isinstance(unraisable.exc_value, UnicodeDecodeError)):
+            hook(unraisable)
 
     return quiet_hook
 

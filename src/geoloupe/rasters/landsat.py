@@ -1,7 +1,8 @@
 """Landsat Level-1 products: a folder of one TIFF a band, as the multispectral bands and the PAN.
 
-Files are told by the product's own names, such as LC08_L1TP_..._B4.TIF. Numbers become reflectance
-at the top of the atmosphere, the sun's height aside, where the metadata beside them say how.
+Files are recognised by the product's own names, such as LC08_L1TP_..._B4.TIF. Numbers become
+reflectance at the top of the atmosphere, not divided by the sine of the sun's elevation, where the
+metadata beside them hold the factors.
 """
 
 import re

@@ -366,8 +366,8 @@ def _crs_alike(found: CRS | None, grid: Grid, path: Path) -> bool:
         return True
     if meant is None or (found or None) != _held(meant):
         return False
-    told = "%s: a GeoTIFF holds only a part of the scene's coordinate system (%.60s...)"
-    _log.warning(f"{told}; its pixels lie where they lay", path, grid.crs)
+    message = "%s: a GeoTIFF holds only a part of the scene's coordinate system (%.60s...)"
+    _log.warning(f"{message}; its pixels lie where they lay", path, grid.crs)
     return True
 
 

@@ -135,10 +135,10 @@ def _named(path: str) -> Iterator[str]:
     """List the files that a virtual raster names, as GDAL would look for them."""
     for element in _parsed(path).iter():
         tag = element.tag.lower()
-        told = {key.lower(): text for key, text in element.attrib.items()}
-        if tag == "mdi" and told.get("key", "").lower() in _FOLLOWED:
+        attributes = {key.lower(): text for key, text in element.attrib.items()}
+        if tag == "mdi" and attributes.get("key", "").lower() in _FOLLOWED:
             raise InputError(f"keeps a part of itself in another file; {TRUST}")
-        if told.get("subclass", "").lower() == "vrtprocesseddataset":
+        if attributes.get("subclass", "").lower() == "vrtprocesseddataset":
             raise InputError(f"is computed when it is read, from any file; {TRUST}")
         if tag in _NAMING:
             # As bytes: what GDAL looks for is not always text.
@@ -149,7 +149,7 @@ def _named(path: str) -> Iterator[str]:
                 name = text
             if "://" in name or name.startswith(("<", "/vsi")) or not name:
                 raise InputError(f"names {_short(name)}, which is no plain file; {TRUST}")
-            near = {"0": False, "1": True}.get(told.get("relativetovrt", "0"))
+            near = {"0": False, "1": True}.get(attributes.get("relativetovrt", "0"))
             if near is None:
                 raise InputError("says neither 0 nor 1 for relativeToVRT")
             yield os.path.join(os.path.dirname(path), name) if near else name

@@ -1,4 +1,4 @@
-"""Where images are read from: any file, told by its content, behind one small interface."""
+"""Where images are read from: any file, by its content, behind one small interface."""
 
 import os
 import re
@@ -159,7 +159,7 @@ def _is_scene(path: Path) -> bool:
         return path.is_dir()
     if not path.is_file():
         return False
-    if suffix in _ANYTHING:  # told by the header of ENVI beside them
+    if suffix in _ANYTHING:  # recognised by the ENVI header beside them
         headers = (path.with_name(f"{path.name}.hdr"), path.with_suffix(".hdr"))
         return any(header.exists() for header in headers)
     return suffix in (*SUFFIXES, ".mat")

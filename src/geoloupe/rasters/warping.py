@@ -30,7 +30,7 @@ def warped(source: RasterSource, grid: Grid, *, covering: bool = True) -> Raster
     if covering:
         _check_cover(source, grid)
     finer = min(grid.pixel_size) < 1.5 * min(_size_in(source.grid, grid))
-    told = source.facts.mask == "alpha" or source.radiometry.nodata is not None
+    marked = source.facts.mask == "alpha" or source.radiometry.nodata is not None
     with gdal_errors_as_input_errors(source.name), _unmarked(source) as dataset:
         vrt = WarpedVRT(
             dataset,
@@ -40,9 +40,9 @@ def warped(source: RasterSource, grid: Grid, *, covering: bool = True) -> Raster
             width=grid.width,
             resampling=Resampling.cubic if finer else Resampling.average,
             src_nodata=source.radiometry.nodata,  # which may be found, and not declared
-            add_alpha=not told,
+            add_alpha=not marked,
         )
-    if told:
+    if marked:
         return replace(source, dataset=vrt, grid=grid)
     facts = replace(source.facts, mask="alpha")
     return replace(source, dataset=vrt, grid=grid, facts=facts, alpha=vrt.count)

@@ -53,7 +53,7 @@ class Viewer:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the page's script is told."""
+        """What the page's script gets."""
         layers = [{"name": layer.name, "values": layer.values} for layer in self.layers]
         left, right = (place % len(layers) for place in self.pair)
         return {"size": self.size, "layers": layers, "left": left, "right": right}

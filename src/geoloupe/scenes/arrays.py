@@ -218,13 +218,13 @@ def _image(array: "DataArray", nodata: Nodata) -> Image:
     values = values.reshape(-1, *values.shape[-2:])
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     # What the encoding says is of the file: decoded floats hold NaN instead.
-    told = array.attrs if values.dtype.kind == "f" else {**array.encoding, **array.attrs}
+    attributes = array.attrs if values.dtype.kind == "f" else {**array.encoding, **array.attrs}
     step = max(int((values.size / _SAMPLE) ** 0.5), 1)
     sample = values[:, ::step, ::step]
     missing = settle(
         _NAME,
         nodata,
-        _nodata(told),
+        _nodata(attributes),
         dtype=values.dtype.name,
         size=(len(values), *values.shape[1:]),
         read=lambda window: values[:, *window.slices],
@@ -241,19 +241,21 @@ def _image(array: "DataArray", nodata: Nodata) -> Image:
     )
 
 
-def _nodata(told: Mapping[Any, Any]) -> float | None:
+def _nodata(attributes: Mapping[Any, Any]) -> float | None:
     for key in _NODATA:
         try:
-            return float(told[key])
+            return float(attributes[key])
         except (KeyError, TypeError, ValueError):
             continue  # absent, or a word such as "none"
     return None
 
 
-def _tags(told: Mapping[Any, Any], count: int) -> list[tuple[float, float]]:
+def _tags(attributes: Mapping[Any, Any], count: int) -> list[tuple[float, float]]:
     """Read scale and offset, which stay in the attributes of an array that was not decoded."""
     try:
-        return [(float(told.get("scale_factor", 1)), float(told.get("add_offset", 0)))] * count
+        return [
+            (float(attributes.get("scale_factor", 1)), float(attributes.get("add_offset", 0)))
+        ] * count
     except (TypeError, ValueError):
         return []
 
@@ -262,9 +264,9 @@ def _bands(array: "DataArray", count: int) -> tuple[Band, ...]:
     """Read names and wavelengths from coordinates of the band dimension, as xarray users give."""
     names = [""] * count
     lengths: list[float | None] = [None] * count
-    told = array.attrs.get("long_name")
-    if isinstance(told, (tuple, list)) and len(told) == count:
-        names = [str(name) for name in told]
+    attributes = array.attrs.get("long_name")
+    if isinstance(attributes, (tuple, list)) and len(attributes) == count:
+        names = [str(name) for name in attributes]
     for name, coordinate in array.coords.items():
         if array.ndim == 3 and coordinate.dims == (array.dims[0],):
             if coordinate.dtype.kind in "UO":
@@ -298,10 +300,10 @@ def _like(
     return made
 
 
-def _marked(made: "DataArray", nodata: float | None, told: Nodata) -> "DataArray":
+def _marked(made: "DataArray", nodata: float | None, attributes: Nodata) -> "DataArray":
     """Say what missing pixels hold where the array did not say so, or where a person did."""
     said = _nodata({**made.encoding, **made.attrs})
-    if told is not None or (said is None and nodata is not None):
+    if attributes is not None or (said is None and nodata is not None):
         for key in _NODATA:
             made.attrs.pop(key, None)
             made.encoding.pop(key, None)
@@ -341,9 +343,9 @@ def _finer(centres: NDArray[Any], axis: int, scale: int, step: float) -> NDArray
 
 def _finer_reference(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
     """Return the attributes of a coordinate; the transform that rioxarray keeps in one is finer."""
-    told = dict(attrs)
-    if "GeoTransform" in told:
-        c, a, b, f, d, e = (float(number) for number in str(told["GeoTransform"]).split())
+    attributes = dict(attrs)
+    if "GeoTransform" in attributes:
+        c, a, b, f, d, e = (float(number) for number in str(attributes["GeoTransform"]).split())
         finer = (c, a / scale, b / scale, f, d / scale, e / scale)
-        told["GeoTransform"] = " ".join(repr(number) for number in finer)
-    return told
+        attributes["GeoTransform"] = " ".join(repr(number) for number in finer)
+    return attributes

@@ -62,8 +62,8 @@ def write_block(path: Path, arrays: Mapping[str, NDArray[Any]], record: BlockRec
         part.chmod(mode)  # safetensors makes files that only their owner may read
         part.replace(path)
     except (OSError, SafetensorError) as error:
-        told = _CAUSE.search(str(error))
-        why = told[1] if told else getattr(error, "strerror", None) or error
+        cause = _CAUSE.search(str(error))
+        why = cause[1] if cause else getattr(error, "strerror", None) or error
         raise RunError(
             f"{path}: could not be written ({why}); what is done is kept: run the same again to "
             "go on"

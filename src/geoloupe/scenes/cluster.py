@@ -133,7 +133,7 @@ def _client(chosen: Resources) -> Iterator[Any]:
 def _started(cluster: Any, count: int | None) -> Any:
     """Start worker processes on this machine."""
     try:
-        # No dashboard: it would listen to the whole network, on a port that nobody is told.
+        # No dashboard: it would listen to the whole network, on a port that nobody knows.
         return cluster(
             n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
         )

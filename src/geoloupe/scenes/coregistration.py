@@ -1,4 +1,4 @@
-"""How far a guide lies beside the bands that it is to sharpen: measured, told, and undone.
+"""How far a guide lies beside the bands that it is to sharpen: measured, reported, and undone.
 
 Edges of the bands are compared with those of the guide as the bands' own sensor sees it, in windows
 spread over the scene; the median of those that are sure counts. A guide is never resampled: the
@@ -112,16 +112,16 @@ def _judge(reading: Reading, group: Coarse, found: Registration, *, anyway: bool
             *names,
         )
     elif found.length > LIMIT:
-        told = (
+        message = (
             f"{names[0]}: {names[1]} lies {found.rows:+.2f} rows and {found.columns:+.2f} columns "
             f"of its own pixels away from it ({found.how}), more than {LIMIT:g}"
         )
         if not anyway:
             raise InputError(
-                f"{told}; if that is so, say --set shift={found.rows:g},{found.columns:g}; if the "
-                "files are right, --set anyway=true; else mend their georeference"
+                f"{message}; if that is so, say --set shift={found.rows:g},{found.columns:g}; if "
+                "the files are right, --set anyway=true; else mend their georeference"
             )
-        _log.warning("%s; their georeference is believed", told)
+        _log.warning("%s; their georeference is believed", message)
 
 
 def _shift(reading: Reading, group: Coarse, window: Window) -> Shift:

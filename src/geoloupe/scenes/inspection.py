@@ -37,7 +37,7 @@ class Finding:
     name: str
     value: float
     unit: str
-    limit: float | None  # up to which it is as it should be; None: it is told, not judged
+    limit: float | None  # upper limit of the accepted range; None: reported only
     meaning: str
 
     @property
@@ -281,7 +281,7 @@ def _telling(model: Model, tags: Mapping[str, str]) -> TunedModel:
 
 
 def _mtf(tags: Mapping[str, str], count: int) -> tuple[float, ...] | None:
-    """Read what the product's model was told of `count` bands; None if its tags do not say."""
+    """Return the MTF of `count` bands that the product's tags record, or None."""
     try:
         gains = tuple(float(gain) for gain in tags["GEOLOUPE_MTF"].split(","))
     except (KeyError, ValueError):

@@ -89,8 +89,8 @@ def layers_of(
         calibration = model.card.calibration
         if calibration is None:
             raise InputError(
-                f"{model.card.name}: nobody has measured how sure it is, so uncertainty=true "
-                "cannot be told; choose a model whose card has a calibration, see geoloupe models"
+                f"{model.card.name}: nobody has measured how sure it is, so sigma cannot be "
+                "estimated; choose a model whose card has a calibration, see geoloupe models"
             )
         layers.append(Sigma(doubt=Doubt.of(calibration, optics.mtf)))
         why = uncalibrated(model, optics)

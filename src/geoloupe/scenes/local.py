@@ -134,8 +134,8 @@ class _Room:
         if memory is None:
             return cls(free=int(_SHARE * free), why=f"{_SHARE:.0%} of what is free")
         held = resident() + _READING
-        told = f"{size_text(memory)} less the {size_text(held)} that the program takes itself"
-        return cls(free=min(memory - held, free), why=told)
+        reason = f"{size_text(memory)} less the {size_text(held)} that the program takes itself"
+        return cls(free=min(memory - held, free), why=reason)
 
     def refuse_less(self, scene: SceneRun, block: Block, need: int) -> None:
         """Refuse a scene of which not even one block has room, here or in the file."""

@@ -1,4 +1,4 @@
-"""Whether the tiles of a product can be told from its pixels.
+"""Whether the tiles of a product show in its pixels.
 
 The scene itself is taken away first: what a small filter can make of the input's pixels, and along
 the seam every place where the input has an edge of its own. Of what remains, steps along seams are
@@ -23,13 +23,13 @@ _LENGTH = 64  # LR pixels of each place
 _GUARD = 3  # LR pixels next to a seam that count neither as it nor as beside it
 _ROOM = 8  # LR pixels at least beyond them, to compare with
 _QUIET = 0.6  # of the places in a strip, by the edges of the input there
-_ENOUGH = 4  # one in so many must be quiet, or nothing is told
+_ENOUGH = 4  # one in so many must be quiet, or nothing is concluded
 _SHARPENED = 0.3  # of an edge of the input, which a network may add to it without a seam
 _MOST = 1 / 3  # of the strips may show less of a step that is common to most
 _ALONE = 3  # as many times stronger than all beside it,
 _ANYWHERE = 1.5  # and than all beside any seam, and a single step is a seam
 _DARK, _BRIGHT = 2, 98  # per cent of the pixels between which the contrast lies
-_LEAST = 1 / 256  # of the value range, in which the contrast of a flat scene is told
+_LEAST = 1 / 256  # of the value range, below which the contrast of a flat scene is not taken
 
 Cube = NDArray[np.float64]
 Steps = NDArray[np.float64]
@@ -62,12 +62,12 @@ def seam_steps(product: Source, lr: Source, tags: Mapping[str, str], scale: int)
         seams = _seams(length, tile, margin, fit=fit)
         pairs = list(_looked_at(product, lr, seams, scale, upright=upright))
         found += [[strip for strip in kind if strip] for kind in zip(*pairs, strict=True)]
-    told = [strips for strips in found if strips]
-    if not told:
+    usable = [strips for strips in found if strips]
+    if not usable:
         return None
-    pixels = np.concatenate([strip.lr.ravel() for strips in told for strip in strips])
+    pixels = np.concatenate([strip.lr.ravel() for strips in usable for strip in strips])
     dark, bright = np.nanpercentile(pixels, (_DARK, _BRIGHT))
-    return max(map(_excess, told)) / max(float(bright - dark), _LEAST)
+    return max(map(_excess, usable)) / max(float(bright - dark), _LEAST)
 
 
 def _excess(strips: Sequence[_Strip]) -> float:

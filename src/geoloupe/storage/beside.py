@@ -1,4 +1,4 @@
-"""The files beside a product: one for each layer that is told of its pixels.
+"""The files beside a product: one for each layer of its pixels.
 
 They are made with it and appear just before it, so that where a product is they are too.
 """

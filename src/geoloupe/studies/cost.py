@@ -75,7 +75,7 @@ def costs(
     Networks of the catalog need no weights here; time does not depend on them.
     """
     for name in models:
-        _model(name, chosen)  # mistakes are told before minutes of measuring
+        _model(name, chosen)  # mistakes are refused before minutes of measuring
     found, done = [], 0
     sizes = sorted(set(chosen.sizes))
     for name in models:
@@ -237,7 +237,7 @@ def _lead(found: Sequence[Cost], slopes: dict[str, float]) -> str:
         raise InputError("no network could be run in the memory at hand; choose smaller sizes")
     side = max(cost.side for cost in found)
     largest = {cost.model: cost for cost in found if cost.side == side}
-    told = ", ".join(f"{name} {cost.seconds:.2f} s" for name, cost in largest.items())
+    times = ", ".join(f"{name} {cost.seconds:.2f} s" for name, cost in largest.items())
     steep = [f"{name} (power {slope:.2f})" for name, slope in slopes.items() if slope > 1.2]
     more = f" Steeper than the number of pixels: {', '.join(steep)}." if steep else ""
-    return f"An image of {side} x {side} LR pixels takes {told}.{more}"
+    return f"An image of {side} x {side} LR pixels takes {times}.{more}"

@@ -12,7 +12,7 @@ TOP_PAD = 64 << 20
 
 
 def keep_freed_memory() -> bool:
-    """Tell the allocator so; False where it cannot be told. Results do not change by a bit."""
+    """Ask glibc to keep freed memory; return False where unsupported. Results do not change."""
     if not sys.platform.startswith("linux"):
         return False
     try:
@@ -30,7 +30,7 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_freed_memory() -> None:
-    """Return what was freed to the kernel after all, where that can be told.
+    """Return what was freed to the kernel after all, where that is supported.
 
     Between kinds of work: each thread frees into a heap of its own, which no other can use.
     """

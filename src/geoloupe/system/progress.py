@@ -1,4 +1,4 @@
-"""How long work tells those who wait for it."""
+"""Progress callbacks."""
 
 from collections.abc import Callable
 

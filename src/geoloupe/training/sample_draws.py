@@ -2,7 +2,7 @@
 
 The processor draws them as for samples that it makes itself, and in the same order, but for noise,
 which the device draws. So sample n is the same on both but for rounding; where there is noise, this
-and the draws that come after it, those of turns and of what is told, are others.
+and the draws that come after it, those of turns and of the MTF error, differ.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class SampleDraws(Dataset[dict[str, Tensor]]):
     "scene" () counts all scenes of all data sets; "corner" (2,) is in LR pixels; "bands" and "slot"
     (B,) say which band of the scene stands where, and which of them are copies of one; "moved"
     (B,2) is in HR pixels; "down" and "across" (B,K) are the blur's filters; "std" () is of the
-    noise; "turn" (3,) is up, left, across; "mtf" (B,) is what a told network is told.
+    noise; "turn" (3,) is up, left, across; "mtf" (B,) is the MTF that the network gets.
     """
 
     parts: Sequence[Patches]
@@ -61,7 +61,7 @@ class SampleDraws(Dataset[dict[str, Tensor]]):
         drawn = _Blurred.drawn(patches.examples, picked, window.width, rng)
         turn = Turn.drawn(patches.settings, rng)
         count = len(picked.lr)
-        told = patches.shown_mtf(drawn.mtf, count, rng) if patches.gives_mtf else None
+        mtf = patches.shown_mtf(drawn.mtf, count, rng) if patches.gives_mtf else None
         changed = patches.settings.bands is not None or patches.settings.shuffles
         order = patches.order(count, rng) if changed else np.arange(count)
         down, across = (drawn.filters(axis, count, self.taps)[order] for axis in (0, 1))
@@ -79,8 +79,8 @@ class SampleDraws(Dataset[dict[str, Tensor]]):
             "std": np.float32(drawn.std),
             "turn": np.array([turn.up, turn.left, turn.across]),
         }
-        if told is not None:
-            values["mtf"] = told[order]
+        if mtf is not None:
+            values["mtf"] = mtf[order]
         return {name: torch.as_tensor(value) for name, value in values.items()}
 
     @cached_property

@@ -89,14 +89,14 @@ def on_device(objective: Objective, state: State, hardware: Hardware, fabric: An
 
 def samples_of(recipe: Recipe, state: State, sets: Sequence[PreparedDataset]) -> Patches | Mix:
     """Return the training samples of a recipe."""
-    told = state.network.signature.takes_mtf
+    takes_mtf = state.network.signature.takes_mtf
     parts = [
         Patches(
             examples_of(prepared, recipe, recipe.data.train, state),
             recipe.patches,
             recipe.seed,
             some=_some_bands(recipe, state),
-            gives_mtf=told,
+            gives_mtf=takes_mtf,
         )
         for prepared in sets
     ]

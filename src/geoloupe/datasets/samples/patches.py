@@ -35,7 +35,7 @@ class PatchSettings:
     shuffles: bool = False  # of the bands, for networks that must not know their order
     bands: int | None = None  # of each sample: at random of an image with more, repeated of fewer
     apart: float = 0.0  # LR pixels, roughly, by which the bands of a third of the samples are apart
-    mtf_error: float = 0.0  # deviation of what a network is told from what is true
+    mtf_error: float = 0.0  # deviation of the MTF that a network gets from the true one
     rolls: bool = False  # by half the height (in whole LR pixels), as MulSR does
     least_valid: float = 1.0  # share of LR pixels that must hold data
     most_cloud: float = 1.0  # share of LR pixels that may look like cloud
@@ -69,7 +69,7 @@ class SomeBands:
 class Patches(Dataset[dict[str, Tensor]]):
     """Training samples: "lr" (B,h,w), "hr" (B,h*s,w*s) and perhaps "guide", unit values, float32.
 
-    With `tells`, "mtf" (B,) is what the network is told of the LR image.
+    With `gives_mtf`, "mtf" (B,) is the MTF of the LR image, as well as a person may know it.
 
     Sample n is always the same, whoever asks and in whatever order: n says the epoch, the scene and
     all rng. So any number of workers, a restart in the middle, and several machines agree.

@@ -1,1 +1,1 @@
-"""What a sensor is: its bands, how sharp and noisy they are, and how a scene's sensor is told."""
+"""What a sensor is: its bands, their MTF and noise, and how a scene's sensor is recognised."""

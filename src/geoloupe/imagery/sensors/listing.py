@@ -26,14 +26,14 @@ def rows(sensor: Sensor) -> list[list[str]]:
 
 def citations(sensor: Sensor) -> list[tuple[str, str]]:
     """List each figure with its source, or with what it is assumed on."""
-    told = [*sensor.sources.items()]
-    told += [(f"{figure} (assumed)", reason) for figure, reason in sensor.assumed.items()]
-    told += [
+    rows_of_sensor = [*sensor.sources.items()]
+    rows_of_sensor += [(f"{figure} (assumed)", reason) for figure, reason in sensor.assumed.items()]
+    rows_of_sensor += [
         (f"{figure} of {band.name} (assumed)", reason)
         for band in sensor.bands
         for figure, reason in band.assumed.items()
     ]
-    return told
+    return rows_of_sensor
 
 
 def _mtf(sensor: Sensor, mtf: float, band: SensorBand | None) -> str:

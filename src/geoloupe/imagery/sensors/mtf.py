@@ -60,11 +60,13 @@ def _strangers(
 
 def _assumptions(sensor: Sensor, found: Sequence[SensorBand | None]) -> list[str]:
     owners = found if sensor.bands else [None]
-    told = [(ours, *sensor.source_of("mtf", ours)) for ours in owners if ours or not sensor.bands]
+    sources = [
+        (ours, *sensor.source_of("mtf", ours)) for ours in owners if ours or not sensor.bands
+    ]
     return [
         f"the MTF of {sensor.name}{f' {ours.name}' if ours and 'mtf' in ours.assumed else ''} "
         f"is assumed: {reason}"
-        for ours, reason, assumed in told
+        for ours, reason, assumed in sources
         if assumed
     ]
 

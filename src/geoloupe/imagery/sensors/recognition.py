@@ -1,4 +1,4 @@
-"""Which sensor took a scene, told from what its file says, or None: nothing is guessed.
+"""Which sensor took a scene, by what its file says, or None: nothing is guessed.
 
 What names the satellite counts first, then the names of products and files, then the bands with
 the size of a pixel. Where these leave several sensors that are not alike, none is taken.
@@ -36,7 +36,7 @@ class SceneFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Recognised:
-    """A sensor, and by what it was told, for people."""
+    """A sensor, and how it was recognised, for people."""
 
     sensor: Sensor
     how: str

@@ -88,7 +88,7 @@ class Sensor:
     platforms: tuple[str, ...] = ()  # what metadata call the satellite
     instruments: tuple[str, ...] = ()
     file_names: tuple[str, ...] = ()  # regular expressions
-    marks: tuple[str, ...] = ()  # names of bands, one of which must be there to be told by bands
+    marks: tuple[str, ...] = ()  # names of bands, one of which a scene must have
     pixel_tells: bool = False  # or the size of a pixel
     sources: Mapping[str, str] = field(default_factory=dict)  # figure: the citation
     assumed: Mapping[str, str] = field(default_factory=dict)  # figure: the reason

@@ -102,12 +102,13 @@ def recognise(
     return state, values | constant
 
 
-def agree(said: Mapping[str, Any], told: Mapping[str, Any], words: tuple[str, str]) -> None:
-    """Refuse a setting that contradicts what is told; `words` say who says and who tells."""
-    for key in said:
-        if key in told and not _same(said[key], told[key]):
+def agree(stated: Mapping[str, Any], found: Mapping[str, Any], words: tuple[str, str]) -> None:
+    """Refuse settings that contradict each other; `words` name the two sources in the message."""
+    for key in stated:
+        if key in found and not _same(stated[key], found[key]):
             raise InputError(
-                f"{words[0]} {key}={as_text(said[key])}, but {words[1]} {key}={as_text(told[key])}"
+                f"{words[0]} {key}={as_text(stated[key])}, but "
+                f"{words[1]} {key}={as_text(found[key])}"
             )
 
 

@@ -51,9 +51,9 @@ class SharpeningNetwork(Network):
 
     def for_sensor(self, mtf: float | Sequence[float]) -> "SharpeningNetwork":
         """Return the network for bands of known MTF, one of all or one of each."""
-        told = copy(self)
-        told.mtf = (float(mtf),) if isinstance(mtf, float | int) else tuple(mtf)
-        return told
+        tuned = copy(self)
+        tuned.mtf = (float(mtf),) if isinstance(mtf, float | int) else tuple(mtf)
+        return tuned
 
     def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the answer as the only stage."""

@@ -105,5 +105,5 @@ def _lead(result: Result) -> str:
     metric = next(name for name in result.metrics if name.endswith("error"))
     means = {row.model: row.mean[metric] for row in result.summaries()}
     best = min(means, key=lambda name: means[name])
-    told = ", ".join(f"{name} {mean:.4f}" for name, mean in means.items())
-    return f"Mean {metric}: {told}. {best} is the closest to the truth."
+    means_text = ", ".join(f"{name} {mean:.4f}" for name, mean in means.items())
+    return f"Mean {metric}: {means_text}. {best} is the closest to the truth."

@@ -24,7 +24,7 @@ class Observation(Generic[T]):
     def judged(self, judge: Callable[[T, Row], Mapping[str, float]]) -> Result:
         """Return one row for each image of every model and of the truth, scored by `judge`.
 
-        It is told what was seen and the row of the protocol, which has no scores for the truth.
+        It gets what was seen and the row of the protocol, which has no scores for the truth.
         """
         first = self.result.models[0]
         rows = []

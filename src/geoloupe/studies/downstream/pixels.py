@@ -1,4 +1,4 @@
-"""Whether the pixels of sharpened cubes are told apart as those of the truth are."""
+"""Pixel classification on super-resolved cubes compared with the ground truth."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ def pixel_classes(
     where = facts["data"]
     origin = f"labels of {Path(chosen.labels).name}" if chosen.labels else "clusters of its spectra"
     return Study(
-        title=f"Pixels told apart on {where['name']}, {where['split']}",
+        title=f"Pixel classes on {where['name']}, {where['split']}",
         lead=_lead(result),
         made=f"Classes are {origin}. Classifiers learned {chosen.share:.0%} of the true "
         f"pixels, {chosen.most} at most, and named the others (seed {chosen.pixel_seed}); LR by "
@@ -261,5 +261,5 @@ def _lead(result: Result) -> str:
     method = METHODS[0]
     means = {row.model: row.mean[method] for row in result.summaries() if row.model != TRUTH}
     truth = next(row.mean[method] for row in result.summaries() if row.model == TRUTH)
-    told = ", ".join(f"{name} {mean:.1%}" for name, mean in means.items())
-    return f"Pixels named rightly by {method}: {told}; of the truth itself {truth:.1%}."
+    means_text = ", ".join(f"{name} {mean:.1%}" for name, mean in means.items())
+    return f"Pixels named rightly by {method}: {means_text}; of the truth itself {truth:.1%}."

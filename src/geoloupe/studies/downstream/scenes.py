@@ -144,5 +144,5 @@ def _drawing(result: Result) -> Figure:
 
 def _lead(result: Result) -> str:
     means = {row.model: row.mean[_METRIC] for row in result.summaries()}
-    told = ", ".join(f"{name} {mean:.1%}" for name, mean in means.items())
-    return f"Scenes recognised: {told}."
+    means_text = ", ".join(f"{name} {mean:.1%}" for name, mean in means.items())
+    return f"Scenes recognised: {means_text}."
