@@ -24,7 +24,7 @@ class InputError(GeoloupeError):
 
     @classmethod
     def unknown(cls, kind: str, word: str, known: Iterable[str]) -> Self:
-        """Say that no `kind` is called `word`, with the nearest valid name and all of them."""
+        """Return the error for an unknown name, with the nearest valid one and all of them."""
         names = sorted(known)
         near = get_close_matches(word.lower(), names, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else "."

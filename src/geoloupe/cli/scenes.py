@@ -133,7 +133,7 @@ class Making:
 
 
 def speak(verbose: bool) -> None:
-    """Say what is decided, if that is asked for."""
+    """Log what is decided if asked to."""
     if verbose:
         logging.getLogger("geoloupe").setLevel(logging.INFO)
 
@@ -144,7 +144,7 @@ def said(**options: Any) -> dict[str, Any]:
 
 
 def lines(result: Any) -> list[str]:
-    """Say where a result is and what it is, or that a shard of it is done."""
+    """Return where a result is and what it is, or that a shard of it is done."""
     grid, layout = result.grid, result.layout
     width, height = grid.pixel_size
     size = f"{grid.width} x {grid.height} pixels"
@@ -162,7 +162,7 @@ def lines(result: Any) -> list[str]:
 
 
 def end(result: Any) -> str:
-    """Say how many tiles a result took, and how long."""
+    """Return the number of tiles and the seconds of a result, in words."""
     empty = f", {result.skipped} of them without data" if result.skipped else ""
     tiles = f"{result.plan.count} tiles of {result.plan.tile}" if result.plan.count > 1 else "whole"
     return f"  {tiles}{empty}, in {result.seconds:.1f} s"

@@ -111,7 +111,7 @@ def report(result: "Upscaled") -> None:
 
 
 def _factors(result: "Upscaled", layer: str) -> str:
-    """Say how many sigmas hold how much of the truth."""
+    """Return how many sigmas hold how much of the truth."""
     tags = result.layout.beside[layer].facts.tags
     found = {key.rpartition("_")[2]: text for key, text in tags.items() if "_SIGMAS_" in key}
     shown = ", ".join(f"{level} % within {text.split(',')[0]}" for level, text in found.items())

@@ -179,7 +179,7 @@ class DrawnDegradation:
 
 
 def _in_blocks(missing: NDArray[np.bool_], scale: int) -> NDArray[np.bool_]:
-    """Tell for (B,H*scale,W*scale) which blocks (B,H,W) miss any pixel."""
+    """Return for (B,H*scale,W*scale) which blocks (B,H,W) miss any pixel."""
     bands, height, width = missing.shape
     blocks = missing.reshape(bands, height // scale, scale, width // scale, scale)
     return np.any(blocks, axis=(2, 4))

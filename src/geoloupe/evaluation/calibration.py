@@ -49,7 +49,7 @@ class Seen:
     noise: float = 0.0  # of one deviation, in 255ths of the range
 
     def __str__(self) -> str:
-        """Say it in a few words."""
+        """Return a few words for people."""
         other = "" if self.mtf == self.told else f" told as {self.told:g}"
         return f"MTF {self.mtf:g}{other}, noise {self.noise:g}"
 
@@ -204,7 +204,7 @@ def _by_class(sample: Sample, by_image: Sequence[float]) -> dict[str, float]:
 
 
 def sparsification(sigma: Values, error: Values) -> float:
-    """Say how far from the order of the errors sigma's is: 0 is that order, 1 a constant's.
+    """Return how far from the order of the errors sigma's is: 0 is that order, 1 a constant's.
 
     The rms error of what is left when the least sure pixels are taken away, share by share, is
     compared with what is left when the worst are.

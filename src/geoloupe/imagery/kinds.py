@@ -64,7 +64,7 @@ class Sighting:
 def told_kind(
     name: str, dtype: str, bands: Sequence[Described], tags: Mapping[str, str], crs: str | None
 ) -> Sighting | None:
-    """Tell from words what a raster shows; None where they say nothing.
+    """Return what a raster shows by words of its metadata; None where they hold nothing.
 
     Words about the whole file, its own name (without folders and suffix) among them, count where
     it has a single band, and more than the 8 bits of a picture unless it holds classes.

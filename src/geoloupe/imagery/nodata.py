@@ -164,7 +164,7 @@ def _fits(value: int, kind: np.dtype[Any]) -> bool:
 
 
 def _on_border(window: Window, size: tuple[int, int, int]) -> NDArray[np.bool_]:
-    """Tell which pixels (h,w) of a window lie on the scene's border."""
+    """Return which pixels (h,w) of a window lie on the scene's border."""
     _, height, width = size
     on = np.zeros((window.height, window.width), bool)
     on[0] |= window.top == 0

@@ -41,7 +41,7 @@ class Radiometry:
     nodata: float | None = None
 
     def missing(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Tell which stored values of any shape mean "no data".
+        """Return which stored values of any shape mean "no data".
 
         NaN, infinity and the outermost floats, which old programs fill with, always do.
         """

@@ -53,7 +53,7 @@ class Protocol:
         return {name: metric.score(sr, hr, scale) for name, metric in self.metrics.items()}
 
     def describe(self) -> str:
-        """Say all conventions in one line."""
+        """Return all conventions in one line."""
         steps = {"truncate": "8 bits, truncated", "round": "8 bits, rounded", "none": "floats"}
         parts = [
             steps[self.quantise] + (", clipped to [0, 1]" if self.clip else ", not clipped"),

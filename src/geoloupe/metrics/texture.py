@@ -110,6 +110,6 @@ def _averaged(plane: Plane, side: int) -> Plane:
 
 
 def _pooled(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
-    """Tell which cells of side x side pixels hold a True."""
+    """Return which cells of side x side pixels hold a True."""
     height, width = mask.shape
     return np.asarray(mask.reshape(height // side, side, width // side, side).any(axis=(1, 3)))

@@ -104,7 +104,7 @@ def _engines() -> Iterator[str]:
 
 
 def _speed() -> str:
-    """Say which instructions PyTorch uses; bf16 pays where the processor multiplies it itself."""
+    """Return which instructions PyTorch uses; bf16 pays where the processor multiplies it."""
     capability = str(torch.backends.cpu.get_cpu_capability())
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")

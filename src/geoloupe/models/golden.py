@@ -59,7 +59,7 @@ def golden_text(model: Model | TrainedSharpener) -> str:
 
 
 def largest_error(model: Model | TrainedSharpener, folder: Path) -> float:
-    """Say how far the model's answers are from those beside its weights, in unit values."""
+    """Return how far the model's answers are from those beside its weights, in unit values."""
     path = folder / FILE
     try:
         kept = np.array(json.loads(path.read_text(encoding="utf-8")), np.float32)

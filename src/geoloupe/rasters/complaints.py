@@ -30,7 +30,7 @@ _HDF4 = b"\x0e\x03\x13\x01"
 
 
 def complaint(name: str, error: BaseException, head: bytes = b"") -> InputError:
-    """Say what is wrong with a file or an address; `head` are its first bytes, if any are known."""
+    """Return what is wrong with a file or an address; `head` holds its first bytes, if known."""
     cause = error.__cause__ or error
     words = plain_words(str(cause).replace(f"{name}: ", ""))
     if _NETWORK.match(name):
@@ -53,7 +53,7 @@ def plain_words(text: str) -> str:
 
 
 def _far(cause: BaseException, words: str) -> str:
-    """Say why what lies on a network cannot be read: it is hardly ever damaged."""
+    """Return why what lies on a network cannot be read: it is hardly ever damaged."""
     if isinstance(cause, _LOCKED):
         return (
             f"its server wants to know who asks ({words}); for open data, set the variable of "

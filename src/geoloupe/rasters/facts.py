@@ -72,7 +72,7 @@ class Facts:
         return replace(self, tags={**self.tags, **tags})
 
     def finer(self, scale: float) -> Self:
-        """Say the same of an image with `scale` times the rows; 1/4 makes it coarser."""
+        """Return the facts of an image with `scale` times the rows; 1/4 makes it coarser."""
         gcps = tuple((row * scale, column * scale, x, y, z) for row, column, x, y, z in self.gcps)
         return replace(self, gcps=gcps, rpcs=self.rpcs and _finer_rpcs(self.rpcs, scale))
 
@@ -108,7 +108,7 @@ def read_facts(dataset: Any, indexes: Sequence[int]) -> Facts:
 
 
 def write_facts(dataset: Any, facts: Facts) -> None:
-    """Say all of it of a dataset open for writing, whose last band is alpha if facts.mask is."""
+    """Write all of it to a dataset open for writing, whose last band is alpha if facts.mask is."""
     colours = [ColorInterp[band.colour] for band in facts.bands]
     dataset.colorinterp = colours + [ColorInterp.alpha] * (facts.mask == "alpha")
     dataset.update_tags(**facts.tags)

@@ -27,7 +27,7 @@ def read_head(name: str) -> bytes | None:
 
 
 def _in_zip(name: str) -> tuple[str, str]:
-    """Tell the archive and the member in it, or "" where there is no archive."""
+    """Return the archive and the member in it, or "" where there is no archive."""
     path = Path(name.removeprefix("/vsizip/").replace("{", "").replace("}", ""))
     for parent in path.parents:
         if parent.is_file():

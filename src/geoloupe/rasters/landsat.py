@@ -29,7 +29,7 @@ _UNSEEN = "cirrus"  # a band that looks at no ground, so no other has its detail
 
 
 def landsat_folder(name: str) -> Path | None:
-    """Tell a folder, or the metadata in one, that holds bands by Landsat's names."""
+    """Return a folder, or the metadata in one, that holds bands by Landsat's names."""
     path = Path(name)
     folder = path.parent if path.name.upper().endswith("_MTL.TXT") else path
     if not folder.is_dir():

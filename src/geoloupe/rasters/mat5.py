@@ -66,7 +66,7 @@ class Mat5:
 
 
 def is_mat5(head: bytes) -> bool:
-    """Tell versions 5 to 7 by what their header ends in."""
+    """Recognise versions 5 to 7 by what their header ends in."""
     return head[124:128] in (b"\x00\x01IM", b"\x01\x00MI")
 
 

@@ -85,7 +85,7 @@ class MatSource:
 
 
 def mat_name(name: str) -> tuple[Path, str | None] | None:
-    """Tell a .mat file and the array in it that a person names, or None for anything else."""
+    """Return a .mat file and the array in it that a person names, or None for anything else."""
     if name.lower().endswith(".mat"):
         return Path(name), None
     path, colon, key = name.rpartition(":")

@@ -163,7 +163,7 @@ def open_mat(stream: BinaryIO, name: str, *, trust: bool = False) -> Iterator[Ma
 
 
 def _is_hdf5(head: bytes) -> bool:
-    """Tell version 7.3 by the HDF5 signature, which follows MATLAB's 512-byte header."""
+    """Recognise version 7.3 by the HDF5 signature, which follows MATLAB's 512-byte header."""
     return b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:520])
 
 

@@ -73,7 +73,7 @@ def _vet_file(name: str) -> None:
 
 
 def leads(head: bytes) -> str | None:
-    """Say what a file is by its first bytes if GDAL would follow it elsewhere, or None."""
+    """Return what a file is by its first bytes if GDAL would follow it elsewhere, or None."""
     return next((what for mark, what in _LEADS.items() if mark in head), None)
 
 

@@ -15,7 +15,7 @@ _RADIUS = 6_371_000.0  # m, of the earth
 
 
 def sensor_of(source: Source) -> Recognised | None:
-    """Tell which sensor took a scene, or None where what the file says leaves a choice."""
+    """Return which sensor took a scene, or None where what the file says leaves a choice."""
     return recognise(
         SceneFacts(
             tags=source.facts.tags,

@@ -52,7 +52,7 @@ class Product:
 
 
 def product_name(name: str) -> tuple[Path, str] | None:
-    """Tell a product and the pixel size that a person names, or None for anything else."""
+    """Return a product and the pixel size that a person names, or None for anything else."""
     path, colon, size = name.rpartition(":")
     if not colon or size not in _SIZES:
         path, size = name, "10m"

@@ -193,7 +193,7 @@ def _refuse_plainly_wrong(path: Path, *, folder: bool = False) -> None:
 
 
 def _folder(path: Path) -> str:
-    """Say what a folder holds, for a person who named it where a file was meant."""
+    """Return what a folder holds, for a person who named it where a file was meant."""
     names = [Path(name).name for name in scenes_in(path)]
     if not names:
         return "is a folder without rasters; name a raster file"

@@ -71,7 +71,7 @@ class Table:
 
     @property
     def numeric(self) -> list[bool]:
-        """Tell which columns hold numbers alone, which stand to the right."""
+        """Return which columns hold numbers alone, which stand to the right."""
         found = [
             any(column) and all(not cell or _NUMBER.match(cell) for cell in column)
             for column in zip(*self.rows, strict=True)

@@ -301,7 +301,7 @@ def _like(
 
 
 def _marked(made: "DataArray", nodata: float | None, attributes: Nodata) -> "DataArray":
-    """Say what missing pixels hold where the array did not say so, or where a person did."""
+    """Return what missing pixels hold where the array did not say so, or where a person did."""
     said = _nodata({**made.encoding, **made.attrs})
     if attributes is not None or (said is None and nodata is not None):
         for key in _NODATA:

@@ -152,7 +152,7 @@ def plan_of(
 
 
 def _agreement(observation: Observation | None) -> str:
-    """Say how far a result agrees with its scene."""
+    """Return how far a result agrees with its scene."""
     if observation is None:
         return "no"
     if not observation.noise:
@@ -175,7 +175,7 @@ def layout_of(
     optics: Optics,
     layers: Layers = (),
 ) -> Layout:
-    """Say what the result will be: the scene's facts, finer, and how it was made."""
+    """Return what the result will be: the scene's facts, finer, and how it was made."""
     scale = model.network.signature.scale
     lines = zip(source.radiometry.low, source.radiometry.high, strict=True)
     bound = margin_of(model, choices.bound)

@@ -51,7 +51,7 @@ class Registration:
         return float(np.hypot(self.rows, self.columns))
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return one line for people."""
         if self.how == "not measured":
             return "the shift between guide and bands could not be measured"
         undone = "corrected" if self.corrected else "left as it is"

@@ -193,7 +193,7 @@ class Fusion(SceneRun):
 
     @contextmanager
     def _memory(self, window: Window) -> Iterator[None]:
-        """Say plainly that a tile is too large."""
+        """Turn a lack of memory into an error that names the tile."""
         try:
             yield
         except (RuntimeError, MemoryError) as error:

@@ -60,7 +60,7 @@ class Inspection:
 
     @property
     def verdict(self) -> str:
-        """Say it in a sentence or two."""
+        """Return a sentence or two for people."""
         bad = [finding for finding in self.findings if not finding.good]
         if not bad:
             measured = {finding.name for finding in self.findings}

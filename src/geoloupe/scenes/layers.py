@@ -104,7 +104,7 @@ def layers_of(
 
 
 def uncalibrated(model: Model, optics: Optics) -> str:
-    """Say why a model's calibration does not hold for a scene; nothing where it does."""
+    """Return why a model's calibration does not hold for a scene; nothing where it does."""
     calibration = model.card.calibration
     if calibration is None:
         return "there is no calibration"
@@ -116,7 +116,7 @@ def uncalibrated(model: Model, optics: Optics) -> str:
 
 
 def calibrated_on(model: Model) -> str:
-    """Say what a model's sigma is calibrated on."""
+    """Return what a model's sigma is calibrated on."""
     found = model.card.calibration
     return f"on {found.data}, MTF {found.mtf[0]:g} to {found.mtf[-1]:g}" if found else "no"
 
@@ -124,7 +124,7 @@ def calibrated_on(model: Model) -> str:
 def beside(
     layout: Layout, layers: Sequence[Layer], model: Model, optics: Optics
 ) -> dict[str, Layout]:
-    """Say what the layers' files will be: the product's facts, floats in its units."""
+    """Return what the layers' files will be: the product's facts, floats in its units."""
     found = {}
     for layer in layers:
         tags = {"GEOLOUPE_LAYER": _ABOUT[layer.name]}

@@ -82,7 +82,7 @@ class Learned:
         return self.after < self.before
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return one line for people."""
         share = 100 * (1 - self.after / self.before) if self.before else 0.0
         used = "used" if self.better else f"so {self.otherwise} used as before"
         return f"learned from {self.windows} windows: {share:+.1f} % less error on others, {used}"

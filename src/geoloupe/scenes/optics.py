@@ -41,7 +41,7 @@ class Optics:
         return self.how != _ASSUMED
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return one line for people."""
         gains = sorted({f"{gain:.2f}" for gain in self.mtf})
         shown = gains[0] if len(gains) == 1 else f"{gains[0]} to {gains[-1]}"
         return f"{self.sensor or UNKNOWN} sensor, MTF {shown} ({self.how})"

@@ -187,7 +187,7 @@ def _layout(
     order: Sequence[tuple[int, int]],
     read: Sequence[Source],
 ) -> Layout:
-    """Say what the result will be: the bands' type and meaning of numbers, on the guide's grid."""
+    """Return the layout of the result: the bands' type and radiometry on the guide's grid."""
     radiometries = [sources[at].select([band]).radiometry for at, band in order]
     first = radiometries[0]
     for (at, _), other in zip(order, radiometries, strict=True):

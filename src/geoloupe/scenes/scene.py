@@ -197,7 +197,7 @@ def stored(values: NDArray[Any], layout: Layout) -> tuple[NDArray[Any], NDArray[
 
 
 def any_data(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell where any band is not NaN."""
+    """Return where any band is not NaN."""
     valid = ~np.isnan(values[0])
     for band in values[1:]:
         if valid.all():

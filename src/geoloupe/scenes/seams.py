@@ -190,7 +190,7 @@ def _cells(rest: Cube, scale: int, half: int) -> Cube:
 
 
 def _busy(low: Cube, whole: int) -> NDArray[np.bool_]:
-    """Tell where (n,P) the input has edges of its own that a network may have sharpened."""
+    """Return where (n,P) the input has edges of its own that a network may have sharpened."""
     size, absent = (1, 3, 5), np.isnan(low)
     highest = ndimage.maximum_filter(np.where(absent, -np.inf, low), size)
     lowest = ndimage.minimum_filter(np.where(absent, np.inf, low), size)

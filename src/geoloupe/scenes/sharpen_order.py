@@ -180,7 +180,7 @@ def _bound(chosen: SharpenSettings) -> float | None:
 def _tags(
     scene: Fusion, pair: Pair, name: str, registrations: Sequence[Registration]
 ) -> dict[str, str]:
-    """Say how a product was made."""
+    """Return how a product was made."""
     groups, plan, radiometry = scene.groups, scene.plan, scene.layout.radiometry
     lines = zip(radiometry.low, radiometry.high, strict=True)
     shifts = [f"{r.rows:+.2f}, {r.columns:+.2f}" if r.corrected else "none" for r in registrations]

@@ -174,7 +174,7 @@ def _identity(
 
 
 def _named(model: str | Path | Model | None, loaded: Model) -> str | None:
-    """Say how another process can load the model; None if it cannot."""
+    """Return how another process can load the model; None if it cannot."""
     if model is None:
         return loaded.card.name
     return None if isinstance(model, Model) else absolute(model)

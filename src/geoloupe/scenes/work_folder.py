@@ -37,7 +37,7 @@ _OURS = re.compile(
 
 
 def work_folder(target: Path) -> Path:
-    """Say where the work on a result lies."""
+    """Return where the work on a result lies."""
     name = target.name
     if not name:
         raise InputError(f"{target}: is a folder; name a file in it")

@@ -111,7 +111,7 @@ def _is_at(descriptor: int, place: Path) -> bool:
 
 @cache
 def _warn(folder: Path) -> None:
-    """Say once that nobody can be kept out."""
+    """Warn once that no other process can be kept out."""
     _log.warning(
         "%s: this disk cannot lock files, so a second process on the same work would not be "
         "noticed; see to it that there is none",

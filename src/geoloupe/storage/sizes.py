@@ -12,7 +12,7 @@ _UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 
 
 def size_text(size: float) -> str:
-    """Say a number of bytes in two or three digits."""
+    """Return a number of bytes in two or three digits."""
     for unit in _UNITS:
         if size < 999.5:
             return f"{size:.3g} {unit}"

@@ -77,7 +77,7 @@ class Classifier:
         return learner
 
     def name(self, image: Image) -> str:
-        """Say what a scene shows."""
+        """Return the class of a scene."""
         with torch.inference_mode():
             values = np.nan_to_num(image.in_unit().values)
             answer = self.network(self._normal(torch.from_numpy(values))[None])

@@ -133,7 +133,7 @@ def _mounts(root: Path) -> dict[str, tuple[str, str]]:
 
 
 def _below(path: str, top: str) -> Path:
-    """Say where a cgroup lies below the one that is mounted; outside of it, that one must do."""
+    """Return where a cgroup lies below the one that is mounted; outside of it, that one must do."""
     place, seen = Path(path), Path(top)
     inside = place.is_relative_to(seen) and ".." not in place.parts
     return place.relative_to(seen) if inside else Path()

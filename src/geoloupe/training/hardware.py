@@ -77,7 +77,7 @@ def loaders(hardware: Hardware, fabric: Any) -> int:
 
 
 def described(fabric: Any) -> str:
-    """Say where a model was trained, for its card."""
+    """Return where a model was trained, for its card."""
     if fabric.device.type == "cuda":
         return f"{fabric.world_size} x {torch.cuda.get_device_name(fabric.device)}"
     return f"{torch.get_num_threads()} threads of {platform.machine()}, {fabric.world_size} process"

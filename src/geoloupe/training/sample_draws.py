@@ -99,7 +99,7 @@ def draws_of(patches: Patches | Mix) -> SampleDraws:
 
 
 def foreign(patches: Patches | Mix) -> str | None:
-    """Say what about samples no device knows how to make; None if it knows all."""
+    """Return what about samples no device knows how to make; None if it knows all."""
     parts = list(patches.parts) if isinstance(patches, Mix) else [patches]
     return next((why for part in parts if (why := _foreign_part(part)) is not None), None)
 

@@ -163,7 +163,7 @@ def find(name_or_path: str) -> PreparedDataset:
 
 
 def default_folder(name: str) -> Path:
-    """Say where the data set of a name is prepared when nobody says otherwise."""
+    """Return the default folder of a data set by name."""
     return Path(os.environ.get(FOLDER_VARIABLE, "data")) / name
 
 

@@ -94,7 +94,7 @@ class RasterPairs:
 
 
 def _place(name: str) -> tuple[str, str | None, str] | None:
-    """Tell the side, the split and what both files of a pair are called, or None."""
+    """Return the side, the split and what both files of a pair are called, or None."""
     path = PurePosixPath(name)
     words = [word for part in path.parts[:-1] for word in _words(part)]
     sides = {side for side, known in _SIDES.items() if known & set(words)}

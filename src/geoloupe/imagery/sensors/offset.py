@@ -29,7 +29,7 @@ class Offset:
 
 
 def offset_of(sensor: Sensor, tags: Mapping[str, str], *, name: str = "") -> Offset:
-    """Tell the offset of integers as an archive stores them, from tags, STAC's included, or a name.
+    """Return the offset of integers as an archive stores them, from tags (STAC too) or a name.
 
     A file whose bands have a scale and an offset of their own needs none of this.
     """

@@ -43,7 +43,7 @@ class Recognised:
 
 
 def recognise(facts: SceneFacts) -> Recognised | None:
-    """Tell the sensor of a scene; a product of super-resolution is no sensor's image."""
+    """Return the sensor of a scene; a product of super-resolution is no sensor's image."""
     tags = {plainly(key): text for key, text in facts.tags.items() if text.strip()}
     if "geoloupemodel" in tags:
         return None

@@ -122,7 +122,7 @@ class Sensor:
         return nearest if nearest.near(length) else None
 
     def source_of(self, figure: str, band: SensorBand | None = None) -> tuple[str, bool]:
-        """Say where a figure comes from, and whether it is assumed."""
+        """Return where a figure comes from, and whether it is assumed."""
         for owner in (band, self):
             if owner is not None and figure in owner.assumed:
                 return owner.assumed[figure], True

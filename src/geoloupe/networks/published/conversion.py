@@ -218,7 +218,7 @@ def _likely(network: type[Network], name: str, values: Mapping[str, Any]) -> str
 
 
 def _better_fit(asked: type[Network], published: Mapping[str, Tensor]) -> str:
-    """Say which network's weights these are: one that takes them whole, or knows most names."""
+    """Return which network's weights these are: one that takes them whole, or knows most names."""
     shares = {}
     for name in catalog.names("network"):
         try:

@@ -51,7 +51,7 @@ def share_known(network: type[Network], published: Mapping[str, Tensor]) -> floa
 
 
 def published_name(network: type[Network], ours: str) -> str:
-    """Say what a published file calls one of our parameters; our name where none is recorded."""
+    """Return what a published file calls one of our parameters; our name where none is recorded."""
     rule = _find(_rules(network, True), ours)
     return historic(ours if rule is None or rule[0] is None else rule[0])
 
