@@ -56,7 +56,7 @@ class Seen:
     def examples(
         self, prepared: PreparedDataset, split: str, *, scale: int, every: int = 1
     ) -> Examples:
-        """Return every so many images of a split, as they are seen so."""
+        """Return every `every`-th image of a split under this MTF and noise."""
         noise = (GaussianNoise(std=(self.noise, self.noise)),) if self.noise else ()
         degradation = Degradation(
             name="calibration",

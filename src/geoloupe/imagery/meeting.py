@@ -111,7 +111,7 @@ class Meeting:
         return max(self.down.axis.ratio, self.across.axis.ratio)
 
     def moved(self, down: float, across: float) -> Self:
-        """Lie so many fine pixels farther down and across."""
+        """Return the meeting moved down and across by fine pixels."""
         return type(self)(down=self.down.moved(down), across=self.across.moved(across))
 
     def overlap(self, fine: Grid) -> Window:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from geoloupe.imagery.image import Image
 from geoloupe.models.card import Calibration
 
-LEVELS = (68, 90, 95)  # per cent of the truth that lie within so many sigmas
+LEVELS = (68, 90, 95)  # per cent of the truth that lie within a number of sigmas
 
 Array = NDArray[np.float32]
 

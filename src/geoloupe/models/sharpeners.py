@@ -43,7 +43,7 @@ class TrainedSharpener:
 def default_sharpener(
     guide_bands: int, ratios: Sequence[float], sensors: Sequence[str | None]
 ) -> str:
-    """Return what sharpens bands of these sensors by a guide of so many bands and so much finer.
+    """Return what sharpens bands of these sensors by a guide of a number of bands and factors.
 
     One panchromatic band is not like another: on GaoFen-2 what Landsat's taught loses to glp.
     """
@@ -57,7 +57,7 @@ def default_sharpener(
 
 
 def weights_for(guide_bands: int) -> str:
-    """Return the name of the weights that a guide of so many bands is most like."""
+    """Return the name of the weights for a guide of this number of bands."""
     return ONE if guide_bands == 1 else SEVERAL
 
 

@@ -42,7 +42,7 @@ class Finding:
 
     @property
     def good(self) -> bool:
-        """Whether it is as it should be."""
+        """Whether the value is within its limit."""
         return self.limit is None or self.value <= self.limit
 
 

@@ -29,7 +29,7 @@ _SIDE = 48  # coarse pixels of a window; for great factors more, so that some ar
 _LEAST = 8  # pixels that such a window has when it is made coarser again
 _ALONG = 9  # windows along each axis at most
 _FEWEST = 6  # of them with data everywhere: fewer say nothing of a scene
-_HELD = 4  # every so many windows are for the decision
+_HELD = 4  # every fourth window decides and is not learned from
 _EDGE = 6  # pixels along the border of a window that do not count
 _STEPS, _BATCH, _RATE, _BANDS = 400, 4, 1e-3, 2
 _FLAT = 1e-4  # unit values of error below which no band is more important than another
@@ -93,7 +93,7 @@ def learn(
 ) -> Learned:
     """Teach a network by all groups of a scene; what does not help is taken back.
 
-    The same scene teaches the same on one machine: one thread, one seed, so many steps.
+    The same scene teaches the same on one machine: one thread, one seed, a fixed number of steps.
     """
     lessons = [lesson for group in groups for lesson in _lessons(reading, group, size)]
     if len(lessons) < _FEWEST:

@@ -233,5 +233,5 @@ def _one_thread() -> Iterator[None]:
 
 
 def use_threads(count: int) -> None:
-    """Let every operation of this process be shared by so many threads."""
+    """Set the number of threads of every operation of this process."""
     torch.set_num_threads(count)

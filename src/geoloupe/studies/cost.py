@@ -108,7 +108,7 @@ def study_of(found: Sequence[Cost], chosen: CostSettings) -> Study:
     slopes = exponents(found)
     table = Table(
         title="Cost",
-        note="One image of so many LR pixels; the median of some runs after a first. Operations "
+        note="One image of this side in LR pixels; median of N runs after a warm-up. Operations "
         "are multiply-adds without Fourier transforms; a pixel of the output "
         "counts once, however many bands it has; memory is what a fresh process takes beyond the "
         "loaded network.",

@@ -68,7 +68,7 @@ def _device_draws(
         draws = draws_of(patches)
         if roomy(draws, device):
             return draws
-        why = "so many images"
+        why = "this number of images"
     if asked:
         raise InputError(f"no device can make {why}; let the processor load the samples")
     return None
@@ -77,7 +77,7 @@ def _device_draws(
 def _loaded(
     samples: Dataset[dict[str, Tensor]], share: Share, *, workers: int, pinned: bool
 ) -> Iterator[dict[str, Tensor]]:
-    """Return batches that are loaded ahead by so many workers (0: by this process itself)."""
+    """Return batches that are loaded ahead by a number of workers (0: by this process)."""
     more: dict[str, Any] = {"prefetch_factor": 4, "persistent_workers": True} if workers else {}
     yield from DataLoader(
         samples, batch_sampler=share, num_workers=workers, pin_memory=pinned, **more

@@ -196,7 +196,7 @@ def _bicubic(scale: int) -> Taps:
 
 @lru_cache(maxsize=64)
 def _like(bands: int) -> Image:
-    """Make an image with so many bands, which is all that a degradation asks of one."""
+    """Make an image with a number of bands, which is all that a degradation looks at."""
     return Image.of(np.zeros((bands, 1, 1), np.float32), radiometry=UNIT)
 
 

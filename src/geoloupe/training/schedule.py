@@ -49,7 +49,7 @@ class ScheduleSettings:
         return self.shape == "wsd" and length - at < self.decay * length
 
     def share(self, step: int, epoch: int, seconds: float = 0.0) -> float:
-        """Return the share of the full rate at a step (from 0), so many seconds into training."""
+        """Return the share of the full rate at a step (from 0), after seconds of training."""
         at, length = self.place(step, epoch, seconds)
         rise = min((step + 1) / self.warmup, 1.0) if self.warmup else 1.0
         if self.shape == "cosine":

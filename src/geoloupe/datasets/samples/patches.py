@@ -176,7 +176,7 @@ class Patches(Dataset[dict[str, Tensor]]):
         return (np.broadcast_to(mtf, bands) + error).astype(np.float32)
 
     def order(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Draw which of so many bands stands where in a sample."""
+        """Draw the order of the bands in a sample."""
         order = np.arange(self.settings.bands or count) % count
         return rng.permutation(order) if self.settings.shuffles else order
 
