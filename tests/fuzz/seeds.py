@@ -41,7 +41,7 @@ JOB_OPTIONS: dict[str, Any] = {"model": "bicubic", "scale": 2, "tile": 32}
 def small_blocks() -> Iterator[None]:
     """Make several blocks of a small scene."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(planning, "_BLOCK", 2**15)
+        patch.setattr(planning, "_BLOCK_BYTES", 2**15)
         yield
 
 

@@ -179,7 +179,7 @@ def pair(folder: Path, weights: Path, **more: Any) -> tuple[bytes, bytes]:
 def test_a_stopped_run_goes_on_to_the_same_files(
     tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "_BLOCK", 2**14)
+    monkeypatch.setattr(plan, "_BLOCK_BYTES", 2**14)
     path = write(tmp_path / "scene.tif", fields(width=150).astype(np.uint16))
     whole = pair(tmp_path, weights, tile=64)
 
@@ -228,7 +228,7 @@ def test_killed_between_two_files_a_run_goes_on(
 def test_shards_make_the_same_files(
     tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "_BLOCK", 2**14)
+    monkeypatch.setattr(plan, "_BLOCK_BYTES", 2**14)
     path = scene(tmp_path)
     whole = pair(tmp_path, weights, tile=64, detail=True)
     for part in ("1/2", "2/2"):

@@ -7,7 +7,7 @@ import time
 from geoloupe.scenes import fusion, plan, sharpen
 
 source, target, guide, options = sys.argv[1:]
-plan._BLOCK = 2**15  # many small blocks
+plan._BLOCK_BYTES = 2**15  # many small blocks
 predict = fusion.Fusion.predict
 
 

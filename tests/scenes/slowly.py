@@ -11,7 +11,7 @@ from geoloupe.rasters import product
 from geoloupe.scenes import plan, scene, upscale
 
 source, target, pause, *more = sys.argv[1:]
-plan._BLOCK = 2**16  # many small blocks
+plan._BLOCK_BYTES = 2**16  # many small blocks
 enlarge, copy = scene.Enlargement.stacked, product._copy
 
 

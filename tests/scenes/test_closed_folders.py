@@ -27,7 +27,7 @@ _OVERRIDING = 1 << 1 | 1 << 2 | 1 << 3
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make three blocks of a small scene."""
-    monkeypatch.setattr(planning, "_BLOCK", BLOCK)
+    monkeypatch.setattr(planning, "_BLOCK_BYTES", BLOCK)
 
 
 @contextmanager

@@ -42,8 +42,8 @@ REASONS = ("No space left", "File too large", "is the disk full?", "but the disk
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make three blocks of a small scene."""
-    monkeypatch.setattr(planning, "_BLOCK", BLOCK)
-    monkeypatch.setattr(planes, "_SMALLEST", 64)  # one overview
+    monkeypatch.setattr(planning, "_BLOCK_BYTES", BLOCK)
+    monkeypatch.setattr(planes, "_MIN_OVERVIEW_PX", 64)  # one overview
 
 
 @pytest.fixture

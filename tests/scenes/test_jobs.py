@@ -31,7 +31,7 @@ PLACE = Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make many blocks of small scenes."""
-    monkeypatch.setattr(planning, "_BLOCK", 2**16)
+    monkeypatch.setattr(planning, "_BLOCK_BYTES", 2**16)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def whole(scene: Path) -> bytes:
 def test_blocks_blend_to_what_one_block_makes(
     scene: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "_BLOCK", 2**30)
+    monkeypatch.setattr(planning, "_BLOCK_BYTES", 2**30)
     single = geoloupe.upscale(scene, scene.with_name("single.tif"), **OPTIONS)
     assert len(single.plan.block_rows) == 1
     with rasterio.open(single.path) as one, rasterio.open(scene.with_name("whole.tif")) as many:

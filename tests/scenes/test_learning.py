@@ -18,7 +18,7 @@ OPTIONS: dict[str, Any] = {"mtf": MTF, "shift": (0.0, 0.0), "learn": True}
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Learn on small windows and not for long."""
-    monkeypatch.setattr(learning, "_SIDE", 32)
+    monkeypatch.setattr(learning, "_WINDOW_COARSE_PX", 32)
     monkeypatch.setattr(learning, "_STEPS", 12)
 
 

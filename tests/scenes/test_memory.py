@@ -120,7 +120,7 @@ def test_small_tiles_and_blocks_are_what_little_memory_asks_for(tmp_path: Path) 
 def test_a_run_goes_on_with_less_memory_than_it_began_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: Any
 ) -> None:
-    monkeypatch.setattr(plan, "_BLOCK", 2**20)
+    monkeypatch.setattr(plan, "_BLOCK_BYTES", 2**20)
     machine(free=10**10)
     scene, target = cube(tmp_path, 4, 150, 131), tmp_path / "out.tif"
     options: dict[str, Any] = BICUBIC | {"tile": 32}
@@ -166,7 +166,7 @@ def test_a_tile_that_is_asked_for_is_kept(tmp_path: Path) -> None:
 def test_a_cube_is_the_same_in_small_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = cube(tmp_path, 30, 70, 60)
     whole = geoloupe.upscale(scene, tmp_path / "whole.tif", **BICUBIC)
-    monkeypatch.setattr(plan, "_TILE", 2**20)
+    monkeypatch.setattr(plan, "_TILE_BYTES", 2**20)
     tiled = geoloupe.upscale(scene, tmp_path / "tiled.tif", **BICUBIC)
     assert (whole.plan.count, whole.plan.tile) == (1, 186)
     assert tiled.plan.count > 4
@@ -211,7 +211,7 @@ def test_more_tiles_than_anybody_computes_are_refused_unlisted(
 ) -> None:
     scene = vrt(tmp_path / "moon.vrt", 40_000, 40_000, dtype="Byte")
     disk(monkeypatch, free=10**18)
-    monkeypatch.setattr(plan, "_BLOCK", 1)
+    monkeypatch.setattr(plan, "_BLOCK_BYTES", 1)
     told = r"moon\.vrt: 40000 x 40000 pixels would be .* tiles in .* blocks, and at most 1,048,576"
     with pytest.raises(InputError, match=told):
         geoloupe.upscale(scene, tmp_path / "out.tif", model="nearest", scale=2, tile=4)

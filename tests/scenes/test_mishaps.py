@@ -47,7 +47,7 @@ def test_what_one_machine_began_others_finish(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: dict[str, str]
 ) -> None:
     """Blocks that lie in their place already must not be wiped by those that come in files."""
-    monkeypatch.setattr(planning, "_BLOCK", 2**16)
+    monkeypatch.setattr(planning, "_BLOCK_BYTES", 2**16)
     scene = scene_in(tmp_path)
     whole = geoloupe.upscale(scene, tmp_path / "whole.tif", **OPTIONS)
     target = tmp_path / "out.tif"
@@ -148,7 +148,7 @@ def test_results_of_several_scenes_do_not_fall_on_each_other(tmp_path: Path) -> 
 def test_a_second_run_leaves_the_first_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "_BLOCK", 2**16)  # as the processes have
+    monkeypatch.setattr(planning, "_BLOCK_BYTES", 2**16)  # as the processes have
     scene, target = scene_in(tmp_path), tmp_path / "out.tif"
     command = [sys.executable, "-m", "tests.scenes.slowly", str(scene), str(target), "0.05"]
     first = subprocess.Popen(command)

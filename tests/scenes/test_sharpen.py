@@ -97,7 +97,7 @@ def test_tiles_are_the_whole(tmp_path: Path, model: str, monkeypatch: pytest.Mon
     side, tile = (300, 210) if learned else (192, 96)
     ms, guide, _ = pair(tmp_path, side=side, ratio=2.5, offset=(-0.5, 0.25))
     whole = geoloupe.sharpen(ms, tmp_path / "one.tif", guide=guide, model=model, **KNOWN)
-    monkeypatch.setattr(planning, "_BLOCK", 2**14)
+    monkeypatch.setattr(planning, "_BLOCK_BYTES", 2**14)
     cut = geoloupe.sharpen(ms, tmp_path / "cut.tif", guide=guide, model=model, tile=tile, **KNOWN)
     assert (whole.plan.count, cut.plan.count > 8, cut.plan.block_count > 3) == (1, True, True)
     apart = np.abs(read(whole.path) - read(cut.path))

@@ -32,7 +32,7 @@ LIMIT = 600.0  # seconds that nothing here takes, however busy the machine
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make as many blocks as the processes do."""
-    monkeypatch.setattr(planning, "_BLOCK", 2**15)
+    monkeypatch.setattr(planning, "_BLOCK_BYTES", 2**15)
 
 
 @pytest.fixture

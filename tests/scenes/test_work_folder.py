@@ -25,7 +25,7 @@ from tests.scenes.work import BLOCK, OPTIONS, blocks, made, sharded, stopped, tw
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make three blocks of a small scene."""
-    monkeypatch.setattr(planning, "_BLOCK", BLOCK)
+    monkeypatch.setattr(planning, "_BLOCK_BYTES", BLOCK)
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_work_goes_at_once_and_what_was_left_of_it_is_swept(
     with pytest.raises(KeyboardInterrupt):
         made(scenes[0], target)
     monkeypatch.undo()
-    monkeypatch.setattr(planning, "_BLOCK", BLOCK)
+    monkeypatch.setattr(planning, "_BLOCK_BYTES", BLOCK)
     assert not work_folder(target).exists()
     (left,) = target.parent.glob(".out.tif.work.*")
     assert (left / "pixels.raw").exists()
@@ -201,7 +201,7 @@ def test_work_whose_result_is_there_is_swept(
     with pytest.raises(InputError, match="there is no unfinished work on it"):
         finish(target)
     monkeypatch.undo()
-    monkeypatch.setattr(planning, "_BLOCK", BLOCK)
+    monkeypatch.setattr(planning, "_BLOCK_BYTES", BLOCK)
     assert made(scenes[1], target, overwrite=True) == right[1]
     assert not list(target.parent.glob(".*"))
 

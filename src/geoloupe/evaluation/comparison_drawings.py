@@ -11,7 +11,7 @@ from geoloupe.reports.pages import Figure
 
 Curves = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
-_MANY = 4  # bands from which an image is a cube, with spectra to draw
+_MIN_CUBE_BANDS = 4  # bands from which an image is a cube, with spectra to draw
 
 
 def drawings_of(found: Comparison) -> dict[str, Figure]:
@@ -20,7 +20,7 @@ def drawings_of(found: Comparison) -> dict[str, Figure]:
     labels = sorted({row.label for row in found.result.rows if row.label})
     if len(labels) > 1:
         drawings["classes"] = _classes(found, labels)
-    if max(len(scores) for scores in found.by_band.values()) >= _MANY:
+    if max(len(scores) for scores in found.by_band.values()) >= _MIN_CUBE_BANDS:
         lines = {
             name: (np.arange(1.0, len(scores) + 1), scores)
             for name, scores in found.by_band.items()

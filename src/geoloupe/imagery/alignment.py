@@ -65,22 +65,22 @@ def reach(axis: Axis, gain: float) -> int:
     return -(-blur // 2 // int(axis.ratio)) + len(_inverse_taps(axis.ratio, gain)) // 2 + 3
 
 
-_LENGTH = 96  # coarse pixels of the axis on which the inverse is found
-_LONGEST = 12  # of its taps on each side
-_SMALL = 2e-3  # taps that are left out, in shares of one
+_PROBE_LENGTH = 96  # coarse pixels of the axis on which the inverse is found
+_MAX_TAPS = 12  # of its taps on each side
+_MIN_TAP = 2e-3  # taps that are left out, in shares of one
 
 
 @lru_cache(maxsize=256)
 def _inverse_taps(ratio: float, gain: float) -> np.ndarray:
     """Invert interpolation followed by observation (taps,): their product falls off quickly."""
-    axis, fine = Axis(ratio=ratio), round(_LENGTH * ratio)
-    up = interpolation(axis, coarse=_LENGTH, fine=fine).rows(np.eye(_LENGTH))
-    both = observation(axis, gain, coarse=_LENGTH, fine=fine).rows(up)
-    middle = _LENGTH // 2
+    axis, fine = Axis(ratio=ratio), round(_PROBE_LENGTH * ratio)
+    up = interpolation(axis, coarse=_PROBE_LENGTH, fine=fine).rows(np.eye(_PROBE_LENGTH))
+    both = observation(axis, gain, coarse=_PROBE_LENGTH, fine=fine).rows(up)
+    middle = _PROBE_LENGTH // 2
     row = np.linalg.inv(both)[middle]
     sides = (
-        row[middle + 1 : middle + _LONGEST + 1] + row[middle - 1 : middle - _LONGEST - 1 : -1]
+        row[middle + 1 : middle + _MAX_TAPS + 1] + row[middle - 1 : middle - _MAX_TAPS - 1 : -1]
     ) / 2
-    count = next((n for n, tap in enumerate(sides) if abs(tap) < _SMALL), _LONGEST)
+    count = next((n for n, tap in enumerate(sides) if abs(tap) < _MIN_TAP), _MAX_TAPS)
     taps = np.concatenate([sides[:count][::-1], [row[middle]], sides[:count]])
     return taps / taps.sum()  # what does not vary comes out as it is

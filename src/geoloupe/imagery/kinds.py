@@ -40,8 +40,12 @@ _TELLING = re.compile(
     r"title|(long|standard|short)_?name|description|product(_?type)?|mission|satellite|platform|"
     r"sensor|layer_type|netcdf_varname|tifftag_imagedescription"
 )
-_LONGEST = 100  # letters of a tag that names something
-_FEW, _LEAST, _ALIKE = 16, 1024, 0.8  # values of a map of classes, its pixels, equal neighbours
+_MAX_TAG_LENGTH = 100  # letters of a tag that names something
+_MAX_CLASS_VALUES, _MIN_CLASS_PX, _MIN_EQUAL_NEIGHBOURS = (
+    16,
+    1024,
+    0.8,
+)  # values of a map of classes, its pixels, equal neighbours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +84,11 @@ def told_kind(
 
 def shows_classes(values: NDArray[Any]) -> bool:
     """Return whether the pixels (H,W) of a single band are few numbers in patches."""
-    if values.dtype != np.uint8 or values.size < _LEAST or values.shape[1] < 2:
+    if values.dtype != np.uint8 or values.size < _MIN_CLASS_PX or values.shape[1] < 2:
         return False
-    if not 2 <= np.count_nonzero(np.bincount(values.ravel(), minlength=256)) <= _FEW:
+    if not 2 <= np.count_nonzero(np.bincount(values.ravel(), minlength=256)) <= _MAX_CLASS_VALUES:
         return False
-    return bool((values[:, 1:] == values[:, :-1]).mean() >= _ALIKE)
+    return bool((values[:, 1:] == values[:, :-1]).mean() >= _MIN_EQUAL_NEIGHBOURS)
 
 
 def _of_band(band: Described, *, alone: bool) -> Iterator[tuple[Kind, str]]:
@@ -118,7 +122,7 @@ def _telling(tags: Mapping[str, str]) -> list[tuple[str, str]]:
     return [
         (key, text)
         for key, text in tags.items()
-        if _TELLING.fullmatch(key.lower()) and len(text) <= _LONGEST
+        if _TELLING.fullmatch(key.lower()) and len(text) <= _MAX_TAG_LENGTH
     ]
 
 

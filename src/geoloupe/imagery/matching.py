@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from geoloupe.errors import InputError
 
-_FAINT = 1e-12  # contrast, against the greatest value, that is rounding and not contrast
+_MIN_RELATIVE_CONTRAST = (
+    1e-12  # contrast, against the greatest value, that is rounding and not contrast
+)
 
 Mask = NDArray[np.bool_]
 Pixels = NDArray[Any]
@@ -75,7 +77,7 @@ def _line(band: Pixels, sought: Pixels) -> tuple[float, float]:
     if not band.size or not sought.size:
         return 1.0, 0.0
     spread, mean = band.std(dtype=np.float64), band.mean(dtype=np.float64)
-    flat = spread <= _FAINT * np.abs(band).max()
+    flat = spread <= _MIN_RELATIVE_CONTRAST * np.abs(band).max()
     gain = 0.0 if flat else sought.std(dtype=np.float64) / spread
     return float(gain), float(sought.mean(dtype=np.float64) - mean * gain)
 

@@ -8,9 +8,9 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.alignment import Axis
 from geoloupe.imagery.grid import Grid, Window
 
-_SLACK = 1e-6  # pixels by which rounding may move a border
-_TURNED = 1e-3  # pixels by which a row may leave its line over the whole of an image
-_SQUARE = 1e-3  # by which factors of grids that lie nowhere may differ along the two axes
+_ROUNDING_PX = 1e-6  # pixels by which rounding may move a border
+_MAX_TURN_PX = 1e-3  # pixels by which a row may leave its line over the whole of an image
+_MAX_ASPECT_ERROR = 1e-3  # by which factors of grids that lie nowhere may differ along the two axes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +37,8 @@ class Side:
         The axis of the part counts from `start`.
         """
         ratio, offset = self.axis.ratio, self.axis.offset
-        first = math.floor((start - offset) / ratio + _SLACK)
-        last = math.ceil((start + length - offset) / ratio - _SLACK)
+        first = math.floor((start - offset) / ratio + _ROUNDING_PX)
+        last = math.ceil((start + length - offset) / ratio - _ROUNDING_PX)
         first = min(max(first, 0), self.count - 1)
         last = max(min(last, self.count), first + 1)
         begins = round(offset + first * ratio - start, 9)  # or no two tiles would share a map
@@ -47,15 +47,15 @@ class Side:
     def over(self, first: int, count: int, length: int) -> tuple[int, int]:
         """Return the first and the last but one of `length` fine pixels over coarse ones."""
         ratio, offset = self.axis.ratio, self.axis.offset
-        start = math.floor(offset + first * ratio + _SLACK)
-        stop = math.ceil(offset + (first + count) * ratio - _SLACK)
+        start = math.floor(offset + first * ratio + _ROUNDING_PX)
+        stop = math.ceil(offset + (first + count) * ratio - _ROUNDING_PX)
         return max(start, 0), min(stop, length)
 
     def under(self, length: int) -> list[int]:
         """Return for each of `length` fine pixels the coarse one that holds its middle."""
         ratio, offset = self.axis.ratio, self.axis.offset
         return [
-            min(max(math.floor((pixel + 0.5 - offset) / ratio + _SLACK), 0), self.count - 1)
+            min(max(math.floor((pixel + 0.5 - offset) / ratio + _ROUNDING_PX), 0), self.count - 1)
             for pixel in range(length)
         ]
 
@@ -78,7 +78,7 @@ class Meeting:
         if coarse.georeferenced != fine.georeferenced:
             raise InputError("one of the images lies somewhere and the other does not")
         down, across, apart = _on(coarse, fine)
-        if apart > _TURNED:
+        if apart > _MAX_TURN_PX:
             return None
         return cls(down=down, across=across)
 
@@ -89,7 +89,7 @@ class Meeting:
         short = fine.height - whole * coarse.height, fine.width - whole * coarse.width
         if max(map(abs, short)) < whole:  # one of them was cut by a part of a coarse pixel
             ratios = whole, whole
-        elif abs(ratios[0] / ratios[1] - 1) > _SQUARE:
+        elif abs(ratios[0] / ratios[1] - 1) > _MAX_ASPECT_ERROR:
             raise InputError(
                 f"{fine.width} x {fine.height} pixels are not one multiple of {coarse.width} x "
                 f"{coarse.height}, and neither image says where it lies"
@@ -172,5 +172,5 @@ def _neat(number: float) -> float:
 def _inside(side: Side, length: int) -> tuple[int, int]:
     """Return the first and the last but one of `length` pixels whose middles lie on the side."""
     begin, end = side.ends
-    first, last = math.ceil(begin - 0.5 - _SLACK), math.floor(end - 0.5 + _SLACK) + 1
+    first, last = math.ceil(begin - 0.5 - _ROUNDING_PX), math.floor(end - 0.5 + _ROUNDING_PX) + 1
     return max(first, 0), min(last, length)

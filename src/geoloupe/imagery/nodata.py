@@ -29,11 +29,15 @@ _KNOWN = (
     *(32767.0, 65535.0, 2147483647.0, 4294967295.0),
     *(9.969209968386869e36, 1e20, -1e20, 1e30, -1e30, -1e34),  # of NetCDF and weather models
 )
-_SIDE, _COUNT, _MOST = 64, 7, 4_000_000  # of windows: pixels, number along an axis, values in all
-_RIM = 0.25  # of a window's part of the border that a fill takes
-_APART = 0.125  # of the spread of all else that lies between it and a fill
+_WINDOW_PX, _WINDOWS, _MAX_VALUES = (
+    64,
+    7,
+    4_000_000,
+)  # of windows: pixels, number along an axis, values in all
+_MIN_RIM_SHARE = 0.25  # of a window's part of the border that a fill takes
+_MIN_GAP_SHARE = 0.125  # of the spread of all else that lies between it and a fill
 _VALUES = 3  # different ones that a scene has besides: a mask of two numbers has no fill
-_ABSURD = 1e37  # beyond it nothing is a measurement
+_MAX_MEASUREMENT = 1e37  # beyond it nothing is a measurement
 _CORNER = 32  # pixels at most of a corner that is all zero where a scene has a collar
 
 
@@ -86,14 +90,14 @@ def _found(name: str, dtype: str, size: tuple[int, int, int], read: Read) -> Mis
     fill = _on_the_rim(known, size, read) if known.size else None
     if fill is None:
         return None
-    seen = [read(window).reshape(-1) for window in spread_windows(size, count=_COUNT)]
+    seen = [read(window).reshape(-1) for window in spread_windows(size, count=_WINDOWS)]
     others = np.concatenate([part[~np.isin(part, known)] for part in seen]).astype(np.float64)
-    others = others[np.abs(others) < _ABSURD]
+    others = others[np.abs(others) < _MAX_MEASUREMENT]
     if len(np.unique(others)) < _VALUES or others.min() < fill < others.max():
         return None
     apart = float(np.abs(others - fill).min())
     low, high = np.quantile(others, (0.001, 0.999))
-    if apart > _APART * (high - low):
+    if apart > _MIN_GAP_SHARE * (high - low):
         _log.warning(
             "%s: %g fills its border, far from all else, so it counts as missing; if it is data: "
             "--set nodata=none",
@@ -115,7 +119,9 @@ def _on_the_rim(known: Values, size: tuple[int, int, int], read: Read) -> float 
         on = _on_border(window, size)
         if on.any():
             rim = read(window)[:, on]
-            found.update(float(v) for v in known if ((rim == v).mean(axis=1) >= _RIM).any())
+            found.update(
+                float(v) for v in known if ((rim == v).mean(axis=1) >= _MIN_RIM_SHARE).any()
+            )
     return max(found, key=lambda value: (found[value], value)) if found else None
 
 
@@ -124,16 +130,16 @@ def zero_collar(size: tuple[int, int, int], read: Read) -> float:
     corners = spread_windows(size, count=2, side=min(_CORNER, min(size[1:]) // 8))
     if not any(not read(window).any() for window in corners):
         return 0.0
-    spread = spread_windows(size, count=_COUNT)
+    spread = spread_windows(size, count=_WINDOWS)
     return float(np.mean([(~read(window).any(axis=0)).mean() for window in spread]))
 
 
 def spread_windows(
-    size: tuple[int, int, int], *, count: int, side: int = _SIDE
+    size: tuple[int, int, int], *, count: int, side: int = _WINDOW_PX
 ) -> tuple[Window, ...]:
     """Spread `count` x `count` windows over a scene, edges and corners among them, no two alike."""
     bands, height, width = size
-    side = max(min(side, int((_MOST / (bands * _COUNT**2)) ** 0.5)), 4)
+    side = max(min(side, int((_MAX_VALUES / (bands * _WINDOWS**2)) ** 0.5)), 4)
     tall, wide = min(side, height), min(side, width)
     steps = range(count)
     windows = (

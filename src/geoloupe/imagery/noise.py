@@ -11,9 +11,9 @@ from geoloupe.imagery.image import Image
 # A difference of the fourth order, along both axes: it sees the checks of neighbouring pixels,
 # of which a sensor passes the square of its MTF. Of white noise it keeps the deviation.
 _CHECKS = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / math.sqrt(70)
-_SHARE = 0.4  # of the responses that are smaller, so that a scene's own edges do not count
+_QUIET_SHARE = 0.4  # of the responses that are smaller, so that a scene's own edges do not count
 _NORMAL = 0.5244  # of deviations, below which that share of a normal distribution's sizes lies
-_LEAST = 64  # responses, or nothing is measured
+_MIN_RESPONSES = 64  # responses, or nothing is measured
 
 
 def noise_level(image: Image) -> NDArray[np.float64]:
@@ -27,8 +27,8 @@ def noise_level(image: Image) -> NDArray[np.float64]:
     found = np.full(len(unit), np.nan)
     for band, plane in enumerate(sizes):
         known = plane[np.isfinite(plane)]
-        if known.size >= _LEAST:
-            found[band] = np.quantile(known, _SHARE) / _NORMAL
+        if known.size >= _MIN_RESPONSES:
+            found[band] = np.quantile(known, _QUIET_SHARE) / _NORMAL
     return np.fmax(found, _steps(image))
 
 

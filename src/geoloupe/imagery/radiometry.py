@@ -11,17 +11,23 @@ from numpy.typing import NDArray
 from geoloupe.imagery.wide_integers import is_wide, steps_from, steps_to
 
 _REFLECTANCE = 10000.0  # surface reflectance 1.0 in Sentinel-2, Landsat and most uint16 products
-_BRIGHTEST = (
+_MAX_REFLECTANCE = (
     2.0  # clouds and glint exceed reflectance 1; a scene that exceeds this is something else
 )
 
 _FILL = 1e37  # beyond it lie what old programs fill with, and no measurement
-_DISTANT = 4.0  # spreads between zero and the nearest value: zero then says nothing of a scene
-_FLAT = 2.0**-10  # spread against size: single precision tells fewer than 14 bits of it apart
-_STRAY = 2.0**-10  # of the whole spread that the bulk of a scene takes at least
-_FINEST = 2.0**-40  # of the size of values that a range takes at least: doubles end at 2**-53
-_ROUND = 256  # parts of a range whose multiples its dark end is one of
-_CACHED = 2**17  # values that the caches of one core hold, with those made of them
+_MAX_SPREADS_FROM_ZERO = (
+    4.0  # spreads between zero and the nearest value: zero then says nothing of a scene
+)
+_MIN_RELATIVE_SPREAD = (
+    2.0**-10
+)  # spread against size: single precision tells fewer than 14 bits of it apart
+_MIN_BULK_SHARE = 2.0**-10  # of the whole spread that the bulk of a scene takes at least
+_MIN_RELATIVE_RANGE = (
+    2.0**-40
+)  # of the size of values that a range takes at least: doubles end at 2**-53
+_RANGE_STEPS = 256  # parts of a range whose multiples its dark end is one of
+_CACHE_VALUES = 2**17  # values that the caches of one core hold, with those made of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +78,7 @@ class Radiometry:
         _, span = self._line(stored)
         result = np.empty(unit.shape, stored)
         # Rows that fit the caches: each step would else go through all of memory.
-        rows = max(_CACHED // max(unit.shape[2], 1), 1)
+        rows = max(_CACHE_VALUES // max(unit.shape[2], 1), 1)
         for band in range(len(unit)):
             line = (self.low[band % len(self.low)], span[band % len(span)])
             for top in range(0, unit.shape[1], rows):
@@ -179,7 +185,7 @@ def infer(
         tagged = replace(plain, low=zero, high=high)
         seen = tagged.to_unit(sample)
         darkest, brightest = _extremes(seen[~np.isnan(seen)])
-        if darkest >= -1 and brightest <= _BRIGHTEST:
+        if darkest >= -1 and brightest <= _MAX_REFLECTANCE:
             return tagged
     present = sample[~plain.missing(sample)]
     stored = np.dtype(dtype)
@@ -194,7 +200,7 @@ def infer(
 
 def _range_of_integers(present: NDArray[Any]) -> tuple[float, float]:
     bottom, top = _extremes(present)
-    if bottom >= -_REFLECTANCE and top <= _BRIGHTEST * _REFLECTANCE:
+    if bottom >= -_REFLECTANCE and top <= _MAX_REFLECTANCE * _REFLECTANCE:
         return 0.0, _REFLECTANCE
     return bottom, max(top, bottom + 1)
 
@@ -211,12 +217,14 @@ def _range_of_floats(present: NDArray[Any]) -> tuple[float, float]:
     least, most = float(present.min()), float(present.max())
     spread = top - bottom or most - least
     size = max(abs(bottom), abs(top))
-    unit = bottom >= -1 and top <= _BRIGHTEST
+    unit = bottom >= -1 and top <= _MAX_REFLECTANCE
     nearest = max(least, -most, 0.0)
-    if spread < _FLAT * size or (not unit and nearest > _DISTANT * spread):
-        bulk = _power_of_two(max(spread, _FINEST * size))
+    if spread < _MIN_RELATIVE_SPREAD * size or (
+        not unit and nearest > _MAX_SPREADS_FROM_ZERO * spread
+    ):
+        bulk = _power_of_two(max(spread, _MIN_RELATIVE_RANGE * size))
         low = _rounded_down(bottom, bulk)
-        return low, low + max(bulk, _power_of_two(_STRAY * (most - least)))
+        return low, low + max(bulk, _power_of_two(_MIN_BULK_SHARE * (most - least)))
     if unit:
         return 0.0, 1.0
     span = _power_of_two(max(top - min(bottom, 0.0), 1.0))
@@ -231,7 +239,7 @@ def _power_of_two(least: float) -> float:
 
 def _rounded_down(value: float, span: float) -> float:
     """Round down to a part of a range: whole numbers then stay so, and lose no bit."""
-    step = span / _ROUND
+    step = span / _RANGE_STEPS
     return math.floor(value / step) * step
 
 

@@ -18,11 +18,11 @@ from scipy import ndimage
 from geoloupe.errors import InputError
 from geoloupe.imagery.resize import imresize
 
-_SMALLEST = 8  # pixels a side below which there is no spectrum to speak of
+_MIN_SIDE_PX = 8  # pixels a side below which there is no spectrum to speak of
 _REACH = 4  # standard deviations around a hole that its filling can touch
 _PASS = 0.12  # standard deviation, in cycles per pixel, of the weight of frequencies
 _LOBE = 5  # pixels around the peak that belong to it
-_FAINT = 1e-6  # contrast against the greatest value that rounding alone could make
+_MIN_RELATIVE_CONTRAST = 1e-6  # contrast against the greatest value that rounding alone could make
 
 Plane = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -68,7 +68,7 @@ def measure_shift(
             f"images of {shape[1]} x {shape[0]} and {moved.shape[-1]} x {moved.shape[-2]} pixels "
             "cannot be compared; bring them to one grid first"
         )
-    if min(shape) < _SMALLEST:
+    if min(shape) < _MIN_SIDE_PX:
         return Shift()
     seen = np.ones(shape, bool) if valid is None else valid
     edges = _edges(reference, seen, detail), _edges(moved, seen, detail)
@@ -136,9 +136,9 @@ def _edges(values: NDArray[Any], valid: Mask, detail: float) -> tuple[Complex, M
         )
         strength = np.hypot(down, across)
         contrast = float(np.sqrt(np.mean(strength**2)))
-        if contrast > _FAINT * np.abs(band).max():
+        if contrast > _MIN_RELATIVE_CONTRAST * np.abs(band).max():
             doubled = (across + 1j * down) ** 2
-            edges += doubled / (contrast * np.maximum(strength, _FAINT * contrast))
+            edges += doubled / (contrast * np.maximum(strength, _MIN_RELATIVE_CONTRAST * contrast))
     reach = 2 * math.ceil(_REACH * detail) + 1
     clear: Mask = ndimage.minimum_filter(present.all(axis=0), reach, mode="nearest")
     return edges, clear

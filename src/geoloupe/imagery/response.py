@@ -17,7 +17,7 @@ from geoloupe.imagery.radiometry import UNIT
 from geoloupe.imagery.spectra import Band
 
 _FOLDER = files("geoloupe.imagery") / "responses"
-_FAINT = 1e-3  # a band that catches less than this of what it should lies outside the cube
+_MIN_RESPONSE = 1e-3  # a band that catches less than this of what it should lies outside the cube
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class SpectralResponse:
             curves = np.array([self._at(np.array(centres, float), c) for c in self.bands.values()])
         caught = curves.sum(axis=1, keepdims=True)
         for name, total in zip(self.bands, caught[:, 0], strict=True):
-            if total < _FAINT:
+            if total < _MIN_RESPONSE:
                 raise InputError(f"the image has no band where {self.name} sees {name}")
         return curves / caught
 

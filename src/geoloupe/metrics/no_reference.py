@@ -21,7 +21,7 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.resize import imresize
 from geoloupe.metrics.windows import Windows
 
-_LEAST = 2  # pixels a side of the smallest window
+_MIN_WINDOW_SIDE = 2  # pixels a side of the smallest window
 _GAIN = 0.3  # what most sensors pass of the finest detail of their own grid
 
 Pixels = NDArray[Any]
@@ -66,7 +66,7 @@ def d_lambda(fused: Pixels, ms: Pixels, *, valid: Mask | None = None, window: in
     """
     pair = _Pair.of(fused, ms, valid=valid)
     fine = Windows.over(pair.fused, pair.valid, window)
-    coarse = Windows.over(pair.ms, pair.ms_valid, max(window // pair.scale, _LEAST))
+    coarse = Windows.over(pair.ms, pair.ms_valid, max(window // pair.scale, _MIN_WINDOW_SIDE))
     bands = combinations(range(len(pair.ms)), 2)
     changes = [abs(fine.likeness(i, j) - coarse.likeness(i, j)) for i, j in bands]
     return min(float(np.mean(changes)), 1.0) if changes else 0.0
@@ -93,7 +93,7 @@ def d_s(
     coarse = Windows.over(
         np.concatenate([pair.ms, seen]),
         pair.ms_valid & np.isfinite(seen[0]),
-        max(window // pair.scale, _LEAST),
+        max(window // pair.scale, _MIN_WINDOW_SIDE),
     )
     last = len(pair.ms)
     changes = [abs(fine.likeness(i, last) - coarse.likeness(i, last)) for i in range(last)]

@@ -24,7 +24,7 @@ Border = Literal["scale", "none"]
 _LEVELS = 255.0
 # Three float32 steps at 255: what rounding takes from k/255 on its way through a network that
 # changes nothing must not make it k - 1.
-_SLACK = 1e-4
+_ROUNDING_SLACK = 1e-4
 _LUMA = (65.481, 128.553, 24.966)  # BT.601, of R, G and B in [0, 1]
 _BLACK = 16.0
 _COLOURS = ("red", "green", "blue")
@@ -77,7 +77,9 @@ class Protocol:
         if self.quantise == "none":
             return values
         levels = values.astype(np.float64) * _LEVELS
-        whole = np.floor(levels + _SLACK) if self.quantise == "truncate" else np.rint(levels)
+        whole = (
+            np.floor(levels + _ROUNDING_SLACK) if self.quantise == "truncate" else np.rint(levels)
+        )
         return np.asarray(whole / _LEVELS, np.float32)
 
 

@@ -12,8 +12,10 @@ from scipy import ndimage
 from geoloupe.metrics.batches import Cube, Mask, batched
 from geoloupe.metrics.windows import Windows
 
-_FAINT = 1e-12  # variance, against the mean square, that is rounding and not contrast
-_TINY = np.finfo(float).tiny
+_MIN_RELATIVE_VARIANCE = (
+    1e-12  # variance, against the mean square, that is rounding and not contrast
+)
+_MIN_FLOAT = np.finfo(float).tiny
 _SOURCE = 1e-12  # added to every band of a spectrum, so that its logarithm exists
 _EDGES = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], np.float64)
 _EDGE_WINDOW = 8
@@ -56,7 +58,7 @@ def sre(sr: Cube, hr: Cube, valid: Mask) -> float:
     A band without error has inf; others whose truth has mean 0 are left out, and 0 if all are.
     """
     means, errors = hr[:, valid].mean(axis=1), _band_mse(sr, hr, valid)
-    defined = (np.abs(means) > _TINY) | (errors == 0)
+    defined = (np.abs(means) > _MIN_FLOAT) | (errors == 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(errors > 0, 10 * np.log10(means**2 / errors), np.inf)
     return float(ratios[defined].mean()) if defined.any() else 0.0
@@ -111,7 +113,7 @@ def spectral_angles(one: Cube, two: Cube) -> NDArray[np.float64]:
     """Return the angles in degrees (N,) between spectra (B,N): 90 to a black one, 0 between two."""
     lengths = np.linalg.norm(one, axis=0), np.linalg.norm(two, axis=0)
     # Angles from chords keep the digits that an arc cosine loses near 1.
-    one, two = one / np.maximum(lengths[0], _TINY), two / np.maximum(lengths[1], _TINY)
+    one, two = one / np.maximum(lengths[0], _MIN_FLOAT), two / np.maximum(lengths[1], _MIN_FLOAT)
     angles = 2 * np.arctan2(np.linalg.norm(one - two, axis=0), np.linalg.norm(one + two, axis=0))
     angles[(lengths[0] == 0) & (lengths[1] == 0)] = 0.0
     return np.degrees(angles)
@@ -124,7 +126,7 @@ def ergas(sr: Cube, hr: Cube, valid: Mask, *, ratio: float) -> float:
     Bands whose truth has mean 0 have no relative error and are left out; 0 if none is left.
     """
     means = hr[:, valid].mean(axis=1)
-    bright = np.abs(means) > _TINY
+    bright = np.abs(means) > _MIN_FLOAT
     if not bright.any():
         return 0.0
     relative = _band_mse(sr, hr, valid)[bright] / means[bright] ** 2
@@ -152,7 +154,7 @@ def _decibels(errors: Cube, peak: float) -> Cube:
 
 
 def _correlation(one: Cube, two: Cube) -> float:
-    floors = [_FAINT * np.mean(values**2) for values in (one, two)]
+    floors = [_MIN_RELATIVE_VARIANCE * np.mean(values**2) for values in (one, two)]
     one, two = one - one.mean(), two - two.mean()
     spreads = [
         float(np.mean(values**2)) if np.mean(values**2) > floor else 0.0

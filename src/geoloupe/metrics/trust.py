@@ -19,13 +19,13 @@ from geoloupe.imagery.resize import imresize
 from geoloupe.metrics.reference import spectral_angles
 
 _BORDER = 16  # HR pixels cut off all around
-_LIMIT = 5  # the greatest shift that is sought, in HR pixels
-_SURE = 0.5  # confidence below which a shift is noise
+_MAX_SHIFT_PX = 5  # the greatest shift that is sought, in HR pixels
+_MIN_CONFIDENCE = 0.5  # confidence below which a shift is noise
 _STILL = 0.05  # shifts below this are within the measurement's error, and nothing is moved
 _QUANTILE = 75  # per cent of d_ref below which there is no detail to judge
 _STEEP = 0.05  # how fast the three scores change with distance
 _TEMPERATURE = 0.25
-_TINY = 1e-8
+_EPSILON = 1e-8
 
 Cube = NDArray[np.float64]
 Plane = NDArray[np.float64]
@@ -107,7 +107,7 @@ def detail_maps(lr_up: Cube, sr: Cube, hr: Cube, *, valid: Mask | None = None) -
     if seen.any():
         least = np.percentile(d_ref[seen], _QUANTILE)
         seen = seen & ((d_ref > least) | (d_im > least) | (d_om > least))
-    a, b = (distance[seen] / np.maximum(d_ref[seen], _TINY) for distance in (d_im, d_om))
+    a, b = (distance[seen] / np.maximum(d_ref[seen], _EPSILON) for distance in (d_im, d_om))
     fade = 1 - np.exp(-_STEEP * np.maximum(a + b - 1, 0))
     # Distances of each pixel to the three corners: SR is HR, SR is LR, SR is neither.
     corners = np.stack([a + b * fade, b + a * fade, np.exp(-_STEEP * a * b)])
@@ -146,7 +146,7 @@ def _pixels(image: Image, border: int) -> tuple[Cube, Mask]:
 def _resized(values: Cube, valid: Mask, scale: float) -> tuple[Cube, Mask]:
     """Resample bilinearly; what touches a missing pixel is missing."""
     share = imresize(valid.astype(np.float64), scale, method="bilinear")
-    return imresize(values, scale, method="bilinear"), share > 1 - _TINY
+    return imresize(values, scale, method="bilinear"), share > 1 - _EPSILON
 
 
 def _displacement(
@@ -156,22 +156,22 @@ def _displacement(
     colours = [i for i, band in enumerate(lr.bands) if band.common in ("red", "green", "blue")]
     chosen = colours if len(colours) == 3 else list(range(len(lr.bands)))
     low, high = (np.where(valid, values, np.nan)[chosen] for values, valid in (coarse, fine))
-    shift = check_registration(low, high, scale, limit=_LIMIT)
-    return shift.length if shift.confidence >= _SURE else None
+    shift = check_registration(low, high, scale, limit=_MAX_SHIFT_PX)
+    return shift.length if shift.confidence >= _MIN_CONFIDENCE else None
 
 
 def _harmonised(values: Cube, valid: Mask, truth: Cube, truth_valid: Mask) -> tuple[Cube, Mask]:
     """Return SR the distribution of HR and lay it on HR."""
     both = valid & truth_valid
     matched = match_histogram(values, truth, valid=both, reference_valid=both)
-    shift = measure_shift(matched, truth, valid=both, limit=_LIMIT)
-    if shift.confidence < _SURE or shift.length < _STILL:
+    shift = measure_shift(matched, truth, valid=both, limit=_MAX_SHIFT_PX)
+    if shift.confidence < _MIN_CONFIDENCE or shift.length < _STILL:
         return matched, valid
     step = (shift.rows, shift.columns)
     means = matched[:, both].mean(axis=1)[:, None, None]
     moved = [ndimage.shift(band, step, mode="nearest") for band in np.where(both, matched, means)]
     share = ndimage.shift(both.astype(np.float64), step, order=1, cval=0.0)
-    return np.stack(moved), share > 1 - _TINY
+    return np.stack(moved), share > 1 - _EPSILON
 
 
 def _distance(one: Cube, two: Cube) -> Plane:
@@ -179,4 +179,4 @@ def _distance(one: Cube, two: Cube) -> Plane:
 
     Magnitudes are added below the line, so that reflectance below zero cannot divide by zero.
     """
-    return np.mean(np.abs(one - two) / (np.abs(one) + np.abs(two) + _TINY), axis=0)
+    return np.mean(np.abs(one - two) / (np.abs(one) + np.abs(two) + _EPSILON), axis=0)

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-_FAINT = 1e-12  # variance, against the mean square, that is rounding and not contrast
+_MIN_RELATIVE_VARIANCE = (
+    1e-12  # variance, against the mean square, that is rounding and not contrast
+)
 
 Cube = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -43,7 +45,7 @@ class Windows:
         offsets = sliding(centred, size, sigma) / share
         variances = sliding(centred**2, size, sigma) / share - offsets**2
         means = offsets + centre
-        floor = _FAINT * (means**2 + centre**2)
+        floor = _MIN_RELATIVE_VARIANCE * (means**2 + centre**2)
         return cls(
             means=means,
             variances=np.where(variances > floor, variances, 0.0),

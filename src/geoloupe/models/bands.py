@@ -7,7 +7,7 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.spectra import Band
 
 _WAVELENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(nm|um|µm)")
-_NEAR = 20.0  # nm between what a person asks for and what a sensor has
+_MAX_NM_APART = 20.0  # nm between what a person asks for and what a sensor has
 
 
 def choose_bands(
@@ -58,7 +58,7 @@ def _nearest(bands: Sequence[Band], nm: float, text: str) -> int:
     if not known:
         raise InputError(f"{text}: the scene does not tell the wavelengths of its bands")
     distance, index = min(known)
-    if distance > _NEAR:
+    if distance > _MAX_NM_APART:
         raise InputError(f"no band sees {text}; the nearest is at {bands[index].nm:g} nm")
     return index
 

@@ -21,9 +21,9 @@ LEVELS = (68, 90, 95)  # per cent of the truth that lie within a number of sigma
 
 Array = NDArray[np.float32]
 
-_FAR = 6  # LR pixels on each side that are a pixel's wider surroundings
-REACH = _FAR + 2  # and one that sigma is enlarged from, and what its own roughness looks at
-_TINY = 1e-14  # of a mean square: less is how single precision rounds a flat place
+_FAR_RADIUS = 6  # LR pixels on each side that are a pixel's wider surroundings
+REACH = _FAR_RADIUS + 2  # and one that sigma is enlarged from, and what its own roughness looks at
+_ROUNDING_SHARE = 1e-14  # of a mean square: less is how single precision rounds a flat place
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,10 +48,12 @@ class Roughness:
         square = np.einsum("bisjt,bisjt->bij", cells, cells) / np.float32(scale**2)
         there = present[:, ::scale, ::scale].astype(np.float32)
         square *= there
-        around = _summed(square, _FAR) / np.maximum(_summed(there, _FAR), 1)
+        around = _summed(square, _FAR_RADIUS) / np.maximum(_summed(there, _FAR_RADIUS), 1)
         missing = there == 0
         near, far = (
-            np.where(missing, np.float32(np.nan), np.sqrt(np.where(mean > _TINY, mean, 0)))
+            np.where(
+                missing, np.float32(np.nan), np.sqrt(np.where(mean > _ROUNDING_SHARE, mean, 0))
+            )
             for mean in (square, around)
         )
         return cls(near=near, far=far)

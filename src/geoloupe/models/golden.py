@@ -17,7 +17,7 @@ from geoloupe.networks.observation import Observation
 
 FILE = "golden.json"
 TOLERANCE = 1e-4  # unit values; processors round differently, and sums of bands differ by less
-_SIDE = 24  # LR pixels
+_SIDE_PX = 24  # LR pixels
 _COUNT = 64  # values that are kept
 _MTF, _FINER = 0.3, 2  # of the bands that sharpeners are tried on
 
@@ -33,11 +33,11 @@ def _enlarged(model: Model) -> NDArray[np.float32]:
     signature = model.network.signature
     guide = None
     if signature.guided:
-        guide = _known(signature.guide_bands or 1, _SIDE * signature.scale)
+        guide = _known(signature.guide_bands or 1, _SIDE_PX * signature.scale)
     # Without a bound, which would hide what a processor or a damaged file changes.
     predictor = Predictor.of(model, bound=False)
     found: NDArray[np.float32] = predictor.predict(
-        _known(signature.bands or 4, _SIDE), guide
+        _known(signature.bands or 4, _SIDE_PX), guide
     ).values
     return found
 
@@ -45,7 +45,7 @@ def _enlarged(model: Model) -> NDArray[np.float32]:
 def _sharpened(model: TrainedSharpener) -> NDArray[np.float32]:
     lr, guide = (
         torch.tensor(_known(bands, side).values)[None]
-        for bands, side in ((4, _SIDE), (1 if model.card.name == ONE else 4, _SIDE * _FINER))
+        for bands, side in ((4, _SIDE_PX), (1 if model.card.name == ONE else 4, _SIDE_PX * _FINER))
     )
     with torch.inference_mode():
         sr = model.network(lr, guide, [Observation.aligned(_MTF, scale=_FINER)] * 4)

@@ -23,8 +23,8 @@ from geoloupe.networks.sharpening.method import Method
 CLASSICAL = "glp"  # for guides that no weights were tried on
 SEVERAL, ONE = "guided-s2", "guided-pan"  # by how many bands a guide has
 NETWORK = "guided"  # what cards call the network
-_SEVERAL = 3  # bands of a guide at least, as in training
-_GREATEST = {SEVERAL: 6.5, ONE: 4.5}  # factors beyond were not learned
+_MIN_GUIDE_BANDS = 3  # bands of a guide at least, as in training
+_MAX_FACTOR = {SEVERAL: 6.5, ONE: 4.5}  # factors beyond were not learned
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def default_sharpener(
     if guide_bands == 1:
         learned = all(sensor is not None and sensor.startswith("landsat") for sensor in sensors)
     else:
-        learned = guide_bands >= _SEVERAL
-    fits = learned and max(ratios) <= _GREATEST[name] and name in shipped_sharpeners()
+        learned = guide_bands >= _MIN_GUIDE_BANDS
+    fits = learned and max(ratios) <= _MAX_FACTOR[name] and name in shipped_sharpeners()
     return name if fits else CLASSICAL
 
 

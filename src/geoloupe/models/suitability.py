@@ -11,7 +11,7 @@ from geoloupe.rasters.source import Source, stem_of
 
 _log = logging.getLogger(__name__)
 
-_SIDE = 256  # pixels of the middle of a scene that is looked at
+_WINDOW_PX = 256  # pixels of the middle of a scene that is looked at
 _COLLAR = 0.05  # of a scene that zeros along its border take before they are mentioned
 
 
@@ -65,7 +65,7 @@ def _sighted(source: Source) -> Sighting | None:
     )
     if found is not None or len(source.bands) != 1 or source.radiometry.dtype != "uint8":
         return found
-    height, width = min(_SIDE, source.grid.height), min(_SIDE, source.grid.width)
+    height, width = min(_WINDOW_PX, source.grid.height), min(_WINDOW_PX, source.grid.width)
     middle = Window(
         top=(source.grid.height - height) // 2,
         left=(source.grid.width - width) // 2,

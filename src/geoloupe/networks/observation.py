@@ -68,7 +68,7 @@ class Observation:
         """How many LR pixels around a pixel a step of `consistent` looks at."""
         axes = (self.down, self.across)
         sharpened = max(alignment.reach(axis, gain) for axis in axes for gain in self.mtf)
-        return sharpened + (_AROUND if self.noise else 0)
+        return sharpened + (_NOISE_RADIUS if self.noise else 0)
 
     def _beyond_noise(self, missed: Tensor) -> Tensor:
         """Take from a difference (N,C,h,w) what may be noise; its mean around each pixel stays.
@@ -78,11 +78,11 @@ class Observation:
         """
         if not self.noise:
             return missed
-        mean = window_mean(missed, _SMOOTH)
+        mean = window_mean(missed, _MEAN_RADIUS)
         apart = missed - mean
-        energy = window_mean(apart * apart, _AROUND - _SMOOTH)
+        energy = window_mean(apart * apart, _NOISE_RADIUS - _MEAN_RADIUS)
         level = torch.tensor(self.noise).to(missed)[:, None, None]
-        share = _CAREFUL * level**2 / energy.clamp_min(torch.finfo(energy.dtype).tiny)
+        share = _NOISE_FACTOR * level**2 / energy.clamp_min(torch.finfo(energy.dtype).tiny)
         return mean + (1 - share).clamp_min(0) * apart
 
     def _undone(self, lr: Tensor) -> Tensor:
@@ -106,9 +106,9 @@ class Observation:
         )
 
 
-_SMOOTH = 2  # LR pixels on each side, over which the mean of a difference is no noise
-_AROUND = 5  # over which noise is separated from signal, those of the mean among them
-_CAREFUL = 1.3  # as much noise as was measured, since neither it nor the energy is exact
+_MEAN_RADIUS = 2  # LR pixels on each side, over which the mean of a difference is no noise
+_NOISE_RADIUS = 5  # over which noise is separated from signal, those of the mean among them
+_NOISE_FACTOR = 1.3  # as much noise as was measured, since neither it nor the energy is exact
 
 
 def _size(x: Tensor) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from geoloupe.imagery.banded import Banded
 from geoloupe.imagery.resize import banded, mirrored, ratio, up_taps
 
-_MANY = 8  # bands, beyond which memory matters more than calls
+_MAX_BANDS_AT_ONCE = 8  # bands, beyond which memory matters more than calls
 
 
 def imresize(
@@ -72,7 +72,7 @@ def bicubic_up(x: Tensor, scale: int) -> Tensor:
     exact, for a pixel that is rounded to 8 bits of mantissa is visibly another.
     """
     with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
-        if x.shape[1] > _MANY and torch.is_inference_mode_enabled() and not _traced():
+        if x.shape[1] > _MAX_BANDS_AT_ONCE and torch.is_inference_mode_enabled() and not _traced():
             return _band_by_band(x, scale)
         return _enlarged(x, scale)
 

@@ -13,7 +13,7 @@ from rasterio._err import (
 
 from geoloupe.errors import InputError
 
-_LONGEST = 200  # characters of GDAL's own words
+_MAX_LENGTH = 200  # characters of GDAL's own words
 _NETWORK = re.compile(
     r"(?!file://|zip://|vrt://|tar://|gzip://)[a-z0-9+]+://"
     r"|/vsi(curl|s3|gs|az|adls|oss|swift|webhdfs|hdfs)|.*/vsi(curl|s3|gs|az|adls)",
@@ -49,7 +49,7 @@ def plain_words(text: str) -> str:
     text = re.sub(r"<VRTDataset.*?(</VRTDataset>|$)", "it", text, flags=re.DOTALL)
     text = re.sub(r"<(!doctype|html|\?xml).*", "a page", text, flags=re.DOTALL | re.IGNORECASE)
     text = " ".join(text.split()).rstrip(".")
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}..."
 
 
 def _far(cause: BaseException, words: str) -> str:

@@ -24,7 +24,7 @@ _BAND = re.compile(r"(L[CO]0?([789])|LE0?(7)|LT0?([45]))\w*?_(?:(SR)_)?B(\d+)\.T
 _SENSORS = {"7": "landsat-7", "8": "landsat-8", "9": "landsat-9"}
 _TYPES = {"uint8": "Byte", "uint16": "UInt16", "int16": "Int16"}
 _LINE = re.compile(r"^\s*REFLECTANCE_(MULT|ADD)_BAND_(\d+)\s*=\s*([-+.\dEe]+)\s*$", re.MULTILINE)
-_LONGEST = 1_000_000  # bytes of metadata
+_MAX_METADATA_BYTES = 1_000_000  # bytes of metadata
 _UNSEEN = "cirrus"  # a band that looks at no ground, so no other has its detail
 
 
@@ -88,7 +88,7 @@ def _lines(folder: Path) -> Mapping[str, tuple[float, float]]:
     said: dict[str, dict[str, float]] = {}
     for item in folder.iterdir():
         if item.name.upper().endswith("_MTL.TXT") and item.is_file():
-            text = item.read_bytes()[:_LONGEST].decode("utf-8", "replace")
+            text = item.read_bytes()[:_MAX_METADATA_BYTES].decode("utf-8", "replace")
             for kind, band, number in _LINE.findall(text):
                 said.setdefault(f"B{band}", {})[kind] = float(number)
     return {

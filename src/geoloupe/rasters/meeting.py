@@ -15,8 +15,8 @@ from geoloupe.rasters.warping import outline_on, warped
 
 _log = logging.getLogger(__name__)
 
-_FINER = 1.05  # times as fine as the coarse pixels a guide must be at least
-_MOST = 32.0  # times as fine as it may be: beyond, coarse pixels say nothing of fine ones
+_MIN_FACTOR = 1.05  # times as fine as the coarse pixels a guide must be at least
+_MAX_FACTOR = 32.0  # times as fine as it may be: beyond, coarse pixels say nothing of fine ones
 
 
 def met(coarse: Source, fine: Source) -> tuple[Source, Meeting]:
@@ -47,15 +47,15 @@ def _refuse_half_placed(coarse: Source, fine: Source) -> None:
 
 def _refuse_factor(meeting: Meeting, fine: Source) -> None:
     ratio = meeting.ratio
-    if ratio < _FINER:
+    if ratio < _MIN_FACTOR:
         raise InputError(
             f"{fine.name} has pixels {1 / ratio:.3g} times the size of this one's, so it is no "
             "finer; name the finer image as the guide"
         )
-    if ratio > _MOST:
+    if ratio > _MAX_FACTOR:
         raise InputError(
-            f"{fine.name} is {ratio:.3g} times as fine, and at most {_MOST:g} times can be done at "
-            "once; make the guide coarser first, as with gdalwarp -r average"
+            f"{fine.name} is {ratio:.3g} times as fine, and at most {_MAX_FACTOR:g} times can be "
+            "done at once; make the guide coarser first, as with gdalwarp -r average"
         )
 
 

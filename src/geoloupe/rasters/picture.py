@@ -24,7 +24,7 @@ Limits = tuple[tuple[float, ...], tuple[float, ...]]
 _COLOURS = ("red", "green", "blue")
 _TAILS = (0.005, 0.995)  # of the values that may be pure black and pure white
 _STRIP = 2**24  # values that are read at once
-_MOST = 10**12  # pixels that are averaged: hours of reading, and more than any scene has
+_MAX_PIXELS = 10**12  # pixels that are averaged: hours of reading, and more than any scene has
 
 
 def visible(bands: Sequence[Band]) -> list[int]:
@@ -69,7 +69,7 @@ def overview(source: Source, side: int) -> Image:
 
 def admit_pictured(grid: Grid, dtype: str) -> None:
     """Refuse a scene of which no picture would ever be done."""
-    if grid.height * grid.width > _MOST:
+    if grid.height * grid.width > _MAX_PIXELS:
         raise InputError(
             f"{grid.width} x {grid.height} pixels are too many to be averaged for a picture; cut "
             "out a part, as with gdal_translate -srcwin"

@@ -31,7 +31,7 @@ from geoloupe.rasters.raster import quiet
 from geoloupe.storage.publish import write_new
 
 PIXELS = "pixels.raw"
-_SMALLEST = 512  # pixels a side that need no coarser overview
+_MIN_OVERVIEW_PX = 512  # pixels a side that need no coarser overview
 _AT_ONCE = 2**18  # pixels of an overview that a thread averages at once
 _THREADS = 8  # that do so at most
 _ALL = slice(None)
@@ -162,7 +162,7 @@ class Planes:
     def as_vrt(self) -> Path:
         """Average the overviews, and write what GDAL opens all of it by."""
         overviews: list[Planes] = []
-        while max((finest := (overviews or [self])[-1])._sides) > _SMALLEST:
+        while max((finest := (overviews or [self])[-1])._sides) > _MIN_OVERVIEW_PX:
             overviews.append(finest._coarser(f"overview{len(overviews) + 1}"))
             overviews[-1]._write_vrt(())
         vrt = self._write_vrt(overviews)

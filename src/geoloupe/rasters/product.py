@@ -37,7 +37,7 @@ _BLOCK = 2**24  # bytes of a file's block: a larger one is too big a bite for wh
 _AT_ONCE = 2**25  # bytes that are read back at once
 _ENDLESS = 10**12  # bytes of a result whose scene is not even looked at where there is no room
 _PACKING = 2**28  # bytes that threads take at most while they pack or unpack blocks
-_HELD = 6  # blocks that one of them was seen to hold
+_BLOCKS_HELD = 6  # blocks that one of them was seen to hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,7 +296,7 @@ def _side(layout: Layout) -> int:
 
 def packing_memory(layout: Layout) -> int:
     """Return the bytes that a thread takes at least while it packs the blocks of a GeoTIFF."""
-    own = _HELD * _side(layout) ** 2 * _pixel(layout)
+    own = _BLOCKS_HELD * _side(layout) ** 2 * _pixel(layout)
     return max([own, *(packing_memory(layer) for layer in layout.beside.values())])
 
 

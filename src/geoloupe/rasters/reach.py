@@ -41,7 +41,7 @@ _LEADS = {
 # Opened together with a raster: overviews and masks, as rasters of their own.
 _BESIDE = (".ovr", ".OVR", ".msk", ".MSK")
 _DEPTH = 5  # of virtual rasters in virtual rasters, and of overviews of masks
-_LARGEST = 100_000_000  # bytes of a virtual raster: a mosaic of 200,000 files
+_MAX_VRT_BYTES = 100_000_000  # bytes of a virtual raster: a mosaic of 200,000 files
 
 _NAMING = ("sourcefilename", "sourcedataset", "dempath")
 _FOLLOWED = ("overview_file", "x_dataset", "y_dataset")
@@ -158,10 +158,10 @@ def _named(path: str) -> Iterator[str]:
 def _parsed(path: str) -> ElementTree.Element:
     try:
         with open(path, "rb") as file:
-            text = file.read(_LARGEST + 1)
+            text = file.read(_MAX_VRT_BYTES + 1)
         # Each byte is one character: as GDAL reads it, whatever encoding it claims.
         words = text.decode("latin-1")
-        if len(text) > _LARGEST or "<!DOCTYPE" in words or "<!ENTITY" in words:
+        if len(text) > _MAX_VRT_BYTES or "<!DOCTYPE" in words or "<!ENTITY" in words:
             raise InputError(f"is no plain virtual raster; {TRUST}")
         return ElementTree.fromstring(words.lstrip("\xef\xbb\xbf"))
     except (OSError, ValueError, ElementTree.ParseError) as error:

@@ -37,8 +37,8 @@ _BANDS = {  # name: number in the metadata, common name, wavelength in nm, pixel
 }
 _MAIN = re.compile(r"MTD_MSIL(1C|2A)\.xml")
 _SIZES = ("10m", "20m", "60m")
-_LARGEST = 50_000_000  # bytes of metadata: more is no product's
-_MOST = 1_000_000.0  # for one unit of reflectance; every product so far says 10,000
+_MAX_METADATA_BYTES = 50_000_000  # bytes of metadata: more is no product's
+_MAX_QUANTIFICATION = 1_000_000.0  # for one unit of reflectance; every product so far says 10,000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,10 +161,10 @@ def _parsed(path: Path, name: str) -> ElementTree.Element:
             text = (path / name).read_bytes()
         else:
             with zipfile.ZipFile(path) as archive:
-                text = archive.open(name).read(_LARGEST)
+                text = archive.open(name).read(_MAX_METADATA_BYTES)
         # As text: the same words in another encoding would pass by.
         words = text.decode("utf-8")
-        if len(text) >= _LARGEST or "<!DOCTYPE" in words or "<!ENTITY" in words:
+        if len(text) >= _MAX_METADATA_BYTES or "<!DOCTYPE" in words or "<!ENTITY" in words:
             raise InputError(f"{path}: {name} is not the metadata of a product")
         return ElementTree.fromstring(words)
     except (OSError, ValueError, ElementTree.ParseError, zipfile.BadZipFile) as error:
@@ -180,7 +180,7 @@ def _quantification(tree: ElementTree.Element, path: Path) -> float:
         value = float(texts[0])
     except ValueError:
         value = 0.0
-    if not 1 <= value <= _MOST:
+    if not 1 <= value <= _MAX_QUANTIFICATION:
         raise InputError(
             f"{path}: its metadata say that {texts[0][:40]!r} is reflectance 1 ({tags[-1]}); are "
             "they damaged?"

@@ -14,7 +14,7 @@ from rasterio.windows import Window
 DATA_BELOW = 0.5
 _OPAQUE = (1, 255, 65535)  # what stands for opaque, or the largest number of the type
 
-_SIDE = 128  # pixels of a square that is looked at
+_SQUARE_PX = 128  # pixels of a square that is looked at
 _SQUARES = 8  # along each side, spread over all
 
 
@@ -38,21 +38,23 @@ def opaque_share(dataset: Any, index: int) -> float:
 def _sample(dataset: Any, index: int) -> NDArray[Any]:
     """Read squares spread over a band, or a thinned view of all where these hold only zeros."""
     height, width = dataset.height, dataset.width
-    if height * width <= (_SIDE * _SQUARES) ** 2:
+    if height * width <= (_SQUARE_PX * _SQUARES) ** 2:
         return np.asarray(dataset.read(index))
     squares = [
-        dataset.read(index, window=Window(left, top, min(_SIDE, width), min(_SIDE, height)))
+        dataset.read(
+            index, window=Window(left, top, min(_SQUARE_PX, width), min(_SQUARE_PX, height))
+        )
         for top in _places(height)
         for left in _places(width)
     ]
     values = np.concatenate([square.ravel() for square in squares])
     if values.any():
         return values
-    side = _SIDE * _SQUARES
+    side = _SQUARE_PX * _SQUARES
     return np.asarray(dataset.read(index, out_shape=(min(height, side), min(width, side))))
 
 
 def _places(length: int) -> list[int]:
     """Spread the first pixels of squares over a side."""
-    places = np.linspace(0, max(length - _SIDE, 0), _SQUARES).astype(int)
+    places = np.linspace(0, max(length - _SQUARE_PX, 0), _SQUARES).astype(int)
     return sorted({int(place) for place in places})

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 COLOURS = ("#8a929a", "#0b8f8f", "#d9822b", "#7a5ea8", "#c0392b", "#3b7dd8", "#5d8a2f", "#8a6d3b")
 _INK = "#7b858e"
-_WIDE = 8  # times the least of an axis: from here on few numbers are enough
+_WIDE_RATIO = 8  # times the least of an axis: from here on few numbers are enough
 _STYLE: Any = {
     **{"svg.fonttype": "none", "svg.hashsalt": "geoloupe", "font.size": 10},
     **{"axes.edgecolor": _INK, "axes.labelcolor": _INK, "text.color": _INK},
@@ -76,7 +76,7 @@ def _by_powers(axes: Any, side: str) -> None:
     {"x": axes.set_xscale, "y": axes.set_yscale}[side]("log")
     low, high = {"x": axes.get_xlim, "y": axes.get_ylim}[side]()
     axis = {"x": axes.xaxis, "y": axes.yaxis}[side]
-    steps = (1, 2, 5) if high > _WIDE * low else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
+    steps = (1, 2, 5) if high > _WIDE_RATIO * low else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
     axis.set_major_locator(LogLocator(subs=steps))
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axis.set_minor_locator(NullLocator())

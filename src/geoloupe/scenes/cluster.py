@@ -17,8 +17,10 @@ from geoloupe.scenes.plan import Block
 from geoloupe.scenes.work_folder import work_folder
 from geoloupe.system.progress import Progress
 
-_PARTING = 10  # seconds that a scheduler or workers may take to say goodbye
-_AHEAD = 4  # blocks that are handed out for each thread of the cluster, so that none waits
+_CLOSE_TIMEOUT_S = 10  # seconds that a scheduler or workers may take to say goodbye
+_BLOCKS_PER_THREAD = (
+    4  # blocks that are handed out for each thread of the cluster, so that none waits
+)
 
 
 def compute_on_cluster(
@@ -60,7 +62,7 @@ def _finished(client: Any, errand: Errand, blocks: Sequence[Block]) -> Iterator[
         by_key[key] = block
         return client.submit(compute_block, errand, place, key=key, pure=False, retries=2)
 
-    room = _AHEAD * max(sum(client.nthreads().values()), 1)
+    room = _BLOCKS_PER_THREAD * max(sum(client.nthreads().values()), 1)
     futures = as_completed([submit(block) for _, block in zip(range(room), waiting, strict=False)])
     for future in futures:
         future.result()
@@ -149,7 +151,7 @@ def _left(stack: ExitStack, member: Any) -> Any:
 
     def close() -> None:
         with suppress(OSError, TimeoutError):
-            member.close(timeout=_PARTING)
+            member.close(timeout=_CLOSE_TIMEOUT_S)
 
     stack.callback(close)
     return member

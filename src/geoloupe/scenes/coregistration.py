@@ -24,15 +24,17 @@ from geoloupe.scenes.fusion import Coarse, Reading
 
 _log = logging.getLogger(__name__)
 
-LIMIT = 2.0  # guide pixels up to which a shift is undone; more is another place, or another day
-_SIDE = 384  # guide pixels of a window, about
-_LEAST = 48  # coarse pixels of it at least
-_ALONG = 3  # windows along each axis
+MAX_SHIFT_PX = (
+    2.0  # guide pixels up to which a shift is undone; more is another place, or another day
+)
+_WINDOW_PX = 384  # guide pixels of a window, about
+_MIN_COARSE_PX = 48  # coarse pixels of it at least
+_WINDOWS = 3  # windows along each axis
 _BANDS = 4  # of the coarse image that are looked at
-_SOUGHT = 4  # coarse pixels of shift that are sought
-_SURE = 0.5  # confidence from which a window counts
-_FAINT = 0.1  # guide pixels below which nothing is gained by a correction
-_DOUBT = 0.05  # coarse pixels that a measurement may be wrong by
+_SEARCH_COARSE_PX = 4  # coarse pixels of shift that are sought
+_MIN_CONFIDENCE = 0.5  # confidence from which a window counts
+_MIN_CORRECTION_PX = 0.1  # guide pixels below which nothing is gained by a correction
+_ERROR_COARSE_PX = 0.05  # coarse pixels that a measurement may be wrong by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +82,8 @@ def registered(
     else:
         found = measured(reading, group, size)
         _judge(reading, group, found, anyway=anyway)
-        least = max(_FAINT, _DOUBT * group.meeting.greatest)
-        found = replace(found, corrected=least <= found.length <= LIMIT)
+        least = max(_MIN_CORRECTION_PX, _ERROR_COARSE_PX * group.meeting.greatest)
+        found = replace(found, corrected=least <= found.length <= MAX_SHIFT_PX)
     _log.info("%s: %s", group.source.name, found)
     if not found.corrected:
         return group, found
@@ -91,7 +93,7 @@ def registered(
 def measured(reading: Reading, group: Coarse, size: tuple[int, int]) -> Registration:
     """Measure the shift on windows of a product of `size`, (H, W)."""
     shifts = [_shift(reading, group, window) for window in _windows(group.meeting, size)]
-    sure = [shift for shift in shifts if shift.confidence >= _SURE]
+    sure = [shift for shift in shifts if shift.confidence >= _MIN_CONFIDENCE]
     if not sure:
         return Registration()
     return Registration(
@@ -111,10 +113,10 @@ def _judge(reading: Reading, group: Coarse, found: Registration, *, anyway: bool
             "their georeference is believed",
             *names,
         )
-    elif found.length > LIMIT:
+    elif found.length > MAX_SHIFT_PX:
         message = (
             f"{names[0]}: {names[1]} lies {found.rows:+.2f} rows and {found.columns:+.2f} columns "
-            f"of its own pixels away from it ({found.how}), more than {LIMIT:g}"
+            f"of its own pixels away from it ({found.how}), more than {MAX_SHIFT_PX:g}"
         )
         if not anyway:
             raise InputError(
@@ -148,7 +150,7 @@ def _shift(reading: Reading, group: Coarse, window: Window) -> Shift:
         _array(enlarged),
         _array(through),
         valid=valid,
-        limit=int(np.ceil(_SOUGHT * ratio)),
+        limit=int(np.ceil(_SEARCH_COARSE_PX * ratio)),
         detail=max(ratio / 2, 1.0),
     )
 
@@ -171,7 +173,7 @@ def _array(values: Tensor) -> NDArray[np.float32]:
 
 def _windows(meeting: Meeting, size: tuple[int, int]) -> Iterator[Window]:
     """Spread windows of the product over it."""
-    side = max(_SIDE, int(np.ceil(_LEAST * meeting.ratio)))
+    side = max(_WINDOW_PX, int(np.ceil(_MIN_COARSE_PX * meeting.ratio)))
     height, width = min(side, size[0]), min(side, size[1])
     for top in _starts(size[0], height):
         for left in _starts(size[1], width):
@@ -179,6 +181,6 @@ def _windows(meeting: Meeting, size: tuple[int, int]) -> Iterator[Window]:
 
 
 def _starts(length: int, side: int) -> list[int]:
-    count = min(-(-length // side), _ALONG)
+    count = min(-(-length // side), _WINDOWS)
     room = length - side
     return [room * index // (count - 1) for index in range(count)] if count > 1 else [0]

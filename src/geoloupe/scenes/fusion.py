@@ -29,8 +29,10 @@ from geoloupe.rasters.source import Source
 from geoloupe.scenes.optics import Optics
 from geoloupe.scenes.scene import SceneRun, any_data
 
-_HOLE = 5  # coarse pixels into a hole that values around it go on, farther than any regression sees
-_FAR = 0.25  # unit value from there on: the same for every tile, and near most ground
+_HOLE_FILL_PX = (
+    5  # coarse pixels into a hole that values around it go on, farther than any regression sees
+)
+_FAR_VALUE = 0.25  # unit value from there on: the same for every tile, and near most ground
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,12 +93,14 @@ class Reading:
         with self.lock:
             coarse = group.source.read(place)
         unit = coarse.in_unit().values
-        rings = int(np.ceil(_HOLE * max(meeting.down.axis.ratio, meeting.across.axis.ratio)))
-        fine = fill_missing(guide.values[list(self.looked)], rings=rings, beyond=_FAR)
+        rings = int(
+            np.ceil(_HOLE_FILL_PX * max(meeting.down.axis.ratio, meeting.across.axis.ratio))
+        )
+        fine = fill_missing(guide.values[list(self.looked)], rings=rings, beyond=_FAR_VALUE)
         return Seen(
             coarse=coarse,
             meeting=meeting,
-            lr=self._tensor(fill_missing(unit, rings=_HOLE, beyond=_FAR)),
+            lr=self._tensor(fill_missing(unit, rings=_HOLE_FILL_PX, beyond=_FAR_VALUE)),
             guide=self._tensor(fine),
         )
 

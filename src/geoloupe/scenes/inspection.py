@@ -25,8 +25,8 @@ from geoloupe.rasters.source import Source, open_source
 from geoloupe.scenes.full_scale import MEANINGS, full_scale
 from geoloupe.scenes.seams import seam_steps
 
-_SIDE = 128  # LR pixels of a window that is measured
-_ALONG = 3  # windows along each axis
+_WINDOW_PX = 128  # LR pixels of a window that is measured
+_WINDOWS = 3  # windows along each axis
 _FAULTS = {"seams": "seams", "texture": "invented texture"}
 
 
@@ -114,7 +114,7 @@ def inspect(
         if guide is None:
             return found
         by = stack.enter_context(open_source(guide))
-        more = full_scale(fine, coarse, by, scale, side=_SIDE, along=_ALONG)
+        more = full_scale(fine, coarse, by, scale, side=_WINDOW_PX, along=_WINDOWS)
         return replace(found, findings=(*found.findings, *_findings(more)))
 
 
@@ -132,7 +132,7 @@ def _inspected(
     strokes: list[Strokes] = []
     shown: tuple[dict[str, Image], NDArray[np.float64] | None] | None = None
     failure = InputError(f"{coarse.name}: no window of it holds data")
-    for window in spread_windows(coarse.grid, side=_SIDE, along=_ALONG):
+    for window in spread_windows(coarse.grid, side=_WINDOW_PX, along=_WINDOWS):
         low, high = coarse.read(window), fine.read(window.finer(scale))
         if not low.valid.any():
             continue

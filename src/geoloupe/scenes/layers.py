@@ -24,7 +24,7 @@ from geoloupe.storage.beside import DETAIL, SIGMA
 _log = logging.getLogger(__name__)
 
 _LINES = 3  # LR pixels around a pixel that interpolation looks at
-_LEAST = 0.1  # of its weights fall on pixels that are there, wherever one itself is
+_MIN_WEIGHT_SHARE = 0.1  # of its weights fall on pixels that are there, wherever one itself is
 
 
 class Layer(Protocol):
@@ -68,7 +68,7 @@ class Detail:
         plain = alike.interpolate(values, size)[0]
         if not bool(present.all()):  # of the pixels that are there
             share = alike.interpolate(present, size)[0]
-            plain = plain / torch.where(share > _LEAST, share, 1)
+            plain = plain / torch.where(share > _MIN_WEIGHT_SHARE, share, 1)
         return sr.values - plain.numpy()
 
 

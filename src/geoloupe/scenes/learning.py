@@ -25,14 +25,14 @@ from geoloupe.scenes.fusion import Coarse, Reading
 
 _log = logging.getLogger(__name__)
 
-_SIDE = 48  # coarse pixels of a window; for great factors more, so that some are left
-_LEAST = 8  # pixels that such a window has when it is made coarser again
-_ALONG = 9  # windows along each axis at most
-_FEWEST = 6  # of them with data everywhere: fewer say nothing of a scene
-_HELD = 4  # every fourth window decides and is not learned from
+_WINDOW_COARSE_PX = 48  # coarse pixels of a window; for great factors more, so that some are left
+_MIN_COARSER_PX = 8  # pixels that such a window has when it is made coarser again
+_MAX_WINDOWS = 9  # windows along each axis at most
+_MIN_CLEAR_WINDOWS = 6  # of them with data everywhere: fewer say nothing of a scene
+_HELD_OUT_EVERY = 4  # every fourth window decides and is not learned from
 _EDGE = 6  # pixels along the border of a window that do not count
 _STEPS, _BATCH, _RATE, _BANDS = 400, 4, 1e-3, 2
-_FLAT = 1e-4  # unit values of error below which no band is more important than another
+_MIN_ERROR = 1e-4  # unit values of error below which no band is more important than another
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,13 +96,13 @@ def learn(
     The same scene teaches the same on one machine: one thread, one seed, a fixed number of steps.
     """
     lessons = [lesson for group in groups for lesson in _lessons(reading, group, size)]
-    if len(lessons) < _FEWEST:
+    if len(lessons) < _MIN_CLEAR_WINDOWS:
         raise InputError(
             f"{groups[0].source.name}: {len(lessons)} windows of it hold data everywhere, too few "
             "to learn from; leave learn out"
         )
-    held = lessons[::_HELD]
-    ours = [lesson for index, lesson in enumerate(lessons) if index % _HELD]
+    held = lessons[::_HELD_OUT_EVERY]
+    ours = [lesson for index, lesson in enumerate(lessons) if index % _HELD_OUT_EVERY]
     weights = {name: x.clone() for name, x in network.state_dict().items()}
     known = {"the weights are": _score(held, network), "the regression is": _score(held, injected)}
     best = min(known, key=lambda name: known[name])
@@ -139,7 +139,7 @@ def _taught(network: Guided, lessons: Sequence[Lesson]) -> None:
             bands = rng.choice(count, min(_BANDS, count), replace=False)
             part = lesson.some([int(band) for band in bands])
             with torch.no_grad():  # a band counts by what is left to learn of it
-                usual = part.missed(injected(part.lr, part.guide, part.sensors)) + _FLAT
+                usual = part.missed(injected(part.lr, part.guide, part.sensors)) + _MIN_ERROR
             answer = part.agreed(network(part.lr, part.guide, part.sensors))
             (part.missed(answer) / usual / _BATCH).mean().backward()
         optimizer.step()
@@ -162,7 +162,7 @@ def _score(lessons: Sequence[Lesson], sharpener: Sharpener) -> float:
 def _lessons(reading: Reading, group: Coarse, size: tuple[int, int]) -> Iterator[Lesson]:
     """Make windows spread over a scene coarser, those with data everywhere."""
     meeting = group.meeting
-    side = max(_SIDE, int(np.ceil(_LEAST * meeting.greatest)))
+    side = max(_WINDOW_COARSE_PX, int(np.ceil(_MIN_COARSER_PX * meeting.greatest)))
     whole = Window(top=0, left=0, height=size[0], width=size[1])
     under, _ = meeting.part(whole)
     for top in _starts(under.height, side):
@@ -174,7 +174,7 @@ def _lessons(reading: Reading, group: Coarse, size: tuple[int, int]) -> Iterator
 
 
 def _starts(length: int, side: int) -> list[int]:
-    count = min(length // side, _ALONG)
+    count = min(length // side, _MAX_WINDOWS)
     return [(length - side) * index // max(count - 1, 1) for index in range(count)]
 
 

@@ -29,14 +29,14 @@ from geoloupe.system.progress import Progress
 
 _log = logging.getLogger(__name__)
 
-_SHARE = 0.6  # of the free memory that is taken unless a person says otherwise
-_LOOKED = 4  # blocks of which a tile is measured
-_PILOT = 16  # pixels of a side on which the need of a tile is foreseen, at least
-_TRIED = 2**22  # bytes of the result there, at most
-_ROOM = 3  # times what one block was seen to need: then no other is looked at
-_READING = 2**26  # bytes of the scene that GDAL keeps at most, for all blocks together
-_THREAD = 2**25  # bytes that a thread was seen to take whatever it does
-_LOSS = 1.3  # times what is held at once: between its pieces, freed ones fit nothing
+_MEMORY_SHARE = 0.6  # of the free memory that is taken unless a person says otherwise
+_SAMPLED_BLOCKS = 4  # blocks of which a tile is measured
+_MIN_PILOT_PX = 16  # pixels of a side on which the need of a tile is foreseen, at least
+_MAX_PILOT_BYTES = 2**22  # bytes of the result there, at most
+_ENOUGH_FACTOR = 3  # times what one block was seen to need: then no other is looked at
+_GDAL_CACHE_BYTES = 2**26  # bytes of the scene that GDAL keeps at most, for all blocks together
+_THREAD_BYTES = 2**25  # bytes that a thread was seen to take whatever it does
+_FRAGMENTATION = 1.3  # times what is held at once: between its pieces, freed ones fit nothing
 
 
 def compute_blocks(
@@ -100,7 +100,7 @@ def thread_count(scene: SceneRun, blocks: Sequence[Block], memory: int | None) -
         for block in places if len(blocks) > 1 else ():
             need = max(need, _need(scene, block, _taken(scene, _middle(block))))
             room.refuse_less(scene, block, need)
-            if most * _ROOM * need <= room.free:
+            if most * _ENOUGH_FACTOR * need <= room.free:
                 break  # there is room for all, even if another tile takes more
     return max(min(most, room.free // need), 1), need
 
@@ -111,7 +111,7 @@ def refuse_crowd(
     """Refuse more processes on this machine than memory has room for."""
     _, need = thread_count(scene, blocks, memory)
     each = resident() + need
-    room = int(_SHARE * available()) if memory is None else memory
+    room = int(_MEMORY_SHARE * available()) if memory is None else memory
     if workers * each > room:
         raise OutOfMemoryError(
             f"{scene.name}: each of {workers} workers takes some {size_text(each)} of "
@@ -132,14 +132,14 @@ class _Room:
         """Take a part of what is free, or what a person allows where there is as much."""
         free = available()
         if memory is None:
-            return cls(free=int(_SHARE * free), why=f"{_SHARE:.0%} of what is free")
-        held = resident() + _READING
+            return cls(free=int(_MEMORY_SHARE * free), why=f"{_MEMORY_SHARE:.0%} of what is free")
+        held = resident() + _GDAL_CACHE_BYTES
         reason = f"{size_text(memory)} less the {size_text(held)} that the program takes itself"
         return cls(free=min(memory - held, free), why=reason)
 
     def refuse_less(self, scene: SceneRun, block: Block, need: int) -> None:
         """Refuse a scene of which not even one block has room, here or in the file."""
-        need = max(need, packing_memory(scene.layout) - _READING)  # nothing is read then
+        need = max(need, packing_memory(scene.layout) - _GDAL_CACHE_BYTES)  # nothing is read then
         if need <= self.free:
             return
         tile = _middle(block)
@@ -159,13 +159,13 @@ def _need(scene: SceneRun, block: Block, tile: int) -> int:
     values = plane * (1 + len(layout.beside))
     strip = values // len(block.rows) if len(block.rows) > 1 else 0
     stored = plane // 4 * np.dtype(layout.radiometry.dtype).itemsize + (values - plane)
-    return int(_LOSS * (values + strip + max(tile, stored))) + _THREAD
+    return int(_FRAGMENTATION * (values + strip + max(tile, stored))) + _THREAD_BYTES
 
 
 def _spread(blocks: Sequence[Block]) -> list[Block]:
     """Choose some blocks from all over the scene: a corner may hold no data and cost nothing."""
-    step = max(len(blocks) // _LOOKED, 1)
-    return list(dict.fromkeys([blocks[len(blocks) // 2], *blocks[::step][:_LOOKED]]))
+    step = max(len(blocks) // _SAMPLED_BLOCKS, 1)
+    return list(dict.fromkeys([blocks[len(blocks) // 2], *blocks[::step][:_SAMPLED_BLOCKS]]))
 
 
 def _middle(block: Block) -> Window:
@@ -177,8 +177,8 @@ def _middle(block: Block) -> Window:
 def _foreseen(scene: SceneRun, block: Block) -> int:
     """Foresee what a tile takes from what a small part of it does: a whole one may be too much."""
     tile = _middle(block)
-    least = max(scene.minimum, _PILOT)
-    few = int((_TRIED / (4 * scene.band_count)) ** 0.5) // scene.scale
+    least = max(scene.minimum, _MIN_PILOT_PX)
+    few = int((_MAX_PILOT_BYTES / (4 * scene.band_count)) ** 0.5) // scene.scale
     height, width = (
         min(side, max(min(side // 4, few), least)) for side in (tile.height, tile.width)
     )

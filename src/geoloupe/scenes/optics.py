@@ -20,10 +20,13 @@ from geoloupe.rasters.source import Source
 
 _log = logging.getLogger(__name__)
 
-_SIDE, _ALONG = 128, 3  # pixels of a window in which noise is measured, and windows along an axis
+_NOISE_WINDOW, _NOISE_WINDOWS = (
+    128,
+    3,
+)  # pixels of a window in which noise is measured, and windows along an axis
 
 UNKNOWN = "unknown"  # what a person says whose scene is of no sensor that is listed
-_TRIED = (0.12, 0.7)  # what networks learned with, and what can be undone
+_LEARNED_MTF = (0.12, 0.7)  # what networks learned with, and what can be undone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +104,7 @@ def observation_of(model: Model, optics: Optics, wanted: bool | None) -> Observa
 def with_noise(optics: Optics, source: Source) -> Optics:
     """Measure the noise of a scene's bands, on windows spread over it."""
     found = []
-    for window in spread_windows(source.grid, side=_SIDE, along=_ALONG):
+    for window in spread_windows(source.grid, side=_NOISE_WINDOW, along=_NOISE_WINDOWS):
         image = source.read(window)
         if image.valid.any():
             found.append(noise_level(image))
@@ -119,7 +122,7 @@ def _each(gains: Sequence[float], count: int) -> tuple[float, ...]:
 
 def _held(source: Source, optics: Optics) -> Optics:
     """Keep the figures where networks were tried, and say so where that changes them."""
-    low, high = _TRIED
+    low, high = _LEARNED_MTF
     held = tuple(min(max(gain, low), high) for gain in optics.mtf)
     if held != optics.mtf:
         _log.warning(

@@ -14,11 +14,11 @@ from itertools import chain
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 
-_BLOCK = 2**26  # bytes of a block's result in single precision
-_TILE = 2**26  # bytes of a tile's, where its size is free to choose
-_PARTS = 32  # blocks that would fill the memory that a person allows
-_LEAST = 8  # margins that such a tile has a side at least: half of it is then thrown away
-_MOST = 2**20  # tiles along a side, and blocks: more are a mistake, or someone's bad joke
+_BLOCK_BYTES = 2**26  # bytes of a block's result in single precision
+_TILE_BYTES = 2**26  # bytes of a tile's, where its size is free to choose
+_BLOCKS_IN_MEMORY = 32  # blocks that would fill the memory that a person allows
+_MIN_MARGINS = 8  # margins that such a tile has a side at least: half of it is then thrown away
+_MAX_TILES = 2**20  # tiles along a side, and blocks: more are a mistake, or someone's bad joke
 
 
 @dataclass(frozen=True)
@@ -191,10 +191,10 @@ def make_plan(
     plan = Plan(
         height=height, width=width, tile=tile, margin=margin, group=group, scale=scale, fit=fit
     )
-    if max(*plan.sides, plan.block_count) > _MOST:
+    if max(*plan.sides, plan.block_count) > _MAX_TILES:
         raise InputError(
             f"{width} x {height} pixels would be {plan.count:,} tiles in {plan.block_count:,} "
-            f"blocks, and at most {_MOST:,} can be kept account of; cut it into several scenes"
+            f"blocks, and at most {_MAX_TILES:,} can be kept account of; cut it into several scenes"
         )
     return plan
 
@@ -239,7 +239,7 @@ def block_side(*, tile: int, margin: int, pixel: int, memory: int | None = None)
 
     An LR pixel makes `pixel` bytes. How tiles are grouped does not change what is made of them.
     """
-    most = _BLOCK if memory is None else min(_BLOCK, memory // _PARTS)
+    most = _BLOCK_BYTES if memory is None else min(_BLOCK_BYTES, memory // _BLOCKS_IN_MEMORY)
     return max(int((most / pixel) ** 0.5) // max(_step(tile, margin), 1), 1)
 
 
@@ -249,7 +249,7 @@ def tile_side(tile: int, *, margin: int, pixel: int) -> int:
     A block holds at least one tile, so with hundreds of bands the tile decides what memory it
     takes. It does not depend on how much there is: all who share the work must agree.
     """
-    return min(tile, max(int((_TILE / pixel) ** 0.5), _LEAST * margin, 1))
+    return min(tile, max(int((_TILE_BYTES / pixel) ** 0.5), _MIN_MARGINS * margin, 1))
 
 
 def _step(tile: int, margin: int) -> int:

@@ -21,15 +21,15 @@ _SEAMS = 8  # that are looked at along each axis
 _PLACES = 4  # on each of them
 _LENGTH = 64  # LR pixels of each place
 _GUARD = 3  # LR pixels next to a seam that count neither as it nor as beside it
-_ROOM = 8  # LR pixels at least beyond them, to compare with
-_QUIET = 0.6  # of the places in a strip, by the edges of the input there
-_ENOUGH = 4  # at least one place in this many must be quiet, or nothing is concluded
+_MIN_STRIP_ROOM = 8  # LR pixels at least beyond them, to compare with
+_QUIET_SHARE = 0.6  # of the places in a strip, by the edges of the input there
+_QUIET_ONE_IN = 4  # at least one place in this many must be quiet, or nothing is concluded
 _SHARPENED = 0.3  # of an edge of the input, which a network may add to it without a seam
-_MOST = 1 / 3  # of the strips may show less of a step that is common to most
+_MAX_DISSENT = 1 / 3  # of the strips may show less of a step that is common to most
 _ALONE = 3  # as many times stronger than all beside it,
 _ANYWHERE = 1.5  # and than all beside any seam, and a single step is a seam
 _DARK, _BRIGHT = 2, 98  # per cent of the pixels between which the contrast lies
-_LEAST = 1 / 256  # of the value range, below which the contrast of a flat scene is not taken
+_MIN_CONTRAST = 1 / 256  # of the value range, below which the contrast of a flat scene is not taken
 
 Cube = NDArray[np.float64]
 Steps = NDArray[np.float64]
@@ -67,14 +67,14 @@ def seam_steps(product: Source, lr: Source, tags: Mapping[str, str], scale: int)
         return None
     pixels = np.concatenate([strip.lr.ravel() for strips in usable for strip in strips])
     dark, bright = np.nanpercentile(pixels, (_DARK, _BRIGHT))
-    return max(map(_excess, usable)) / max(float(bright - dark), _LEAST)
+    return max(map(_excess, usable)) / max(float(bright - dark), _MIN_CONTRAST)
 
 
 def _excess(strips: Sequence[_Strip]) -> float:
     """Return by how much steps on seams exceed those beside: most of them, or a single one."""
     fewest = min(len(strip.beside) for strip in strips)
     usual = np.median([strip.beside[:fewest] for strip in strips], axis=0).max()
-    common = np.quantile([strip.on for strip in strips], _MOST, axis=0).max() - usual
+    common = np.quantile([strip.on for strip in strips], _MAX_DISSENT, axis=0).max() - usual
     greatest = _ANYWHERE * max(strip.beside.max() for strip in strips)
     alone = max(strip.on.max() - max(_ALONE * strip.beside.max(), greatest) for strip in strips)
     return float(max(common, alone, 0.0))
@@ -104,7 +104,7 @@ def _looked_at(
     count = min(-(-along // length), _PLACES)
     for before, after in seams:
         ramp = after.full - after.enter
-        room = ramp + max(ramp, _ROOM) + _GUARD
+        room = ramp + max(ramp, _MIN_STRIP_ROOM) + _GUARD
         first, last = max(after.enter - room, before.full), min(after.full + room, after.leave)
         for place in range(count):
             start = (along - length) * (place + 1) // (count + 1)
@@ -174,7 +174,7 @@ def _unexplained(low: Cube, high: Cube, scale: int) -> Cube | None:
         known[:, 4] = 1  # an offset in place of the middle, which is taken from both
         wanted = made[band] - middle
         whole = np.isfinite(known).all(axis=1) & np.isfinite(wanted).all(axis=1)
-        if whole.sum() * _ENOUGH < len(whole):
+        if whole.sum() * _QUIET_ONE_IN < len(whole):
             return None
         taps = np.linalg.lstsq(known[whole], wanted[whole], rcond=None)[0]
         rest[band] = wanted - known @ taps
@@ -197,7 +197,7 @@ def _busy(low: Cube, whole: int) -> NDArray[np.bool_]:
     total = (highest - lowest).sum(axis=0)
     known: NDArray[np.bool_] = np.logical_not(absent.any(axis=0))
     busy = np.logical_not(known)
-    busy[known] = total[known] > np.quantile(total[known], _QUIET)
+    busy[known] = total[known] > np.quantile(total[known], _QUIET_SHARE)
     left = np.arange((busy.shape[1] - 1) * whole + 1) // whole
     right = -(-np.arange((busy.shape[1] - 1) * whole + 1) // whole)
     return busy[:, left] | busy[:, right]
@@ -238,7 +238,7 @@ def _common(cells: Cube, gap: int) -> Cube:
         np.take_along_axis(apart, np.maximum(place, 0), axis=1)[:, 0]
         for place in ((count - 1) // 2, count // 2)
     )
-    few = count[:, 0] * _ENOUGH < apart.shape[1]
+    few = count[:, 0] * _QUIET_ONE_IN < apart.shape[1]
     return np.where(few, np.nan, (low + high) / 2)
 
 

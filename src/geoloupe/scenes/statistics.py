@@ -12,8 +12,8 @@ from geoloupe.imagery.meeting import Meeting
 from geoloupe.networks.sharpening.method import Method, Sharpener
 from geoloupe.scenes.fusion import Coarse, Reading
 
-_SIDE = 256  # coarse pixels of a window of the pass
-_AROUND = 8  # coarse pixels read beyond it, for what sensors see there
+_WINDOW_COARSE_PX = 256  # coarse pixels of a window of the pass
+_HALO_COARSE_PX = 8  # coarse pixels read beyond it, for what sensors see there
 
 
 def fitted(method: Method, reading: Reading, group: Coarse, size: tuple[int, int]) -> Sharpener:
@@ -62,12 +62,12 @@ def _windows(meeting: Meeting, size: tuple[int, int]) -> Iterator[tuple[Window, 
     """Cut all coarse pixels under a product into windows: of the product with more, and coarse."""
     whole = Window(top=0, left=0, height=size[0], width=size[1])
     under, _ = meeting.part(whole)
-    for top in range(under.top, under.top + under.height, _SIDE):
-        for left in range(under.left, under.left + under.width, _SIDE):
+    for top in range(under.top, under.top + under.height, _WINDOW_COARSE_PX):
+        for left in range(under.left, under.left + under.width, _WINDOW_COARSE_PX):
             inner = Window(
                 top=top,
                 left=left,
-                height=min(_SIDE, under.top + under.height - top),
-                width=min(_SIDE, under.left + under.width - left),
+                height=min(_WINDOW_COARSE_PX, under.top + under.height - top),
+                width=min(_WINDOW_COARSE_PX, under.left + under.width - left),
             )
-            yield meeting.over(inner, size, around=_AROUND), inner
+            yield meeting.over(inner, size, around=_HALO_COARSE_PX), inner

@@ -25,7 +25,7 @@ from geoloupe.storage.publish import publish_texts, published
 
 FACTS = "job.json"
 BLOCKS = "blocks"
-_LONGEST = 150
+_MAX_NAME_LENGTH = 150
 # Names under which a folder is never taken up: not there yet, and not there any more.
 _ASIDE = re.compile(r"\.[0-9a-f]{8}\.(new|old)")
 # What a ruin may hold; NFS keeps what is open under a name of its own.
@@ -41,8 +41,10 @@ def work_folder(target: Path) -> Path:
     name = target.name
     if not name:
         raise InputError(f"{target}: is a folder; name a file in it")
-    if len(name) > _LONGEST:  # a file's name has an end, and others must not be mistaken for it
-        name = name[:_LONGEST] + hashlib.sha256(name.encode()).hexdigest()[:8]
+    if (
+        len(name) > _MAX_NAME_LENGTH
+    ):  # a file's name has an end, and others must not be mistaken for it
+        name = name[:_MAX_NAME_LENGTH] + hashlib.sha256(name.encode()).hexdigest()[:8]
     return target.with_name(f".{name}.work")
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from geoloupe.training.sample_draws import STORED, SampleDraws
 
 _SEED = 1_000_003  # between the seeds of steps
-_ROOM = 2  # times what the images take that must be free
+_FREE_FACTOR = 2  # times what the images take that must be free
 
 Batch = dict[str, Tensor]
 
@@ -196,4 +196,4 @@ def roomy(draws: SampleDraws, device: torch.device) -> bool:
         return True
     values = sum(int(np.prod(entry.parts["hr"].shape)) for _, entry in draws.scenes)
     free, _ = torch.cuda.mem_get_info(device)
-    return _ROOM * values < free
+    return _FREE_FACTOR * values < free

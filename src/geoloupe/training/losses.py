@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from geoloupe.networks.signature import Network
 
-_FLAT = 1e-4  # unit values; a band that varies less counts as if it varied so much
+_MIN_VARIATION = 1e-4  # unit values; a band that varies less counts as if it varied so much
 _EQUAL = 1e-7  # mean squared error of images that are as good as equal: 70 dB
-_DARK = 0.02  # unit value below which a ratio of two bands says more of noise than of the ground
+_MIN_RATIO_BASE = (
+    0.02  # unit value below which a ratio of two bands says more of noise than of the ground
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +134,7 @@ def band_weights(hr: Tensor) -> Tensor:
     A cube's bands differ a hundred times in brightness. Unweighted, the dark ones are not learned,
     and protocols that average the scores of bands punish that.
     """
-    deviation = hr.std((0, 2, 3)).clamp(min=_FLAT)[:, None, None]
+    deviation = hr.std((0, 2, 3)).clamp(min=_MIN_VARIATION)[:, None, None]
     return deviation.max() / deviation
 
 
@@ -141,7 +143,7 @@ def ratio_difference(sr: Tensor, hr: Tensor, pairs: tuple[tuple[int, int], ...])
     one, other = zip(*(pairs or _all_pairs(sr.shape[1])), strict=True)
     a, b = (torch.tensor(side, device=sr.device) - 1 for side in (one, other))
     ratios = [
-        (image[:, a] - image[:, b]) / (image[:, a] + image[:, b]).clamp(min=_DARK)
+        (image[:, a] - image[:, b]) / (image[:, a] + image[:, b]).clamp(min=_MIN_RATIO_BASE)
         for image in (sr, hr)
     ]
     return (ratios[0] - ratios[1]).abs().mean()

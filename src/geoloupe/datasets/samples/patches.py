@@ -18,7 +18,7 @@ from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
 from geoloupe.networks.signature import UNKNOWN_MTF
 
-_APART = 1 / 3  # of the samples have bands that are apart
+_SHIFTED_SHARE = 1 / 3  # of the samples have bands that are apart
 _TRIES = 50  # crops that are looked at before a data set is called too full of holes
 
 Values = NDArray[np.float32]
@@ -136,7 +136,7 @@ class Patches(Dataset[dict[str, Tensor]]):
             return None
         chosen = tuple(sorted(int(band) for band in rng.permutation(of)[: settings.bands]))
         moved: tuple[tuple[int, int], ...] = ()
-        if settings.apart and rng.random() < _APART:
+        if settings.apart and rng.random() < _SHIFTED_SHARE:
             reach = max(round(settings.apart * self.examples.scale), 1)
             moved = tuple(
                 (int(down), int(right))

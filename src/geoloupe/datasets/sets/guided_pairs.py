@@ -35,8 +35,8 @@ from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Source, open_source
 from geoloupe.storage.tree import Tree
 
-_SIDE = 512  # coarse pixels along a side of an area at most
-_HOLE = 1e-3  # share of missing pixels in what a pixel sees, from which it is missing
+_AREA_PX = 512  # coarse pixels along a side of an area at most
+_MAX_MISSING_SHARE = 1e-3  # share of missing pixels in what a pixel sees, from which it is missing
 _FINE_MTF, _PAN_MTF = 0.25, 0.15  # of guides of several bands and of one whose sensor is unknown
 
 Open = Callable[[ExitStack], tuple[Source, Source]]
@@ -52,7 +52,7 @@ class GuidedPairs:
     fine_end: str
     product: Callable[[Path], Open | None]  # what opens a folder that is a product
     ratio: int  # of the tests' rasters
-    side: int = _SIDE
+    side: int = _AREA_PX
 
     def tiny(self) -> Self:
         """Ask for areas of 24 x 24 coarse pixels."""
@@ -221,7 +221,9 @@ def _seen(fine: Source, meeting: Meeting, area: Window) -> Image:
         holes = np.isnan(unit[band])
         values[band] = posts.columns(lines.rows(np.nan_to_num(unit[band])))
         if holes.any():
-            values[band][posts.columns(lines.rows(holes.astype(float))) > _HOLE] = np.nan
+            values[band][posts.columns(lines.rows(holes.astype(float))) > _MAX_MISSING_SHARE] = (
+                np.nan
+            )
     grid = Grid(crs=None, height=area.height, width=area.width)
     seen = Image.of(values, radiometry=UNIT, bands=fine.bands, grid=grid)
     return seen.in_radiometry(fine.radiometry)

@@ -18,8 +18,8 @@ from geoloupe.storage.tree import Tree
 
 _KEYS = ("data", "ref", "cube", "hsi", "img")
 WAVELENGTHS = "wavelengths.txt"
-_LONGEST = 1_000_000  # bytes of that file
-_FAR = 1e6  # nm
+_MAX_FILE_BYTES = 1_000_000  # bytes of that file
+_MAX_NM = 1e6  # nm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +63,12 @@ def _bands(tree: Tree, name: str) -> tuple[Band, ...]:
     if beside not in tree.names:
         return ()
     with tree.open(beside) as file:
-        words = file.read(_LONGEST).decode("utf-8", "replace").replace(",", " ").split()
+        words = file.read(_MAX_FILE_BYTES).decode("utf-8", "replace").replace(",", " ").split()
     try:
         lengths = [float(word) for word in words]
     except ValueError as error:
         raise InputError(f"{tree.place(beside)}: holds more than numbers ({error})") from None
-    if not all(0 < length < _FAR for length in lengths):
+    if not all(0 < length < _MAX_NM for length in lengths):
         raise InputError(f"{tree.place(beside)}: wavelengths are in nm, above 0")
     return tuple(Band(nm=length) for length in lengths)
 

@@ -19,7 +19,7 @@ from geoloupe.settings import STRICT, build
 _FOLDER = files("geoloupe.imagery.sensors") / "figures"
 # B2, B02, B8A or SR_B2 as a word; surface temperatures (ST_B10) are none of our bands.
 _NUMBERED = re.compile(r"(?<![A-Za-z0-9])(?<!ST_)(?:SR_|TOA_)?B0?(\d{1,2}A?)(?![A-Za-z0-9])")
-_NEAR = 20.0  # nm by which a band may lie off; satellites of one family differ by up to 17
+_MAX_NM_APART = 20.0  # nm by which a band may lie off; satellites of one family differ by up to 17
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class SensorBand:
 
     def near(self, nm: float) -> bool:
         """Return whether a band of this wavelength may be this one."""
-        return abs(nm - self.nm) <= max(_NEAR, self.width / 2)
+        return abs(nm - self.nm) <= max(_MAX_NM_APART, self.width / 2)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from geoloupe.networks.resize import window_mean
 from geoloupe.networks.sharpening.injection import Explained, explained
 
 SPREAD = 4  # coarse pixels on each side over which a spread is taken
-_MOST = 8.0  # spreads that an input may lie away: beyond are sparks
+_MAX_SPREADS = 8.0  # spreads that an input may lie away: beyond are sparks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,4 +139,4 @@ def _measured(x: Tensor, spread: Tensor) -> Tensor:
     """Return x in units of its spread, zero where there is none."""
     known = spread > 0
     safe = torch.where(known, spread, torch.ones_like(spread))
-    return torch.where(known, x / safe, torch.zeros_like(x)).clamp(-_MOST, _MOST)
+    return torch.where(known, x / safe, torch.zeros_like(x)).clamp(-_MAX_SPREADS, _MAX_SPREADS)

@@ -16,8 +16,8 @@ from geoloupe.networks.observation import Observation
 from geoloupe.networks.resize import mapped
 from geoloupe.networks.sharpening.method import Sharpener, interpolated
 
-_LEAST = 1e-6  # of the guide's size over the scene, below which no ratio is taken
-_RANK = 1e-10  # of the largest singular value, below which bands are the same
+_MIN_RATIO_BASE = 1e-6  # of the guide's size over the scene, below which no ratio is taken
+_RANK_TOLERANCE = 1e-10  # of the largest singular value, below which bands are the same
 
 
 class _OfMoments:
@@ -42,7 +42,7 @@ class Brovey(_OfMoments):
         """Return the map of tiles."""
         assert moments is not None
         weights = _intensity(moments)
-        least = _LEAST * float(moments[-1, -1].clamp_min(0).sqrt()) or _LEAST
+        least = _MIN_RATIO_BASE * float(moments[-1, -1].clamp_min(0).sqrt()) or _MIN_RATIO_BASE
 
         def sharpened(lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tensor:
             up = interpolated(lr, guide, sensors)
@@ -137,7 +137,9 @@ def _intensity(moments: Tensor) -> Tensor:
 def _solved(table: Tensor, right: Tensor) -> Tensor:
     """Solve normal equations (K,K) and (K,M) for (K,M); bands that are the same share."""
     scale = table.diagonal().clamp_min(torch.finfo(torch.float64).tiny).sqrt()
-    inverse = torch.linalg.pinv(table / torch.outer(scale, scale), rtol=_RANK, hermitian=True)
+    inverse = torch.linalg.pinv(
+        table / torch.outer(scale, scale), rtol=_RANK_TOLERANCE, hermitian=True
+    )
     return (inverse @ (right / scale[:, None])) / scale[:, None]
 
 
