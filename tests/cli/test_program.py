@@ -10,6 +10,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from geoloupe import __version__
+from geoloupe.cli.screen import in_flags
 from tests.program import program
 
 
@@ -106,3 +107,21 @@ def test_a_mistake_is_one_helpful_sentence(
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert sorted(path.name for path in Path().iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("choose tile=64 or so", "choose --set tile=64 or so"),
+        ("choose another name or overwrite=true", "choose another name or --overwrite"),
+        ("choose them with bands=3,2,1", "choose them with --bands 3,2,1"),
+        ("try it with --set anyway=true", "try it with --set anyway=true"),
+        ("/tmp/tile=3/scene.tif: is no raster", "/tmp/tile=3/scene.tif: is no raster"),
+        (
+            "say shift=0.5,-1; if not, anyway=true",
+            "say --set shift=0.5,-1; if not, --set anyway=true",
+        ),
+    ],
+)
+def test_settings_in_messages_are_said_as_on_the_command_line(message: str, expected: str) -> None:
+    assert in_flags(message) == expected

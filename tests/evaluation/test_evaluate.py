@@ -142,7 +142,7 @@ def test_tables_hold_every_number(data: PreparedDataset, tmp_path: Path) -> None
     assert facts["models"][0]["images"] == 5
     assert facts["data"]["index_sha256"] == data.facts["index_sha256"]
     assert facts["protocol"]["conventions"] == HSENET.describe()
-    with pytest.raises(InputError, match=r"images\.csv already; add --overwrite"):
+    with pytest.raises(InputError, match=r"images\.csv already; add overwrite=true"):
         check_folder(folder, FILES, overwrite=False)
 
 

@@ -159,7 +159,7 @@ def test_tensors_are_checked_one_by_one(tmp_path: Path, change: Any, message: st
 def test_existing_weights_are_replaced_only_when_allowed(tmp_path: Path) -> None:
     save(model(), tmp_path / "w")
     before = (tmp_path / "w" / WEIGHTS_FILE).read_bytes()
-    with pytest.raises(InputError, match="add --overwrite"):
+    with pytest.raises(InputError, match="add overwrite=true"):
         save(model("vdsr"), tmp_path / "w")
     assert (tmp_path / "w" / WEIGHTS_FILE).read_bytes() == before
     save(model("vdsr"), tmp_path / "w", overwrite=True)

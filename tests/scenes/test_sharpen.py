@@ -147,7 +147,7 @@ def test_a_guide_that_lies_elsewhere_is_refused_unless_a_person_insists(tmp_path
     moved = write(tmp_path / "moved.tif", pan(truth), PLACE @ Affine.translation(4, -1))
     with pytest.raises(InputError, match=r"lies -\d.\d\d rows and \+\d.\d\d col") as refused:
         geoloupe.sharpen(ms, tmp_path / "out.tif", guide=moved, mtf=MTF)
-    assert "--set shift=" in str(refused.value)
+    assert "say shift=" in str(refused.value)
     assert not (tmp_path / "out.tif").exists()
     believed = geoloupe.sharpen(ms, tmp_path / "a.tif", guide=moved, mtf=MTF, anyway=True)
     assert not believed.registrations[0].corrected

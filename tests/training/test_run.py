@@ -111,7 +111,7 @@ def test_two_processes_learn_what_one_does(data: Path, whole: Path, tmp_path: Pa
 
 
 def test_a_run_is_never_mixed_with_another(data: Path, whole: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds a run already; add --resume"):
+    with pytest.raises(InputError, match="holds a run already; add resume=true"):
         train(short(data), whole, hardware=CPU)
     with pytest.raises(InputError, match="a run of another recipe"):
         train(short(data, seed=1), whole, resume=True, hardware=CPU)
@@ -148,7 +148,7 @@ def test_mistakes_are_told_before_hours_of_training(
 def test_hardware_that_is_not_there_is_said(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no accelerator is called 'gpu'"):
         Hardware(accelerator="gpu")
-    with pytest.raises(InputError, match="--workers must be 0 or more"):
+    with pytest.raises(InputError, match="workers must be 0 or more"):
         Hardware(workers=-1)
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file: is a file; name a folder"):

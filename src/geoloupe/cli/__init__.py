@@ -22,7 +22,7 @@ from geoloupe.cli.models import models
 from geoloupe.cli.networks import networks
 from geoloupe.cli.picture import picture
 from geoloupe.cli.prepare import prepare
-from geoloupe.cli.screen import PlainFormatter, say
+from geoloupe.cli.screen import PlainFormatter, in_flags, say
 from geoloupe.cli.sensors import sensors
 from geoloupe.cli.sharpen import sharpen
 from geoloupe.cli.train import finetune, train
@@ -73,7 +73,7 @@ def main() -> NoReturn:
     try:
         app(prog_name="geoloupe")
     except GeoloupeError as error:
-        _leave(str(error), error.exit_code)
+        _leave(in_flags(str(error)), error.exit_code)
     except MemoryError:
         _leave("out of memory; choose a smaller --set tile=, or smaller batches and images", 1)
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from geoloupe.cli.progress import progress_bar
-from geoloupe.cli.screen import collected_warnings, say
+from geoloupe.cli.screen import collected_warnings, in_flags, say
 from geoloupe.errors import GeoloupeError, InputError
 
 Output = Annotated[
@@ -93,7 +93,7 @@ class Making:
                     if not several:
                         raise
                     failed.append((name, error))
-                    say(f"geoloupe: {error}", to_errors=True)
+                    say(f"geoloupe: {in_flags(str(error))}", to_errors=True)
         if failed:
             names = ", ".join(name for name, _ in failed)
             raise type(failed[0][1])(f"{len(failed)} of {len(scenes)} scenes failed: {names}")

@@ -4,6 +4,7 @@ Names come from files that strangers made: nothing in them may command the termi
 """
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +21,32 @@ def say(text: object = "", *, to_errors: bool = False) -> None:
     typer.echo(printable(str(text)), err=to_errors)
 
 
+# Options that have a flag of their own; others are said by --set.
+_FLAGS = ("bands", "guide", "network", "sensor", "split")
+_SWITCHES = ("overwrite", "resume")
+_SETTINGS = ("alpha", "anyway", "nodata", "range", "shift", "tile", "trust")
+_NAMES = "|".join((*_FLAGS, *_SWITCHES, *_SETTINGS))
+_ASSIGNED = re.compile(rf"(?<![-\w./=])(?<!set )({_NAMES})=(true\b)?")
+
+
+def in_flags(message: str) -> str:
+    """Return a message whose settings, as in tile=64, are written as on the command line."""
+
+    def flag(found: re.Match[str]) -> str:
+        name, true = found[1], found[2] or ""
+        if name in _SWITCHES:
+            return f"--{name}"
+        return f"--{name} {true}" if name in _FLAGS else f"--set {name}={true}"
+
+    return _ASSIGNED.sub(flag, message)
+
+
 class PlainFormatter(logging.Formatter):
     """Formats what the program's parts have to say of a run."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the message alone."""
-        return printable(record.getMessage())
+        return printable(in_flags(record.getMessage()))
 
 
 class _Collector(logging.Handler):
@@ -37,7 +58,7 @@ class _Collector(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a message, whatever the level of what is printed."""
-        text = record.getMessage()
+        text = in_flags(record.getMessage())
         if text not in self.texts:
             self.texts.append(text)
 

@@ -100,13 +100,13 @@ def _found(name: str, dtype: str, size: tuple[int, int, int], read: Read) -> Mis
     if apart > _MIN_GAP_SHARE * (high - low):
         _log.warning(
             "%s: %g fills its border, far from all else, so it counts as missing; if it is data: "
-            "--set nodata=none",
+            "nodata=none",
             *(name, fill),
         )
         return Missing(fill, apart)
     _log.warning(
         "%s: %g fills its border, but other values lie near it, so it counts as data; if it is "
-        "missing: --set nodata=%g",
+        "missing: nodata=%g",
         *(name, fill, fill),
     )
     return None

@@ -32,7 +32,7 @@ def choose_bands(
     if not chosen or (count is not None and len(chosen) != count):
         offered = ", ".join(_label(index, band) for index, band in enumerate(bands, start=1))
         given = f"{len(chosen)} are chosen" if words is not None else f"it has {offered}"
-        raise InputError(f"the model needs {need}, but {given}; choose them with --bands {example}")
+        raise InputError(f"the model needs {need}, but {given}; choose them with bands={example}")
     return chosen
 
 

@@ -53,9 +53,9 @@ def _band_names(
     if names is None:
         return None
     if count is not None and len(names) != count:
-        raise InputError(f"{source}: its network takes {count} bands; --bands names {len(names)}")
+        raise InputError(f"{source}: its network takes {count} bands; bands names {len(names)}")
     if not all(names) or len(set(names)) < len(names):
-        raise InputError(f"--bands {','.join(names)}: give each band a name of its own")
+        raise InputError(f"bands {','.join(names)}: give each band a name of its own")
     return tuple(names)
 
 

@@ -158,7 +158,7 @@ class Predictor:
             size = f"{lr.shape[-1]} x {lr.shape[-2]}"
             raise OutOfMemoryError(
                 f"{self.name}: a tile of {size} pixels needs more memory than {self.device} has; "
-                "choose a smaller --set tile="
+                "choose a smaller tile"
             ) from None
         scale = self.signature.scale
         expected = (lr.shape[1], lr.shape[2] * scale, lr.shape[3] * scale)

@@ -21,7 +21,7 @@ def check_suited(source: Source, card: Card, *, anyway: bool) -> None:
     if least is not None and count < least and not anyway:
         raise InputError(
             f"{source.name}: {card.name} was made for {least} bands and more, and this has "
-            f"{count}; choose another model, or try it all the same with --set anyway=true"
+            f"{count}; choose another model, or try it all the same with anyway=true"
         )
     if not card.unsuited:
         return
@@ -45,7 +45,7 @@ def warn_of_collar(source: Source) -> None:
     if _COLLAR <= share < 1:
         _log.warning(
             "%s: about %.0f %% of it is zero, from its border inwards, and counts as data; if "
-            "nothing was seen there: --set nodata=0",
+            "nothing was seen there: nodata=0",
             *(source.name, 100 * share),
         )
 

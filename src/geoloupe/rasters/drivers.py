@@ -16,7 +16,7 @@ import rasterio
 from rasterio.drivers import raster_driver_extensions
 from rasterio.env import Env
 
-TRUST = "if you trust it, geoloupe upscale --set trust=true uses it"
+TRUST = "if you trust it, trust=true uses it"
 """What opens a file by any driver; the end of messages."""
 
 NEEDED = ("GTiff", "COG", "ENVI", "PNG", "JPEG", "VRT", "MEM")

@@ -125,8 +125,8 @@ def check_output(
     if not overwrite:
         for side in (side for file in files for side in _companions(file)):
             raise InputError(
-                f"{side}: would be read together with the new {path.name}; delete it, or allow "
-                "--overwrite"
+                f"{side}: would be read together with the new {path.name}; delete it, or "
+                "overwrite=true"
             )
     check_room(path, layout.peak_disk_bytes - there)
     return known

@@ -217,7 +217,7 @@ def _is_transparency(name: str, dataset: Any, index: int) -> bool:
         return True
     _log.warning(
         "%s: band %s is marked as transparency, but holds data, and is kept as a band. If it is "
-        "transparency after all: --set alpha=true",
+        "transparency after all: alpha=true",
         *(name, index),
     )
     return False

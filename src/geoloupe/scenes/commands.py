@@ -24,7 +24,7 @@ def finish(target: Path, *, overwrite: bool = False) -> Any:
     if missing > 0:
         raise InputError(
             f"{target}: {missing} of {blocks} blocks are missing; run the shards that did not "
-            f"finish, or the same geoloupe {call.verb} without --shard for all that is missing"
+            f"finish, or the same {call.verb} without a shard for all that is missing"
         )
     if call.verb not in COMMANDS:
         raise InputError(f"{target}: was begun by {call.verb}, which this version does not know")

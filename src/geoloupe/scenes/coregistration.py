@@ -120,8 +120,8 @@ def _judge(reading: Reading, group: Coarse, found: Registration, *, anyway: bool
         )
         if not anyway:
             raise InputError(
-                f"{message}; if that is so, say --set shift={found.rows:g},{found.columns:g}; if "
-                "the files are right, --set anyway=true; else mend their georeference"
+                f"{message}; if that is so, say shift={found.rows:g},{found.columns:g}; if "
+                "the files are right, anyway=true; else mend their georeference"
             )
         _log.warning("%s; their georeference is believed", message)
 

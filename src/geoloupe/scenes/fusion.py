@@ -205,5 +205,5 @@ class Fusion(SceneRun):
                 raise
             raise OutOfMemoryError(
                 f"{self.label}: a tile of {window.width} x {window.height} pixels needs more "
-                f"memory than {self.device} has; choose a smaller --set tile="
+                f"memory than {self.device} has; choose a smaller tile"
             ) from None

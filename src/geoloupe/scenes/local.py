@@ -115,8 +115,8 @@ def refuse_crowd(
     if workers * each > room:
         raise OutOfMemoryError(
             f"{scene.name}: each of {workers} workers takes some {size_text(each)} of "
-            f"memory, and {size_text(room)} may be used; choose fewer --workers, or allow more "
-            "with --memory"
+            f"memory, and {size_text(room)} may be used; choose fewer workers, or allow more "
+            "memory"
         )
 
 
@@ -146,8 +146,8 @@ class _Room:
         raise OutOfMemoryError(
             f"{scene.name}: a block of it, with tiles of {tile.width} x {tile.height} "
             f"pixels and {scene.band_count} bands, takes some {size_text(need)} of memory, "
-            f"and {size_text(max(self.free, 0))} may be used ({self.why}); allow more with "
-            "--memory, or choose a smaller --set tile= or fewer --bands"
+            f"and {size_text(max(self.free, 0))} may be used ({self.why}); allow more "
+            "memory, or choose a smaller tile or fewer bands"
         )
 
 

@@ -186,7 +186,7 @@ def make_plan(
     if tile <= 2 * margin and (height > tile or width > tile):
         raise InputError(
             f"a tile of {tile} pixels leaves nothing when {margin} are thrown away on each side; "
-            f"choose --set tile={4 * margin} or so"
+            f"choose tile={4 * margin} or so"
         )
     plan = Plan(
         height=height, width=width, tile=tile, margin=margin, group=group, scale=scale, fit=fit

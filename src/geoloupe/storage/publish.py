@@ -62,7 +62,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
     if is_folder:
         raise InputError(f"{path}: is a folder; name a file in it")
     if os.path.lexists(path) and not overwrite:
-        raise InputError(f"{path}: exists already; choose another name or allow --overwrite")
+        raise InputError(f"{path}: exists already; choose another name or overwrite=true")
     if not path.parent.is_dir():
         raise InputError(f"{path}: the folder {path.parent} does not exist; create it first")
     if not os.access(path.parent, os.W_OK | os.X_OK):
@@ -79,7 +79,7 @@ def check_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> None
     taken = [name for name in names if (folder / name).exists()]
     if taken and not overwrite:
         raise InputError(
-            f"{folder}: has a {taken[0]} already; add --overwrite, or name another folder"
+            f"{folder}: has a {taken[0]} already; add overwrite=true, or name another folder"
         )
 
 
@@ -130,7 +130,7 @@ def _move(part: Path, path: Path, *, overwrite: bool) -> None:
     try:
         path.hardlink_to(part)  # unlike a rename, it cannot replace what another program just wrote
     except FileExistsError:
-        message = f"{path}: was made meanwhile; choose another name or allow --overwrite"
+        message = f"{path}: was made meanwhile; choose another name or overwrite=true"
         raise InputError(message) from None
     except OSError:  # a file system without hard links
         part.rename(path)

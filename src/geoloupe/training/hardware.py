@@ -33,9 +33,9 @@ class Hardware:
         if self.samples not in PLACES:
             raise InputError.unknown("place of samples", self.samples, PLACES)
         if isinstance(self.devices, int) and self.devices < 1:
-            raise InputError(f"--devices must be 1 or more, or auto, not {self.devices}")
+            raise InputError(f"devices must be 1 or more, or auto, not {self.devices}")
         if self.workers is not None and self.workers < 0:
-            raise InputError(f"--workers must be 0 or more, not {self.workers}")
+            raise InputError(f"workers must be 0 or more, not {self.workers}")
 
     def compiles(self, device: torch.device) -> bool:
         """Return whether what is repeated at every step is compiled for a device."""
@@ -50,7 +50,7 @@ def open_fabric(hardware: Hardware) -> Any:
         raise InputError("training needs more packages: pip install 'geoloupe[train]'") from None
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what it is given
     if hardware.accelerator == "cuda" and not torch.cuda.is_available():
-        raise InputError("--accelerator cuda: PyTorch sees no GPU here; see geoloupe doctor")
+        raise InputError("accelerator cuda: PyTorch sees no GPU here; see geoloupe doctor")
     devices, nodes = hardware.devices, hardware.nodes
     if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun has started this and its siblings
         devices = int(os.environ["LOCAL_WORLD_SIZE"])

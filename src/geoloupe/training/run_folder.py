@@ -32,12 +32,12 @@ def _begin(folder: Path, recipe: Recipe, *, resume: bool) -> None:
         raise InputError(f"{folder}: is a file; name a folder for the run")
     if not path.exists():
         if resume:
-            raise InputError(f"{folder}: holds no run; start one without --resume")
+            raise InputError(f"{folder}: holds no run; start one without resume")
         if folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder}: is not empty; name a new folder for the run")
         publish_texts(folder, {RECIPE_FILE: recipe_text(recipe)})
         return
     if not resume:
-        raise InputError(f"{folder}: holds a run already; add --resume, or name another folder")
+        raise InputError(f"{folder}: holds a run already; add resume=true, or name another folder")
     if read_recipe(path) != recipe:
         raise InputError(f"{folder}: holds a run of another recipe; see its {RECIPE_FILE}")

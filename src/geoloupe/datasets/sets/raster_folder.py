@@ -37,7 +37,7 @@ class RasterFolder:
         if undecided and len(undecided) < len(scenes):
             raise InputError(
                 f"{undecided[0].file}: lies in none of train/, val/ and test/, and others do; move "
-                "it into one of them, or write a list and name it with --split"
+                "it into one of them, or write a list and name it with split="
             )
         ids: dict[str, str] = {}
         for scene in scenes:
