@@ -23,7 +23,7 @@ from tests.datasets.small import picture
 from tests.rasters.test_sentinel2 import product
 
 SECRET = "secret"  # a file that its owner never named
-TRUST = "--set trust=true"
+TRUST = "trust=true"
 SIDE = 300
 
 
