@@ -26,6 +26,7 @@ MODELS = {
     "loupe-x2": "b47aeb52c2e2e39d",
     "loupe-x3": "13d0fa03e778f138",
     "loupe-x4": "58a7ff247b8adc31",
+    "loupe-x8": "6306d1142d62bf10",
     "mulsr-x4": "9bef9bb1c124744d",
     "sspsr-x4": "4c6aaca1720012c8",
     "tsfnet-x8": "8a08e5c746865ae8",

@@ -71,7 +71,7 @@ def test_a_scale_without_a_model_is_refused(scale: int, scene: Path) -> None:
     done = run(scene, "--set", f"scale={scale}")
     assert done.returncode == 2
     assert f"no model for scale {scale}" in done.stderr
-    assert "loupe-x2 and loupe-x3 and loupe-x4" in done.stderr
+    assert "loupe-x2, loupe-x3, loupe-x4, loupe-x8" in done.stderr
     assert [path.name for path in scene.parent.iterdir()] == ["scene.tif"]
     done = run(scene, "--set", f"scale={scale}", "--model", "bicubic")
     assert done.returncode == 0

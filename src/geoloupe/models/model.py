@@ -122,7 +122,7 @@ def default_model(scale: int | None) -> str:
         return name
     known = [name for name in shipped() if name.rpartition("-x")[0] == _DEFAULT]
     raise InputError(
-        f"no model for scale {scale} comes with geoloupe, only {' and '.join(known)}; name the "
+        f"no model for scale {scale} comes with geoloupe, only {', '.join(known)}; name the "
         "weights of another, or the model bicubic to interpolate"
     )
 
