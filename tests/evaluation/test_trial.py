@@ -5,15 +5,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
+from rasterio.transform import Affine
+from scipy import ndimage
 
+from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.evaluation import comparison
 from geoloupe.evaluation.comparison import compare
 from geoloupe.evaluation.trial import Trial
 from geoloupe.models import predictor, tuned
 from geoloupe.models.predictor import Predictor
-from tests.datasets.small import enter, prepared, random
+from tests.datasets.small import enter, picture, prepared, random
 
 
 @pytest.fixture
@@ -74,3 +79,29 @@ def test_models_of_one_factor_share_their_images(data: str) -> None:
     assert [entrant.examples.scale for entrant in other.entrants] == [2, 4]
     sizes = {answer.row.model: answer.example.lr.values.shape for answer in other.answers()}
     assert sizes == {"loupe-x2": (3, 12, 18), "loupe-x4": (3, 6, 9)}
+
+
+def test_methods_that_sharpen_are_measured_beside_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On bands that are parts of their guide, whoever looks at the guide does better."""
+    enter(monkeypatch)
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        fine = ndimage.gaussian_filter(rng.random((96, 96)), 1.0)
+        fine = (fine - fine.min()) / np.ptp(fine) * 8000 + 500
+        coarse = fine.reshape(48, 2, 48, 2).mean((1, 3))
+        bands = np.stack([coarse, 0.5 * coarse + 200]).astype(np.uint16)
+        for end, values in (("pan", fine[None].astype(np.uint16)), ("ms", bands)):
+            path = picture(tmp_path / "in" / f"p{number}_{end}.tif", values)
+            with rasterio.open(path, "r+") as out:
+                side = 960 / values.shape[1]
+                out.transform = Affine(side, 0, 5e5, 0, -side, 4e6)
+    (tmp_path / "list").write_text("".join(f"test p{number}\n" for number in range(3)))
+    made = prepare("pan", tmp_path / "in", tmp_path / "out", split=str(tmp_path / "list"))
+    data = f"{made.prepared.folder}:test"
+    found = compare(["bicubic", "glp", "gsa", "guided-pan"], data, protocol="wald", scale=2)
+    rmse = {row.model: row.mean["rmse"] for row in found.result.summaries()}
+    assert max(rmse[name] for name in ("glp", "gsa", "guided-pan")) < 0.5 * rmse["bicubic"]
+    assert found.metric == "sre"
+    assert found.best == min(rmse, key=lambda name: rmse[name])

@@ -56,8 +56,13 @@ class SharpeningNetwork(Network):
         return tuned
 
     def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Return the answer as the only stage."""
+        """Return the answer as the only stage; each image of a batch has moments of its own."""
         assert guide is not None, "a method that sharpens needs a guide"
+        images = zip(lr.split(1), guide.split(1), strict=True)
+        return (torch.cat([self._sharpened(one, other) for one, other in images]),)
+
+    def _sharpened(self, lr: Tensor, guide: Tensor) -> Tensor:
+        """Sharpen one image (1,C,h,w) by its guide."""
         method = self.method if self.method is not None else self._plain
         mtf = self.mtf or (UNKNOWN_MTF,)
         each = mtf * lr.shape[1] if len(mtf) == 1 else mtf
@@ -66,7 +71,7 @@ class SharpeningNetwork(Network):
         if method.consistent:
             every = Observation.aligned(*each, scale=self.settings.scale)
             answer = every.consistent(answer, lr, steps=CONSISTENT_STEPS)
-        return (answer,)
+        return answer
 
     @classmethod
     def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -77,7 +82,7 @@ class SharpeningNetwork(Network):
 def _moments(
     method: Method, lr: Tensor, guide: Tensor, sensors: Sequence[Observation]
 ) -> Tensor | None:
-    """Return the mean products (K,K) of a method's features over images; None for local methods."""
+    """Return the mean products (K,K) of a method's features over an image; None if it is local."""
     features = method.features(lr, guide, sensors)
     if features is None:
         return None
