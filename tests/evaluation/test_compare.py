@@ -4,52 +4,20 @@ import csv
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 import rasterio
 from scipy import ndimage
 
 from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.errors import InputError
-from geoloupe.evaluation.bootstrap import differences, interval
 from geoloupe.evaluation.comparison import compare
 from geoloupe.evaluation.evaluate import evaluate
 from geoloupe.evaluation.published import published
 from geoloupe.evaluation.report import FILES, check_report, write_report
-from geoloupe.evaluation.rows import Result, Row
 from geoloupe.models.card import Card
 from geoloupe.models.model import Model
 from geoloupe.networks import build
 from tests.datasets.small import enter, picture, prepared, random
-
-
-def rows(model: str, scores: np.ndarray) -> list[Row]:
-    """Make rows of one metric."""
-    return [
-        Row(model=model, scale=2, image=str(n), label="", scores={"psnr": float(s)}, seconds=0)
-        for n, s in enumerate(scores)
-    ]
-
-
-def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(0)
-    hits = 0
-    for seed in range(60):
-        low, high = interval(rng.normal(0.3, 1, 80).tolist(), seed=seed)
-        hits += low <= 0.3 <= high
-    assert 52 <= hits <= 60  # 57 are expected
-
-
-def test_differences_are_paired_and_say_when_they_may_be_chance() -> None:
-    rng = np.random.default_rng(0)
-    plain = rng.normal(30, 5, 100)
-    better = plain + 0.05 + rng.normal(0, 0.05, 100)  # a small gain on every image is sure
-    other = rng.permutation(plain) + 0.05  # the same mean gain, but of unrelated images
-    result = Result(rows=tuple(rows("a", plain) + rows("b", better) + rows("c", other)), facts={})
-    found = {row.model: row for row in differences(result, "a")}
-    assert found["b"].sure
-    assert not found["c"].sure
-    assert found["b"].mean == pytest.approx(0.05, abs=0.02)
 
 
 def test_published_rows_have_sources_and_only_the_measured_sets() -> None:

@@ -1,15 +1,16 @@
 """How sure a difference of means is: a paired bootstrap over images."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from scipy.stats import bootstrap
+from scipy.stats import DegenerateDataWarning, bootstrap
 
 from geoloupe.evaluation.rows import Result
-from geoloupe.reports.pages import Table
 
-_DRAWS = 10_000
+DRAWS = 10_000
 _BATCH = 500  # draws at once, since images may be many
 FEW = 6  # of fewer, all may lean to one side by chance more often than one time in twenty
 
@@ -66,49 +67,18 @@ def differences(result: Result, other: str) -> list[Difference]:
 def interval(gains: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
     """Return the 95 % bootstrap interval of a mean, bias-corrected and accelerated (BCa).
 
-    Percentiles alone are too narrow for few images. Values that are all alike have no interval.
+    Percentiles alone are too narrow for few images. They stand in where BCa is undefined, as for
+    values that are alike but for rounding; values that are all alike are their own interval.
     """
     values = np.asarray(gains, np.float64)
     if len(values) < 2 or np.ptp(values) == 0:
         return float(values[0]), float(values[0])
-    found = bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=_DRAWS,
-        batch=_BATCH,
-        method="BCa",
-        random_state=np.random.default_rng(seed),
-    )
+    draw = partial(bootstrap, (values,), np.mean, batch=_BATCH)
+    # BCa divides by how much the mean moves when a value is left out, which rounding may make none.
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)
+        rng = np.random.default_rng(seed)
+        found = draw(n_resamples=DRAWS, method="BCa", random_state=rng)
+    if not np.isfinite(found.confidence_interval).all():
+        found = draw(n_resamples=0, method="percentile", bootstrap_result=found)  # the same draws
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
-
-
-def difference_table(found: Sequence[Difference]) -> Table:
-    """Show differences to a person."""
-    return Table(
-        title="How sure the differences are",
-        note="95 % bootstrap interval (BCa) of the mean over images, 10,000 draws. A "
-        f"difference whose interval holds zero, or of fewer than {FEW} images, may be chance.",
-        headings=["model and other", "metric", "difference", "from", "to", "sure"],
-        rows=[
-            [
-                f"{row.model} and {row.other}",
-                row.metric,
-                *(f"{value:+.4f}" for value in (row.mean, row.low, row.high)),
-                "yes" if row.sure else "no",
-            ]
-            for row in found
-        ],
-    )
-
-
-def difference_lines(found: Sequence[Difference]) -> list[list[str]]:
-    """Return differences to a program."""
-    head = ["model", "other", "metric", "images", "mean", "low", "high", "sure"]
-    return [head] + [
-        [
-            *(row.model, row.other, row.metric, str(row.images)),
-            *(f"{value:.9f}" for value in (row.mean, row.low, row.high)),
-            str(row.sure),
-        ]
-        for row in found
-    ]

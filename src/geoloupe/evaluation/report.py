@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from geoloupe.evaluation.bootstrap import FEW, difference_lines, difference_table
+from geoloupe.evaluation.bootstrap import FEW
 from geoloupe.evaluation.comparison import Comparison, Shown
 from geoloupe.evaluation.comparison_drawings import drawings_of, spectra_of
 from geoloupe.evaluation.rows import Summary
 from geoloupe.evaluation.tables import FILES as TABLES
-from geoloupe.evaluation.tables import write_tables
+from geoloupe.evaluation.tables import difference_lines, difference_table, write_tables
 from geoloupe.imagery.image import Image
 from geoloupe.rasters.picture import limits_of
 from geoloupe.reports.pages import Table, Viewer, layer

@@ -1,10 +1,12 @@
-"""Rows as files: images.csv, classes.csv, summary.csv and summary.json in a folder of results."""
+"""Rows as files (images.csv, classes.csv, summary.csv, summary.json), and differences as tables."""
 
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from geoloupe.evaluation.bootstrap import DRAWS, FEW, Difference
 from geoloupe.evaluation.rows import Result, Summary
+from geoloupe.reports.pages import Table
 from geoloupe.reports.table_texts import csv_text
 from geoloupe.storage.publish import publish_texts
 
@@ -29,6 +31,38 @@ def image_lines(result: Result) -> Iterable[Sequence[object]]:
     for row in result.rows:
         scores = [_number(row.scores.get(name)) for name in result.metrics]
         yield [row.model, row.scale, row.image, row.label, *scores, f"{row.seconds:.4f}"]
+
+
+def difference_table(found: Sequence[Difference]) -> Table:
+    """Show differences to a person."""
+    return Table(
+        title="How sure the differences are",
+        note=f"95 % bootstrap interval (BCa) of the mean over images, {DRAWS:,} draws. A "
+        f"difference whose interval holds zero, or of fewer than {FEW} images, may be chance.",
+        headings=["model and other", "metric", "difference", "from", "to", "sure"],
+        rows=[
+            [
+                f"{row.model} and {row.other}",
+                row.metric,
+                *(f"{value:+.4f}" for value in (row.mean, row.low, row.high)),
+                "yes" if row.sure else "no",
+            ]
+            for row in found
+        ],
+    )
+
+
+def difference_lines(found: Sequence[Difference]) -> list[list[str]]:
+    """Return differences to a program."""
+    head = ["model", "other", "metric", "images", "mean", "low", "high", "sure"]
+    return [head] + [
+        [
+            *(row.model, row.other, row.metric, str(row.images)),
+            *(f"{value:.9f}" for value in (row.mean, row.low, row.high)),
+            str(row.sure),
+        ]
+        for row in found
+    ]
 
 
 def _summary_lines(result: Result, summaries: Iterable[Summary]) -> Iterable[Sequence[object]]:

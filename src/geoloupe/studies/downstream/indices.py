@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from geoloupe.errors import InputError
-from geoloupe.evaluation.bootstrap import difference_lines, difference_table, differences, interval
+from geoloupe.evaluation.bootstrap import differences, interval
 from geoloupe.evaluation.rows import Result, Summary
-from geoloupe.evaluation.tables import image_lines
+from geoloupe.evaluation.tables import difference_lines, difference_table, image_lines
 from geoloupe.imagery.image import Image
 from geoloupe.metrics.indices import INDICES, index_map
 from geoloupe.reports.pages import Table

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe.errors import InputError, errors_named
-from geoloupe.evaluation.bootstrap import difference_lines, difference_table, differences, interval
+from geoloupe.evaluation.bootstrap import differences, interval
 from geoloupe.evaluation.rows import Result, Row
-from geoloupe.evaluation.tables import image_lines
+from geoloupe.evaluation.tables import difference_lines, difference_table, image_lines
 from geoloupe.imagery.image import Image
 from geoloupe.rasters.source import open_source
 from geoloupe.reports.drawings import curves

@@ -6,9 +6,9 @@ from typing import Any
 
 from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.errors import InputError
-from geoloupe.evaluation.bootstrap import difference_lines, difference_table, differences, interval
+from geoloupe.evaluation.bootstrap import differences, interval
 from geoloupe.evaluation.rows import Result
-from geoloupe.evaluation.tables import image_lines
+from geoloupe.evaluation.tables import difference_lines, difference_table, image_lines
 from geoloupe.evaluation.trial import open_data
 from geoloupe.reports.drawings import bars
 from geoloupe.reports.pages import Figure, Table
