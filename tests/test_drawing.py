@@ -33,4 +33,4 @@ def test_what_ships_is_what_is_drawn() -> None:
         assert np.array_equal(image.values, drawn.values)
         assert image.grid.transform == drawn.grid.transform
         assert [band.name for band in image.bands] == [band.name for band in drawn.bands]
-        assert (HOME / name).stat().st_size < 900_000
+        assert (HOME / name).stat().st_size < 600_000
