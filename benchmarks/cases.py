@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from geoloupe import networks
+from geoloupe.networks.signature import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +69,9 @@ CASES = {
 }
 
 
-def build(case: Case) -> nn.Module:
+def build(case: Case) -> Network:
     """Make the network of a case with its seeded weights, for inference."""
     network = networks.build(case.network, **case.settings)
-    assert isinstance(network, nn.Module)
     fill(network, GAIN[case.network])
     return network.eval()
 

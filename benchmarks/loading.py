@@ -9,7 +9,6 @@ what HSENet in training needs on this machine, one core, which is what the loade
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +26,7 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.networks import build
 from geoloupe.rasters.product import write_image
+from geoloupe.system.measuring import Stopwatch
 
 SAMPLES = 300
 SIZE = 48
@@ -51,10 +51,10 @@ def samples_a_second(patches: Patches) -> float:
     """Take the best of three runs."""
     speeds = []
     for first in range(0, 3 * SAMPLES, SAMPLES):
-        start = time.perf_counter()
-        for number in range(first, first + SAMPLES):
-            patches[number]
-        speeds.append(SAMPLES / (time.perf_counter() - start))
+        with Stopwatch() as clock:
+            for number in range(first, first + SAMPLES):
+                patches[number]
+        speeds.append(SAMPLES / clock.wall)
     return max(speeds)
 
 
@@ -64,9 +64,9 @@ def trained_a_second(scale: int, batch: int = 4) -> float:
     lr, hr = torch.rand(batch, 3, SIZE, SIZE), torch.rand(batch, 3, SIZE * scale, SIZE * scale)
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
-        (network(lr) - hr).abs().mean().backward()
-        seconds.append(time.perf_counter() - start)
+        with Stopwatch() as clock:
+            (network(lr) - hr).abs().mean().backward()
+        seconds.append(clock.wall)
     return batch / min(seconds)
 
 

@@ -1,23 +1,23 @@
 """Measuring: processor time, floating-point operations, agreement, the processor's own peak."""
 
-import time
 from collections.abc import Callable, Mapping
 from statistics import median
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.cases import Case, build, inputs
+from benchmarks.cases import Case, build
 from benchmarks.forms import Run
+from geoloupe.networks.summary import multiply_adds
+from geoloupe.system.measuring import Stopwatch
 
 
 def processor_seconds(run: Run) -> float:
     """Time one call by the processor time of this process: others may be busy meanwhile."""
-    start = time.process_time()
-    run()
-    return time.process_time() - start
+    with Stopwatch() as clock:
+        run()
+    return clock.processor
 
 
 def interleaved(timers: Mapping[str, Callable[[], float]], times: int) -> dict[str, float]:
@@ -36,11 +36,7 @@ def operations(case: Case) -> float:
     multiplication and addition. Not counted: Fourier transforms, softmax, norms, activations,
     resampling, additions of maps and everything else that passes over a map once.
     """
-    network = build(case).to("meta")
-    lr, guide = inputs(case, network.settings.scale)  # type: ignore[union-attr, arg-type]
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(lr.to("meta"), None if guide is None else guide.to("meta"))
-    return float(counter.get_total_flops())
+    return 2.0 * multiply_adds(build(case), case.size, case.size, case.bands)
 
 
 def difference(found: Tensor, truth: Tensor) -> tuple[float, float]:

@@ -23,7 +23,6 @@ import torch
 from benchmarks.cases import CASES, Case
 from benchmarks.forms import PLAIN, PREPARED, TEXTBOOK_FORM, Engine, Form, Precision, start
 from benchmarks.measure import agreement_db, difference, interleaved, operations, peak_flops
-from benchmarks.memory import footprint
 from benchmarks.report import (
     Other,
     Result,
@@ -35,7 +34,7 @@ from benchmarks.report import (
     row,
     this_machine,
 )
-from benchmarks.worker import Worker
+from benchmarks.worker import footprint, worker
 from geoloupe.errors import GeoloupeError, InputError
 
 
@@ -82,7 +81,7 @@ def measure(case: Case, options: argparse.Namespace, other: Form | None) -> Resu
     memory = options.memory if options.memory is not None else not options.quick
     if memory or not case.textbook:
         for form in (TEXTBOOK_FORM, PREPARED) if case.textbook else (PREPARED,):
-            found = footprint(case, form, keep_freed=keeps_freed(form, options))
+            found = footprint(case.name, form, keep_freed=keeps_freed(form, options))
             result.memory[form.kind] = found.peak_bytes
             if not case.textbook:
                 result.seconds[form.kind] = found.seconds / parts
@@ -111,8 +110,8 @@ def measure_time(case: Case, result: Result, options: argparse.Namespace) -> Non
     with ExitStack() as stack:
         timers: dict[str, Callable[[], float]] = {
             form.kind: stack.enter_context(
-                Worker(case.name, form, keep_freed=keeps_freed(form, options))
-            ).seconds
+                worker(case.name, form, keep_freed=keeps_freed(form, options))
+            )
             for form in (TEXTBOOK_FORM, PLAIN, PREPARED)
         }
         found = interleaved(timers, repeats(case, options))
@@ -126,8 +125,8 @@ def measure_other(case: Case, form: Form, options: argparse.Namespace) -> Other:
         found = start(form, case)()
     except GeoloupeError as error:
         return Other(title=form.title, failure=str(error))
-    with Worker(case.name, form, keep_freed=True) as worker:
-        seconds = interleaved({form.title: worker.seconds}, repeats(case, options))[form.title]
+    with worker(case.name, form, keep_freed=True) as timer:
+        seconds = interleaved({form.title: timer}, repeats(case, options))[form.title]
     return Other(
         title=form.title,
         seconds=seconds / (case.bands if case.per_band else 1),

@@ -6,7 +6,6 @@ Pixels are those that go in when shrinking and those that come out when enlargin
 """
 
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -16,6 +15,7 @@ import torch
 
 from geoloupe.imagery.resize import imresize
 from geoloupe.networks.resize import imresize as tensor_imresize
+from geoloupe.system.measuring import Stopwatch
 
 SIDE = 2048
 FACTORS = (2, 3, 4, 8)
@@ -25,9 +25,9 @@ def best(work: Callable[[], Any], repeat: int = 5) -> float:
     """Take the fastest of several runs, in seconds."""
     seconds = []
     for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
+        with Stopwatch() as clock:
+            work()
+        seconds.append(clock.wall)
     return min(seconds)
 
 

@@ -20,11 +20,13 @@ import numpy as np
 import rasterio
 from rasterio.transform import Affine
 
+from geoloupe.system.memory import forget_peak, resident_peak
+
 PHASES = {  # where each is done: a module, what of it, and its attribute
-    "opening": ("geoloupe.scenes.upscale", "", "prepare"),
+    "opening": ("geoloupe.scenes.upscale", "", "set_up"),
     "trying tiles": ("geoloupe.scenes.local", "", "thread_count"),
     "blocks": ("geoloupe.scenes.local", "", "_in_threads"),
-    "seams": ("geoloupe.scenes.upscale", "", "assemble"),
+    "seams": ("geoloupe.scenes.running", "", "assemble"),
     "overviews": ("geoloupe.rasters.planes", "Planes", "as_vrt"),
     "writing": ("geoloupe.rasters.product", "", "_copy"),
     "reading back": ("geoloupe.rasters.product", "", "_check"),
@@ -39,9 +41,9 @@ class Phases:
         self.peaks: dict[str, int] = {}
 
     def enter(self, name: str) -> str:
-        """Begin a phase; give the one before."""
-        self.peaks[self.now] = max(self.peaks.get(self.now, 0), _held_at_most())
-        Path("/proc/self/clear_refs").write_text("5")
+        """Begin a phase; return the one before."""
+        self.peaks[self.now] = max(self.peaks.get(self.now, 0), resident_peak())
+        forget_peak()
         before, self.now = self.now, name
         return before
 
@@ -59,12 +61,6 @@ class Phases:
         return run
 
 
-def _held_at_most() -> int:
-    """Read the peak of this process's resident memory, in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
-
-
 def scene(path: Path, bands: int, height: int, width: int, dtype: str) -> Path:
     """Make a scene of noise, band by band."""
     rng = np.random.default_rng(0)
@@ -78,7 +74,7 @@ def scene(path: Path, bands: int, height: int, width: int, dtype: str) -> Path:
 
 
 def run(source: str, target: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Enlarge a scene in this process, watching every phase; give peaks or the refusal."""
+    """Enlarge a scene in this process, watching every phase; return peaks or the refusal."""
     from importlib import import_module
 
     from geoloupe.errors import GeoloupeError

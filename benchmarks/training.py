@@ -10,13 +10,13 @@ Both run on one thread, each in a process of its own, on random images.
 import json
 import subprocess
 import sys
-import time
 from statistics import median
 
 import torch
 
 from geoloupe.networks import build
 from geoloupe.system.allocator import keep_freed_memory
+from geoloupe.system.measuring import Stopwatch
 from geoloupe.training.losses import Objective
 from geoloupe.training.recipe import read_recipe
 from geoloupe.training.setup import to_channels_last
@@ -51,13 +51,13 @@ def samples_per_second(name: str, *, plain: bool) -> float:
         guide = torch.rand(recipe.batch, signature.guide_bands, *hr.shape[2:])
     seconds = []
     for _ in range(STEPS):
-        start = time.process_time()
-        optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=not plain):
-            loss = objective(lr, hr, guide)
-        loss.backward()
-        optimiser.step()
-        seconds.append(time.process_time() - start)
+        with Stopwatch() as clock:
+            optimiser.zero_grad(set_to_none=True)
+            with torch.autocast("cpu", torch.bfloat16, enabled=not plain):
+                loss = objective(lr, hr, guide)
+            loss.backward()
+            optimiser.step()
+        seconds.append(clock.processor)
         if sum(seconds) > PATIENCE:
             break
     return recipe.batch / median(seconds[1:] or seconds)

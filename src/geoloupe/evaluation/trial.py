@@ -4,7 +4,6 @@ Everything that scores models goes through `Trial.answers`: evaluation, comparis
 and the validation of a training run. What differs is only what they do with an answer.
 """
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from geoloupe.models.predictor import device_of
 from geoloupe.models.sharpeners import is_sharpener, sharpening_model
 from geoloupe.models.tuned import TunedModel
 from geoloupe.networks.acceleration.accelerate import Precision
-from geoloupe.system.memory import PeakMemory
+from geoloupe.system.measuring import PeakMemory, Stopwatch
 from geoloupe.system.progress import Progress
 
 _SHARPENED = 2  # times finer that bands become by a guide, unless it is said
@@ -182,10 +181,8 @@ class Trial:
         try:
             example = in_bands_of(entrant.model, whole)
             entrant.tuned.predictor(example.lr, example.mtf)  # made before the clock starts
-            with PeakMemory(device_of(self.device)) as memory:
-                started = time.perf_counter()
+            with PeakMemory(device_of(self.device)) as memory, Stopwatch() as clock:
                 sr = entrant.answer(example)
-                seconds = time.perf_counter() - started
             scores = self.scoring.score(example.lr, sr, example.hr, entrant.examples.scale)
         except InputError as error:
             raise InputError(f"{place}: {error}") from None
@@ -197,7 +194,7 @@ class Trial:
             image=example.id,
             label=example.label,
             scores=scores,
-            seconds=seconds,
+            seconds=clock.wall,
             peak=memory.peak,
         )
         return Answer(row=row, example=example, sr=sr)

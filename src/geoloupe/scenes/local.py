@@ -24,7 +24,8 @@ from geoloupe.scenes.plan import Block
 from geoloupe.scenes.scene import SceneRun
 from geoloupe.storage.sizes import size_text
 from geoloupe.system.allocator import give_back_freed_memory
-from geoloupe.system.memory import PeakMemory, available, resident
+from geoloupe.system.measuring import PeakMemory
+from geoloupe.system.memory import available, resident
 from geoloupe.system.progress import Progress
 
 _log = logging.getLogger(__name__)
@@ -195,7 +196,7 @@ def _foreseen(scene: SceneRun, block: Block) -> int:
 def _taken(scene: SceneRun, window: Window) -> int:
     """Measure what making a window takes."""
     give_back_freed_memory()  # else it would be taken again, and seem to cost nothing
-    with PeakMemory(None) as memory:
+    with PeakMemory() as memory:
         scene.stacked(window)
     return memory.peak
 

@@ -1,6 +1,5 @@
 """What a run would do: its size, its memory and time measured on one tile, and that tile to see."""
 
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from geoloupe.scenes.local import thread_count
 from geoloupe.scenes.order import Order
 from geoloupe.scenes.plan import Block, Plan
 from geoloupe.storage.publish import refuse_inputs
+from geoloupe.system.measuring import Stopwatch
 from geoloupe.system.memory import resident
 
 
@@ -61,9 +61,8 @@ def forecast(
         memory = resident() + threads * need
         (tile,) = _middle(plan).strip(0)
         scene.stacked(tile.window)  # the first call takes memory, and is slower
-        started = time.perf_counter()
-        scene.stacked(tile.window)
-        seconds = time.perf_counter() - started
+        with Stopwatch() as clock:
+            scene.stacked(tile.window)
     count = sum(block.count for block in blocks)
     return Forecast(
         target=order.target,
@@ -77,7 +76,7 @@ def forecast(
         bytes=layout.size,
         disk=layout.peak_disk_bytes,
         memory=memory,
-        seconds=seconds * count / threads,
+        seconds=clock.wall * count / threads,
     )
 
 

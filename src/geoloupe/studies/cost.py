@@ -1,12 +1,8 @@
 """What networks cost: parameters, operations, time and memory by image size, on this machine."""
 
 import platform
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from statistics import median
 from typing import Any
 
@@ -27,7 +23,7 @@ from geoloupe.reports.pages import Figure, Table
 from geoloupe.reports.study import Study
 from geoloupe.scenes.local import use_threads
 from geoloupe.system.allocator import keep_freed_memory
-from geoloupe.system.memory import PeakMemory
+from geoloupe.system.measuring import OwnProcess, PeakMemory, Stopwatch
 from geoloupe.system.progress import Progress
 
 NUMBERS = ("costs.csv", "exponents.csv")
@@ -80,14 +76,16 @@ def costs(
     sizes = sorted(set(chosen.sizes))
     for name in models:
         for side in sizes:
-            cost = _apart(name, side, chosen)
-            done += 1
-            if progress is not None:
-                progress(done, len(models) * len(sizes))
-            if cost is None:
+            try:
+                with OwnProcess() as process:
+                    found.append(process.run(measured, name, side, chosen))
+            except OutOfMemoryError:
                 break
-            found.append(cost)
-            if cost.seconds > chosen.limit:
+            finally:
+                done += 1
+                if progress is not None:
+                    progress(done, len(models) * len(sizes))
+            if found[-1].seconds > chosen.limit:
                 break
     return found
 
@@ -165,8 +163,8 @@ def exponents(found: Sequence[Cost]) -> dict[str, float]:
     return slopes
 
 
-def measured(name: str, side: int, chosen: CostSettings) -> Cost | None:
-    """Measure one case in this process; None where memory does not suffice."""
+def measured(name: str, side: int, chosen: CostSettings) -> Cost:
+    """Measure one case in this process."""
     keep_freed_memory()
     if chosen.threads is not None:
         use_threads(chosen.threads)
@@ -180,18 +178,13 @@ def measured(name: str, side: int, chosen: CostSettings) -> Cost | None:
     guide = None
     if signature.guided:
         guide = _noise(rng, signature.guide_bands or 1, side * signature.scale)
-    seconds = []
-    try:
-        with PeakMemory(predictor.device) as memory:
+    with PeakMemory(predictor.device) as memory:
+        predictor.predict(lr, guide)
+    seconds: list[float] = []
+    while len(seconds) < chosen.repeats and (not seconds or seconds[-1] <= chosen.limit):
+        with Stopwatch() as clock:
             predictor.predict(lr, guide)
-        for _ in range(chosen.repeats):
-            start = time.perf_counter()
-            predictor.predict(lr, guide)
-            seconds.append(time.perf_counter() - start)
-            if seconds[-1] > chosen.limit:
-                break
-    except OutOfMemoryError:
-        return None
+        seconds.append(clock.wall)
     return Cost(
         model=model.card.name,
         side=side,
@@ -201,15 +194,6 @@ def measured(name: str, side: int, chosen: CostSettings) -> Cost | None:
         seconds=median(seconds),
         peak_bytes=memory.peak,
     )
-
-
-def _apart(name: str, side: int, chosen: CostSettings) -> Cost | None:
-    context = get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        try:
-            return pool.submit(measured, name, side, chosen).result()
-        except BrokenProcessPool:  # killed for its memory
-            return None
 
 
 def _model(name: str, chosen: CostSettings) -> Model:

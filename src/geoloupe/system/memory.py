@@ -1,4 +1,4 @@
-"""How much memory this process may still take, and how much something took at most.
+"""How much memory this process may still take, and how much it holds and held.
 
 Whoever decides by memory (how many blocks at once, whether an archive may be unpacked) asks here.
 A machine's own figure is not enough: in a container it is many times what the kernel allows, and a
@@ -12,8 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 _ROOT = Path("/")
 _UNKNOWN = 4 * 10**9  # bytes that a machine has at least which does not say
@@ -41,41 +40,6 @@ _VERSIONS = {
 _OWN_LIMITS = {"Max address space": "VmSize", "Max data size": "VmData"}
 
 
-class PeakMemory:
-    """In a `with` statement: bytes of peak memory above the start, on the device that computes."""
-
-    def __init__(self, device: Any) -> None:
-        self.device = device
-        self.peak = 0
-        self._on_gpu = device is not None and device.type == "cuda"
-        self._start = 0
-
-    def __enter__(self) -> Self:
-        if self._on_gpu:
-            import torch
-
-            torch.cuda.reset_peak_memory_stats(self.device)
-            self._start = torch.cuda.memory_allocated(self.device)
-        else:
-            with suppress(OSError):  # Linux lets a process forget its peak
-                Path("/proc/self/clear_refs").write_text("5")
-            self._start = resident()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._on_gpu:
-            import torch
-
-            self.peak = torch.cuda.max_memory_allocated(self.device) - self._start
-        else:
-            self.peak = max(_account("VmHWM") - self._start, 0)
-
-
 def available(root: Path = _ROOT) -> int:
     """Return the bytes that this process could still take: the least that anything leaves it.
 
@@ -88,6 +52,17 @@ def available(root: Path = _ROOT) -> int:
 def resident() -> int:
     """Return the bytes of memory that this process holds now; where unknown, held at most."""
     return _account("VmRSS")
+
+
+def resident_peak() -> int:
+    """Return the most bytes of memory that this process has held, since that was forgotten last."""
+    return _account("VmHWM")
+
+
+def forget_peak() -> None:
+    """Let the peak start from what is held now, where the system can: Linux alone."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def _machine(root: Path) -> int:
