@@ -23,7 +23,7 @@ from geoloupe.imagery.radiometry import UNIT
 from geoloupe.models.model import Model, load
 from geoloupe.models.predictor import Predictor
 from geoloupe.networks.observation import Observation
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from geoloupe.scenes.optics import optics_of, tuned_to
 
 SIDE = 480  # pixels of a scene that are used, from its middle

@@ -27,7 +27,8 @@ from geoloupe.imagery.resize import imresize
 from geoloupe.metrics.texture import find_strokes, texture
 from geoloupe.models.model import load
 from geoloupe.models.predictor import Predictor
-from geoloupe.rasters.source import Source, open_source
+from geoloupe.rasters.opening import open_source
+from geoloupe.rasters.source import Source
 from geoloupe.scenes.inspection import LIMITS
 from geoloupe.scenes.plan import Span, spans
 from geoloupe.scenes.seams import seam_steps

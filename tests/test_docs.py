@@ -9,8 +9,8 @@ import pytest
 from tools import model_page
 
 from geoloupe.imagery.grid import Window
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.product import write_image
-from geoloupe.rasters.source import open_source
 from tests.program import program
 from tests.training.scenes import draw
 

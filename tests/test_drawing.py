@@ -5,7 +5,7 @@ from tools.draw_sample import files
 from tools.drawing.scene import sample_scene
 
 from geoloupe.cli.demo import HOME
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 
 
 def test_the_sample_scene_is_the_same_each_time_and_looks_like_a_place() -> None:

@@ -16,9 +16,9 @@ import geoloupe
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.spectra import Band
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.picture import limits_of, write_picture
 from geoloupe.rasters.product import write_image
-from geoloupe.rasters.source import open_source
 from tools.drawing.scene import sample_pair
 
 DOCS = Path(__file__).parent.parent / "docs" / "pictures" / "sharpen.jpg"

@@ -11,7 +11,7 @@ import scipy.io
 from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.errors import InputError
 from geoloupe.imagery.registration import check_registration
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from tests.real_data import DATA
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the real data sets are not here")

@@ -19,8 +19,8 @@ from geoloupe.imagery.radiometry import UNIT
 from geoloupe.imagery.sensors.table import load_sensor, sensors
 from geoloupe.imagery.spectra import Band
 from geoloupe.rasters.facts import BandFacts, Facts
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.product import write_image
-from geoloupe.rasters.source import open_source
 from geoloupe.scenes.degrade import degrade
 from geoloupe.settings import build, dump
 

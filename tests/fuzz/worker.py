@@ -37,7 +37,7 @@ def upscaled(path: Path) -> str:
     """Enlarge a scene: the product must be sound, or nothing may be left behind."""
     import geoloupe
     from geoloupe.errors import GeoloupeError
-    from geoloupe.rasters.source import open_source
+    from geoloupe.rasters.opening import open_source
 
     scene = _scene(path)
     target = scene.parent / "result.tif"

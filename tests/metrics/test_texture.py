@@ -13,7 +13,7 @@ from geoloupe.imagery.resize import imresize
 from geoloupe.metrics.texture import find_strokes, texture
 from geoloupe.models.model import Model, load
 from geoloupe.models.predictor import Predictor
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from geoloupe.scenes.inspection import LIMITS
 from tests.real_data import DATA
 

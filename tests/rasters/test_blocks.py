@@ -8,7 +8,7 @@ import rasterio
 
 from geoloupe.errors import InputError
 from geoloupe.rasters import blocks
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from tests.datasets.small import PLACE
 
 

@@ -12,7 +12,7 @@ from rasterio._err import CPLE_AWSInvalidCredentialsError, CPLE_HttpResponseErro
 
 from geoloupe.errors import InputError
 from geoloupe.rasters.complaints import complaint, plain_words
-from geoloupe.rasters.source import open_source, scenes_in
+from geoloupe.rasters.opening import open_source, scenes_in
 from tests.datasets.small import picture
 from tests.program import program
 from tests.rasters.test_reach import Server, server

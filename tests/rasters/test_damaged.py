@@ -9,7 +9,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from geoloupe.errors import InputError
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 
 DRIVERS = {".png": "PNG", ".jpg": "JPEG", ".tif": "GTiff", ".bmp": "BMP"}
 

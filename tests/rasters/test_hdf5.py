@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from tests.rasters.test_reach import TRUST, refused, secret, virtual
 
 

@@ -12,7 +12,7 @@ import geoloupe
 from geoloupe.errors import InputError, RunError
 from geoloupe.imagery.grid import Window
 from geoloupe.rasters import mat_source
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from tests.real_data import DATA
 
 

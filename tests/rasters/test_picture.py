@@ -11,8 +11,8 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.imagery.spectra import Band
 from geoloupe.rasters import picture as pictures
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.picture import admit_pictured, limits_of, overview, visible
-from geoloupe.rasters.source import open_source
 from tests.datasets.small import picture
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from geoloupe.errors import InputError
 from geoloupe.rasters import facts, raster
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from tests.datasets.small import picture
 
 
@@ -54,7 +54,7 @@ def test_a_scene_can_be_refused_before_a_pixel_is_read(
     def refuse(grid: Any, dtype: str) -> None:
         raise InputError(f"{grid.width} x {grid.height} of {dtype}")
 
-    for name in ("_radiometry", "_transparency", "_read_valid"):
+    for name in ("_radiometry", "_transparency"):
         monkeypatch.setattr(raster, name, lambda *_: pytest.fail("pixels were read"))
     with pytest.raises(InputError, match="70 x 90 of int16"):
         open_source(claim(tmp_path / "scene.vrt", 70, 90), admit=refuse)

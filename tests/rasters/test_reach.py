@@ -18,7 +18,7 @@ from rasterio.enums import Resampling
 import geoloupe
 from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.errors import InputError
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from tests.datasets.small import picture
 from tests.rasters.test_sentinel2 import product
 

@@ -10,9 +10,9 @@ from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.rasters.facts import BandFacts, Facts
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.product import write_image
 from geoloupe.rasters.scene_sensor import ground_pixel, sensor_of
-from geoloupe.rasters.source import open_source
 from tests.real_data import DATA
 
 

@@ -11,7 +11,7 @@ from rasterio.transform import Affine
 
 import geoloupe
 from geoloupe.errors import InputError
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 
 BANDS = {
     10: ("B02", "B03", "B04", "B08"),

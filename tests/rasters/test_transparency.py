@@ -14,7 +14,7 @@ import geoloupe
 from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
-from geoloupe.rasters.source import aligned, open_source
+from geoloupe.rasters.opening import aligned, open_source
 from geoloupe.scenes.degrade import degrade
 from tests.datasets.small import PLACE
 from tests.real_data import DATA

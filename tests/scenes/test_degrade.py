@@ -14,7 +14,7 @@ from geoloupe.degradations.loading import load_degradation
 from geoloupe.degradations.named import BI, DN
 from geoloupe.errors import InputError, RunError
 from geoloupe.imagery.resize import imresize
-from geoloupe.rasters.raster import RasterSource
+from geoloupe.rasters.source import Source
 from geoloupe.scenes import degrade as module
 from geoloupe.scenes.degrade import degrade
 
@@ -118,7 +118,7 @@ def test_what_a_file_merely_claims_is_refused_unread(
     def never(*_: object) -> None:
         raise AssertionError("pixels were read")
 
-    monkeypatch.setattr(RasterSource, "read", never)
+    monkeypatch.setattr(Source, "read", never)
     path = tmp_path / "moon.vrt"
     path.write_text(
         f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}">'

@@ -9,7 +9,7 @@ import rasterio
 
 import geoloupe
 from geoloupe.errors import InputError
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from geoloupe.scenes.commands import finish
 from tests.relief import relief, slanted
 from tests.scenes.test_upscale import write

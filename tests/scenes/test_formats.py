@@ -14,7 +14,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.rpc import RPC
 
 import geoloupe
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from tests.datasets.small import PLACE
 
 # rasterio warns while a file is made that has no place yet, or never will have.

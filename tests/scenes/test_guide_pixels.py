@@ -13,7 +13,7 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.models.predictor import Predictor
 from geoloupe.networks.signature import Signature
-from geoloupe.rasters.source import aligned, open_source
+from geoloupe.rasters.opening import aligned, open_source
 from tests.scenes.test_guides import FINE, GRID
 from tests.scenes.test_upscale import PLACE, write
 

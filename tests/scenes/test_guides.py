@@ -10,7 +10,7 @@ from rasterio.transform import Affine
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
-from geoloupe.rasters.source import aligned, open_source
+from geoloupe.rasters.opening import aligned, open_source
 from tests.scenes.test_upscale import PLACE, ramp, write
 
 FINE = Affine(2.5, 0.0, PLACE.c, 0.0, -2.5, PLACE.f)

@@ -21,8 +21,8 @@ from geoloupe.imagery.image import Image
 from geoloupe.models.predictor import Predictor
 from geoloupe.models.tuned import TunedModel
 from geoloupe.networks.signature import UNKNOWN_MTF
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.product import write_image
-from geoloupe.rasters.source import open_source
 from geoloupe.scenes import seams
 from geoloupe.scenes.inspection import inspect
 from geoloupe.scenes.plan import spans

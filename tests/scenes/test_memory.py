@@ -16,7 +16,7 @@ import pytest
 
 import geoloupe
 from geoloupe.errors import InputError, OutOfMemoryError, RunError
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from geoloupe.scenes import local, plan
 from geoloupe.scenes.preview import forecast, preview
 from geoloupe.scenes.upscale_order import UpscaleSettings, set_up

@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 import geoloupe
 from geoloupe.errors import InputError, RunError
 from geoloupe.rasters import product
-from geoloupe.rasters.source import open_source, stem_of
+from geoloupe.rasters.opening import open_source, stem_of
 from geoloupe.scenes import plan as planning
 from geoloupe.scenes.commands import finish
 from geoloupe.scenes.work_folder import work_folder

@@ -14,7 +14,7 @@ import geoloupe
 from geoloupe.errors import InputError
 from geoloupe.networks.observation import Observation
 from geoloupe.networks.signature import UNKNOWN_MTF
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from geoloupe.scenes.optics import UNKNOWN, optics_of
 from tests.datasets.small import PLACE
 

@@ -15,7 +15,7 @@ from geoloupe.imagery.resize import imresize
 from geoloupe.models.card import Card
 from geoloupe.models.model import Model
 from geoloupe.networks import build
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from tests.datasets.small import picture
 from tests.real_data import DATA
 

@@ -12,7 +12,7 @@ from tools.drawing.scene import sample_pair
 
 from geoloupe.models.model import load
 from geoloupe.models.predictor import Predictor
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from geoloupe.scenes.inspection import LIMITS
 from geoloupe.scenes.plan import Span, spans
 from geoloupe.scenes.seams import seam_steps

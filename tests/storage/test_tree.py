@@ -9,8 +9,8 @@ import pytest
 from geoloupe.errors import InputError
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.product import write_image
-from geoloupe.rasters.source import open_source
 from geoloupe.storage import tree
 from geoloupe.storage.tree import open_tree
 

@@ -96,7 +96,7 @@ def _page(image: "Image", result: "Image", truth: "Image", model: str) -> str:
 
 def _prepare(folder: Path) -> None:
     """Make the folder, and refuse one whose files of the same names are not the demo's."""
-    from geoloupe.rasters.source import open_source
+    from geoloupe.rasters.opening import open_source
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def _prepare(folder: Path) -> None:
 
 
 def _read(path: Path) -> "Image":
-    from geoloupe.rasters.source import open_source
+    from geoloupe.rasters.opening import open_source
 
     with open_source(path) as source:
         return source.read()

@@ -28,6 +28,7 @@ def picture(
     from geoloupe.errors import InputError, errors_named
     from geoloupe.models.bands import choose_bands
     from geoloupe.rasters.displayed import fixed_limits
+    from geoloupe.rasters.opening import open_source
     from geoloupe.rasters.picture import (
         admit_pictured,
         alike,
@@ -36,7 +37,7 @@ def picture(
         visible,
         write_picture,
     )
-    from geoloupe.rasters.source import Source, open_source
+    from geoloupe.rasters.source import Source
     from geoloupe.storage.publish import refuse_inputs
 
     if side < 1:

@@ -74,7 +74,7 @@ class Making:
 
     def each(self, scenes: Sequence[str], output: str | None, options: dict[str, Any]) -> None:
         """Make every scene; of several, one that fails is named and the others are made."""
-        from geoloupe.rasters.source import stem_of
+        from geoloupe.rasters.opening import stem_of
 
         several = len(scenes) > 1
         into = _folder(output, several=several)

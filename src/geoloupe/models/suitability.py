@@ -7,7 +7,8 @@ from geoloupe.imagery.grid import Window
 from geoloupe.imagery.kinds import PHRASES, Described, Sighting, shows_classes, told_kind
 from geoloupe.imagery.nodata import zero_collar
 from geoloupe.models.card import Card
-from geoloupe.rasters.source import Source, stem_of
+from geoloupe.rasters.opening import stem_of
+from geoloupe.rasters.source import Source
 
 _log = logging.getLogger(__name__)
 

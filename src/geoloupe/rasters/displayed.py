@@ -2,93 +2,46 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
-from geoloupe.imagery.grid import Grid, Window
+from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT, Radiometry
-from geoloupe.imagery.spectra import Band
-from geoloupe.rasters.facts import BandFacts, Facts
-from geoloupe.rasters.raster import RasterSource, gdal_errors_as_input_errors
+from geoloupe.rasters.facts import BandFacts
+from geoloupe.rasters.raster import gdal_errors_as_input_errors, reader_of
+from geoloupe.rasters.source import Source
 
 _BYTES = Radiometry(dtype="uint8", high=(255.0,))
 _COLOURS = ("red", "green", "blue")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class DisplayedSource:
-    """An open raster whose numbers are shown as others; see `Source` for what each part means."""
+@dataclass(frozen=True)
+class ShownReader:
+    """Reads a raster and returns what stands for its numbers."""
 
-    source: RasterSource
+    source: Source
     shown: Callable[[Image], tuple[NDArray[Any], NDArray[np.bool_]]]  # values (B,H,W), valid (H,W)
-    facts: Facts
-    radiometry: Radiometry
-    positions: tuple[int, ...]  # of the bands that are kept, among those that are shown
 
-    @property
-    def name(self) -> str:
-        """The file as the person named it, for messages."""
-        return self.source.name
+    def read(
+        self, indexes: Sequence[int], window: Window
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Read these of the bands that are shown."""
+        values, valid = self.shown(self.source.read(window))
+        return values[list(indexes)], valid
 
-    @property
-    def grid(self) -> Grid:
-        """The place and the size of all of it."""
-        return self.source.grid
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The files that it is read from."""
-        return self.source.files
-
-    @property
-    def bands(self) -> tuple[Band, ...]:
-        """The bands that `read` gives."""
-        return tuple(facts.band for facts in self.facts.bands)
-
-    def read(self, window: Window | None = None) -> Image:
-        """Read a window that lies inside, or all."""
-        image = self.source.read(window)
-        values, valid = self.shown(image)
-        return Image(
-            values=values[list(self.positions)],
-            valid=valid,
-            bands=self.bands,
-            grid=image.grid,
-            radiometry=self.radiometry,
-        )
-
-    def select(self, indexes: Sequence[int]) -> Self:
-        """Return the same scene with these bands (from 0) in this order; both close together."""
-        return replace(
-            self,
-            facts=self.facts.select(indexes),
-            positions=tuple(self.positions[index] for index in indexes),
-        )
-
-    def with_range(self, low: float, high: float) -> Self:
-        """Return the same scene with the shown values low and high as a network's 0 and 1."""
-        return replace(self, radiometry=replace(self.radiometry, low=(low,), high=(high,)))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.source.__exit__(kind, error, trace)
+    def close(self) -> None:
+        """Close the raster."""
+        self.source.reader.close()
 
 
-def displayed(source: RasterSource) -> RasterSource | DisplayedSource:
+def displayed(source: Source) -> Source:
     """Return a raster as people look at it: most as they are."""
-    colours = [source.dataset.colorinterp[index - 1] for index in source.indexes]
+    reader = reader_of(source)
+    colours = [reader.dataset.colorinterp[number - 1] for number in reader.numbers]
     if ColorInterp.palette in colours:
         return _in_colours(source, colours.index(ColorInterp.palette))
     if "complex" in source.radiometry.dtype:
@@ -96,16 +49,17 @@ def displayed(source: RasterSource) -> RasterSource | DisplayedSource:
     return source
 
 
-def fixed_limits(source: object) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+def fixed_limits(source: Source) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Return black and white of what has them already, as a palette's colours have, or None."""
-    fixed = isinstance(source, DisplayedSource) and source.radiometry == _BYTES
+    fixed = isinstance(source.reader, ShownReader) and source.radiometry == _BYTES
     return ((0.0,), (1.0,)) if fixed else None
 
 
-def _in_colours(source: RasterSource, position: int) -> DisplayedSource:
+def _in_colours(source: Source, position: int) -> Source:
     with gdal_errors_as_input_errors(source.name):
-        entries: dict[int, tuple[int, int, int, int]] = source.dataset.colormap(
-            source.indexes[position]
+        reader = reader_of(source)
+        entries: dict[int, tuple[int, int, int, int]] = reader.dataset.colormap(
+            reader.numbers[position]
         )
     table = np.zeros((max(entries, default=0) + 1, 4), np.uint8)  # entries that it lacks: nothing
     for entry, colour in entries.items():
@@ -118,26 +72,20 @@ def _in_colours(source: RasterSource, position: int) -> DisplayedSource:
         return colour[..., :3].transpose(2, 0, 1), image.valid & known & (colour[..., 3] > 0)
 
     bands = tuple(BandFacts(colour=colour) for colour in _COLOURS)
-    return DisplayedSource(
-        source=source,
-        shown=shown,
+    return replace(
+        source,
+        reader=ShownReader(source, shown),
         facts=replace(source.facts, bands=bands),
         radiometry=_BYTES,
-        positions=(0, 1, 2),
+        indexes=(0, 1, 2),
     )
 
 
-def _in_decibels(source: RasterSource) -> DisplayedSource:
+def _in_decibels(source: Source) -> Source:
     def shown(image: Image) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         amplitude = np.abs(image.values).astype(np.float32)
         positive = np.isfinite(amplitude) & (amplitude > 0)
         decibels = 20 * np.log10(amplitude, where=positive, out=np.full_like(amplitude, np.nan))
         return decibels, image.valid & positive.any(axis=0)
 
-    return DisplayedSource(
-        source=source,
-        shown=shown,
-        facts=source.facts,
-        radiometry=UNIT,
-        positions=tuple(range(len(source.indexes))),
-    )
+    return replace(source, reader=ShownReader(source, shown), radiometry=UNIT)

@@ -20,6 +20,8 @@ _STALE = ("STATISTICS_", "OVR_RESAMPLING_ALG", "INTERLEAVE", "TIFFTAG_SOFTWARE")
 _BANDS = 10_000  # at most: GDAL's Python side goes through all of them for each of them
 _MICROMETRES = ("micrometers", "micrometres", "um", "µm", "microns")
 
+Mask = Literal["none", "mask", "alpha"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class BandFacts:
@@ -58,7 +60,7 @@ class Facts:
 
     bands: tuple[BandFacts, ...]
     tags: Mapping[str, str] = field(default_factory=dict)
-    mask: Literal["none", "mask", "alpha"] = "none"  # how it marks pixels besides nodata
+    mask: Mask = "none"  # how it marks pixels besides nodata
     gcps: tuple[tuple[float, float, float, float, float], ...] = ()  # row, column, x, y, z
     gcp_crs: str | None = None
     rpcs: RPC | None = None

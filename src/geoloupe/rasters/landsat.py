@@ -15,9 +15,9 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.sensors.table import Sensor, SensorBand, load_sensor
 from geoloupe.rasters.drivers import drivers_for
-from geoloupe.rasters.opening import PLAIN, Opening
-from geoloupe.rasters.raster import RasterSource, gdal_errors_as_input_errors, open_raster
+from geoloupe.rasters.raster import gdal_errors_as_input_errors, open_raster
 from geoloupe.rasters.reach import refuse_links_out, vet, vet_opened
+from geoloupe.rasters.source import PLAIN, Opening, Source
 from geoloupe.rasters.virtual import FileBand, stacked
 
 _BAND = re.compile(r"(L[CO]0?([789])|LE0?(7)|LT0?([45]))\w*?_(?:(SR)_)?B(\d+)\.TIF", re.IGNORECASE)
@@ -37,7 +37,7 @@ def landsat_folder(name: str) -> Path | None:
     return folder if any(_BAND.fullmatch(item.name) for item in folder.iterdir()) else None
 
 
-def open_landsat(folder: Path, opening: Opening = PLAIN) -> tuple[RasterSource, RasterSource]:
+def open_landsat(folder: Path, opening: Opening = PLAIN) -> tuple[Source, Source]:
     """Open the multispectral bands of a product, and its panchromatic band."""
     if not opening.trust:
         refuse_links_out(folder)
@@ -56,7 +56,7 @@ def open_landsat(folder: Path, opening: Opening = PLAIN) -> tuple[RasterSource, 
     try:
         return _open(str(folder), coarse, files, lines, opening), fine
     except BaseException:
-        fine.dataset.close()
+        fine.reader.close()
         raise
 
 
@@ -104,7 +104,7 @@ def _open(
     files: Mapping[str, str],
     lines: Mapping[str, tuple[float, float]],
     opening: Opening,
-) -> RasterSource:
+) -> Source:
     """Open bands of one grid as one raster."""
     paths = [files[band.name] for band in bands]
     grids = list(_grids(paths, opening))

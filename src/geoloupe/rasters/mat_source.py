@@ -1,87 +1,44 @@
 """A cube in a .mat file as a Source: `cube.mat`, or `cube.mat:name` where it holds several."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.grid import Grid, Window
-from geoloupe.imagery.image import Image
 from geoloupe.imagery.nodata import Read, settle
-from geoloupe.imagery.radiometry import Radiometry, infer
-from geoloupe.imagery.spectra import Band
+from geoloupe.imagery.radiometry import infer
 from geoloupe.rasters.facts import BandFacts, Facts, refuse_many_bands
 from geoloupe.rasters.matlab import MatFile, open_mat
-from geoloupe.rasters.opening import PLAIN, Opening
+from geoloupe.rasters.source import PLAIN, Opening, Source
 
 _ROWS = 64  # that the range of a cube is measured on, spread over all of it
 _SAMPLE = 4_000_000  # values of them, roughly
 
+Rows = Callable[[int, int], NDArray[Any]]  # (top, bottom) -> values (B,h,W) of all bands
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MatSource:
-    """An open .mat file; see `Source` for what each part means. It lies nowhere on the ground."""
 
-    name: str
-    grid: Grid
-    radiometry: Radiometry
-    facts: Facts
-    indexes: tuple[int, ...]  # of the cube's bands
-    rows: Any  # (top, bottom) -> values (B,h,W) of all bands
-    _stack: ExitStack = field(repr=False)
+@dataclass(frozen=True)
+class MatReader:
+    """Reads an open .mat file by whole rows."""
 
-    @property
-    def bands(self) -> tuple[Band, ...]:
-        """The bands that `read` gives."""
-        return tuple(facts.band for facts in self.facts.bands)
+    rows: Rows
+    stack: ExitStack
 
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The file itself."""
-        name = mat_name(self.name)
-        return (str(name[0]),) if name else ()
+    def read(self, indexes: Sequence[int], window: Window) -> tuple[NDArray[Any], None]:
+        """Read these bands of a window; nothing is marked as missing."""
+        rows = self.rows(window.top, window.top + window.height)
+        part = rows[list(indexes), :, window.left : window.left + window.width]
+        return np.ascontiguousarray(part), None
 
-    def read(self, window: Window | None = None) -> Image:
-        """Read a window that lies inside, or all."""
-        part = window or Window(top=0, left=0, height=self.grid.height, width=self.grid.width)
-        rows = self.rows(part.top, part.top + part.height)
-        values = rows[list(self.indexes), :, part.left : part.left + part.width]
-        return Image.of(
-            np.ascontiguousarray(values),
-            radiometry=self.radiometry,
-            grid=self.grid.window(part),
-            bands=self.bands,
-        )
-
-    def select(self, indexes: Sequence[int]) -> Self:
-        """Return the same scene with these bands (from 0) in this order; both close together."""
-        return replace(
-            self,
-            facts=self.facts.select(indexes),
-            radiometry=self.radiometry.select(indexes),
-            indexes=tuple(self.indexes[index] for index in indexes),
-        )
-
-    def with_range(self, low: float, high: float) -> Self:
-        """Return the same scene with the stored values low and high as a network's 0 and 1."""
-        return replace(self, radiometry=replace(self.radiometry, low=(low,), high=(high,)))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.close()
+    def close(self) -> None:
+        """Close the file."""
+        self.stack.close()
 
 
 def mat_name(name: str) -> tuple[Path, str | None] | None:
@@ -92,7 +49,7 @@ def mat_name(name: str) -> tuple[Path, str | None] | None:
     return (Path(path), key) if colon and path.lower().endswith(".mat") else None
 
 
-def open_mat_source(path: Path, key: str | None, opening: Opening = PLAIN) -> MatSource:
+def open_mat_source(path: Path, key: str | None, opening: Opening = PLAIN) -> Source:
     """Open a .mat file of any version with one cube, or the array of this name."""
     name = f"{path}:{key}" if key else str(path)
     try:
@@ -118,18 +75,18 @@ def open_mat_source(path: Path, key: str | None, opening: Opening = PLAIN) -> Ma
             read=_part_reader(rows),
         )
         value = None if missing is None else missing.value
-        return MatSource(
+        return Source(
             name=name,
             grid=grid,
             radiometry=infer(sample.dtype.name, value, sample=sample),
             facts=Facts(bands=(BandFacts(),) * count),
             indexes=tuple(range(count)),
-            rows=rows,
-            _stack=stack.pop_all(),
+            reader=MatReader(rows, stack.pop_all()),
+            files=(str(path),),
         )
 
 
-def _reader(file: MatFile, key: str | None) -> tuple[Any, tuple[int, int, int], str]:
+def _reader(file: MatFile, key: str | None) -> tuple[Rows, tuple[int, int, int], str]:
     """Return what reads rows (B,h,W), the number of rows, columns and bands, and their type."""
     if key is not None and key not in file.shapes:
         raise InputError.unknown("array", key, file.shapes)
@@ -152,7 +109,7 @@ def _reader(file: MatFile, key: str | None) -> tuple[Any, tuple[int, int, int], 
     return lambda top, bottom: whole[:, top:bottom], size, whole.dtype.name
 
 
-def _part_reader(rows: Any) -> Read:
+def _part_reader(rows: Rows) -> Read:
     def read(window: Window) -> NDArray[Any]:
         whole = rows(window.top, window.top + window.height)
         return np.asarray(whole[..., window.left : window.left + window.width])

@@ -9,7 +9,7 @@ from rasterio.crs import CRS
 from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.meeting import Meeting
-from geoloupe.rasters.raster import RasterSource
+from geoloupe.rasters.raster import is_raster
 from geoloupe.rasters.source import Source
 from geoloupe.rasters.warping import outline_on, warped
 
@@ -67,7 +67,7 @@ def _same_crs(one: Grid, other: Grid) -> bool:
 
 def _in_line(coarse: Source, fine: Source) -> Source:
     """Warp a scene to its own pixel size on a grid in line with a finer one."""
-    if not isinstance(coarse, RasterSource):
+    if not is_raster(coarse):
         raise InputError("is turned against the guide, and only rasters can be warped")
     place = warped(coarse, _around(coarse, fine.grid), covering=False)
     _log.warning(
@@ -78,7 +78,7 @@ def _in_line(coarse: Source, fine: Source) -> Source:
     return place
 
 
-def _around(coarse: RasterSource, fine: Grid) -> Grid:
+def _around(coarse: Source, fine: Grid) -> Grid:
     """Return a grid of the coarse pixel size in line with the fine one, where both have pixels."""
     side, (least, greatest) = outline_on(coarse, fine)
     top, left = (max(math.floor(corner), 0) for corner in least)

@@ -1,20 +1,157 @@
-"""How a scene is to be opened, handed from one reader to the next."""
+"""Any scene by its name: a file of any kind, a product of many files, a part of a file."""
 
-from dataclasses import dataclass
+import os
+import re
+import shlex
+from pathlib import Path
 
+from geoloupe.errors import InputError
+from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.nodata import Nodata
+from geoloupe.rasters.displayed import displayed
+from geoloupe.rasters.drivers import SUFFIXES
+from geoloupe.rasters.mat_source import mat_name, open_mat_source
+from geoloupe.rasters.raster import is_raster, open_raster
+from geoloupe.rasters.sentinel2 import open_product, product_name
+from geoloupe.rasters.source import Opening, Source
+from geoloupe.rasters.warping import warped
 from geoloupe.storage.sizes import Admit, any_size
+from geoloupe.storage.tree import open_tree
+
+_ANYTHING = ("", ".dat", ".bin", ".raw")  # suffixes of rasters and of much else
+# A part of a file in GDAL's own words, such as NETCDF:cube.nc:reflectance.
+_DRIVER = re.compile(r"[A-Za-z0-9_]{3,}:")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Opening:
-    """What a person or a command asks for when a scene is opened."""
-
-    alpha: bool | None = None  # whether a band marked as transparency is; None: by its content
-    trust: bool = False  # whether it may lead to files outside of its folder, and to servers
-    look: bool = False  # for people's eyes: palettes and complex numbers may be read too
-    nodata: Nodata = None  # what missing pixels hold; None: what is declared, or plainly a fill
-    admit: Admit = any_size  # refuses its grid and type before a pixel is read
+def is_address(name: str) -> bool:
+    """Return whether GDAL alone understands a name: on a network, in an archive, part of a file."""
+    words = "://" in name or name.startswith("/vsi") or bool(_DRIVER.match(name))
+    return words and not Path(name).exists()
 
 
-PLAIN = Opening()
+def stem_of(name: str) -> str:
+    """Name a scene for its results: without folders and suffix, with the part that is meant."""
+    path, colon, part = name.rstrip("/").rpartition(":")
+    if not colon or "/" in part or "\\" in part:
+        path, part = name.rstrip("/"), ""
+    stem = Path(path).name.removesuffix(".zip")
+    stem = Path(stem).stem if "." in stem[1:] else stem
+    return f"{stem}_{part}" if part else stem
+
+
+def open_source(
+    path: str | Path,
+    *,
+    alpha: bool | None = None,
+    nodata: Nodata = None,
+    trust: bool = False,
+    look: bool = False,
+    admit: Admit = any_size,
+) -> Source:
+    """Open a scene for reading; use it in a `with` statement.
+
+    `alpha` says whether a band that is marked as transparency is; None goes by its content.
+    `nodata` is what missing pixels hold, or "none"; else it is what the scene declares or plainly
+    shows. With `trust`, a file may lead to others outside of its folder, and to servers. With
+    `look`, palettes become their colours and complex numbers decibels, for people's eyes. `admit`
+    is called with the scene's grid and type, and may refuse it before a pixel is read.
+    """
+    name = str(path)
+    opening = Opening(alpha=alpha, nodata=nodata, trust=trust, look=look, admit=admit)
+    product, cube = product_name(name), mat_name(name)
+    if product is not None:
+        _refuse_plainly_wrong(product[0], folder=True)
+        return open_product(*product, opening)
+    if cube is not None:
+        _refuse_plainly_wrong(cube[0])
+        return open_mat_source(*cube, opening)
+    if not is_address(name):
+        _refuse_plainly_wrong(Path(path), folder=name.rstrip("/").lower().endswith(".zarr"))
+        if name.lower().endswith(".zip"):
+            name = _only_raster_in(Path(path))
+        elif _DRIVER.match(name):  # else GDAL would take the file's own name for its words
+            name = os.path.join(".", name)
+    raster = open_raster(name, opening)
+    return displayed(raster) if look else raster
+
+
+def scenes_in(folder: str | Path) -> list[str]:
+    """List the scenes that lie in a folder, not those in folders below it, in order."""
+    path = Path(folder)
+    if main := [item for item in path.glob("MTD_MSIL*.xml") if product_name(str(item))]:
+        return [str(main[0])]  # a Sentinel-2 product that was renamed
+    return [
+        str(item)
+        for item in sorted(path.iterdir())
+        if not item.name.startswith(".") and _is_scene(item)
+    ]
+
+
+def _is_scene(path: Path) -> bool:
+    if product_name(str(path)):
+        return True
+    suffix = path.suffix.lower()
+    if suffix == ".zarr":
+        return path.is_dir()
+    if not path.is_file():
+        return False
+    if suffix in _ANYTHING:  # recognised by the ENVI header beside them
+        headers = (path.with_name(f"{path.name}.hdr"), path.with_suffix(".hdr"))
+        return any(header.exists() for header in headers)
+    return suffix in (*SUFFIXES, ".mat")
+
+
+def aligned(source: Source, grid: Grid) -> Source:
+    """Return an open scene on another grid; without a place in common it must have that size."""
+    placed = grid.georeferenced and source.grid.georeferenced
+    if placed and is_raster(source):
+        return warped(source, grid)
+    if (source.grid.height, source.grid.width) != (grid.height, grid.width):
+        raise InputError(
+            f"{source.name}: {source.grid.width} x {source.grid.height} pixels, but without "
+            f"georeference a guide must have {grid.width} x {grid.height}"
+        )
+    return source
+
+
+def _refuse_plainly_wrong(path: Path, *, folder: bool = False) -> None:
+    try:
+        if path.is_dir() and not folder:
+            raise InputError(f"{path}: {_folder(path)}")
+        if not path.exists():
+            raise InputError(f"{path}: no such file")
+        if not path.is_dir() and not path.is_file():
+            raise InputError(f"{path}: is no file that holds data, but a device or the like")
+        if path.is_file() and path.stat().st_size == 0:
+            raise InputError(f"{path}: is empty; was its download or copy cut short?")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror})") from None
+
+
+def _folder(path: Path) -> str:
+    """Return what a folder holds, for a person who named it where a file was meant."""
+    names = [Path(name).name for name in scenes_in(path)]
+    if not names:
+        return "is a folder without rasters; name a raster file"
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    endings = [Path(name).suffix for name in names]
+    ending = max(endings, key=endings.count)
+    every = shlex.quote(f"{path}/") + f"*{ending}"
+    return (
+        f"is a folder; name a raster in it ({shown}), or all: geoloupe upscale {every} -o RESULTS"
+    )
+
+
+def _only_raster_in(path: Path) -> str:
+    """Name the raster in a .zip as GDAL does; where there are several, a person must say which."""
+    tree = open_tree(path)
+    names = [name for name in tree.names if name.lower().endswith(SUFFIXES)]
+    if len(names) != 1:
+        several = ", ".join(tree.raster(name) for name in names[:5])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        raise InputError(
+            f"{path}: holds several rasters; name one: {several}{more}"
+            if names
+            else f"{path}: holds no raster of a kind that its name says"
+        )
+    return tree.raster(names[0])

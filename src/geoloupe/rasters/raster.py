@@ -1,4 +1,4 @@
-"""Every raster that GDAL reads, as a Source."""
+"""Every raster that GDAL reads."""
 
 import logging
 import math
@@ -7,10 +7,9 @@ import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -25,17 +24,15 @@ from rasterio.windows import Window as RasterioWindow
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid, Window
-from geoloupe.imagery.image import Image
 from geoloupe.imagery.nodata import Missing, Read, settle
 from geoloupe.imagery.radiometry import Radiometry, infer
-from geoloupe.imagery.spectra import Band
 from geoloupe.rasters.blocks import refuse_large_blocks
 from geoloupe.rasters.complaints import complaint
 from geoloupe.rasters.drivers import TRUST, drivers_for
-from geoloupe.rasters.facts import Facts, read_facts, refuse_many_bands
+from geoloupe.rasters.facts import Facts, Mask, read_facts, refuse_many_bands
 from geoloupe.rasters.heads import read_head
-from geoloupe.rasters.opening import PLAIN, Opening
 from geoloupe.rasters.reach import vet, vet_opened
+from geoloupe.rasters.source import PLAIN, Opening, Source
 from geoloupe.rasters.transparency import DATA_BELOW, opaque_share
 
 # GDAL would keep whole scenes in a twentieth of the machine's memory, and read none of them twice.
@@ -47,65 +44,47 @@ _log = logging.getLogger(__name__)
 _SAMPLE = 4_000_000  # values that the range of a scene is measured on, spread over all of it
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RasterSource:
-    """An open GDAL dataset without its alpha band; see `Source` for what each part means."""
+@dataclass(frozen=True, kw_only=True)
+class RasterReader:
+    """Reads an open GDAL dataset."""
 
-    name: str
-    grid: Grid
-    radiometry: Radiometry
-    facts: Facts
-    indexes: tuple[int, ...]  # of the dataset, from 1
-    files: tuple[str, ...]
+    name: str  # for messages
     dataset: Any
-    alpha: int | None = None  # the dataset's band of transparency, from 1
+    numbers: tuple[int, ...]  # of its bands but transparency, from 1 as GDAL has it
+    mask: Mask = "none"
+    alpha: int | None = None  # the band of transparency, from 1
 
-    @property
-    def bands(self) -> tuple[Band, ...]:
-        """The bands that `read` gives."""
-        return tuple(facts.band for facts in self.facts.bands)
-
-    def read(self, window: Window | None = None) -> Image:
-        """Read a window that lies inside, or all; where nodata is set, what is masked holds it."""
-        part = window or Window(top=0, left=0, height=self.grid.height, width=self.grid.width)
-        place = RasterioWindow(part.left, part.top, part.width, part.height)
+    def read(
+        self, indexes: Sequence[int], window: Window
+    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """Read these bands of a window, and where it is not masked."""
+        place = RasterioWindow(window.left, window.top, window.width, window.height)
         with gdal_errors_as_input_errors(self.name):
-            values = self.dataset.read(list(self.indexes), window=place)
-            valid = _read_valid(self.dataset, self.facts, self.alpha, values, window=place)
-        stored = self.radiometry.nodata
-        if not valid.all() and stored is not None:
-            values[:, ~valid] = stored
-        return Image(
-            values=values,
-            valid=valid & np.any(~self.radiometry.missing(values), axis=0),
-            bands=self.bands,
-            grid=self.grid.window(part),
-            radiometry=self.radiometry,
-        )
+            values = self.dataset.read([self.numbers[index] for index in indexes], window=place)
+            return values, self.valid(window=place)
 
-    def select(self, indexes: Sequence[int]) -> Self:
-        """Return the same scene with these bands (from 0) in this order; both close together."""
-        return replace(
-            self,
-            facts=self.facts.select(indexes),
-            radiometry=self.radiometry.select(indexes),
-            indexes=tuple(self.indexes[index] for index in indexes),
-        )
+    def valid(self, **part: Any) -> NDArray[np.bool_] | None:
+        """Read where it is not masked (H,W); a pixel that is at all transparent still counts."""
+        if self.mask == "none":
+            return None
+        if self.mask == "alpha":
+            return np.asarray(self.dataset.read(self.alpha, **part) > 0)
+        return np.asarray(self.dataset.read_masks(1, **part) > 0)
 
-    def with_range(self, low: float, high: float) -> Self:
-        """Return the same scene with the stored values low and high as a network's 0 and 1."""
-        return replace(self, radiometry=replace(self.radiometry, low=(low,), high=(high,)))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the dataset."""
         self.dataset.close()
+
+
+def is_raster(source: Source) -> bool:
+    """Return whether GDAL reads a scene: its warper and its colour tables work on such alone."""
+    return isinstance(source.reader, RasterReader)
+
+
+def reader_of(source: Source) -> RasterReader:
+    """Return what reads a scene that GDAL reads."""
+    assert isinstance(source.reader, RasterReader)
+    return source.reader
 
 
 def open_raster(
@@ -114,7 +93,7 @@ def open_raster(
     *,
     label: str | None = None,
     drivers: Sequence[str] | None = None,
-) -> RasterSource:
+) -> Source:
     """Open a raster by the drivers of its kind; what no network can use is an InputError.
 
     Messages say `label` for it. Naming the `drivers` says that it was looked into before.
@@ -161,7 +140,7 @@ def gdal_errors_as_input_errors(name: object) -> Iterator[None]:
         raise complaint(str(name), error, read_head(str(name)) or b"") from None
 
 
-def _source(name: str, dataset: Any, opening: Opening) -> RasterSource:
+def _source(name: str, dataset: Any, opening: Opening) -> Source:
     crs = dataset.crs
     grid = Grid(
         crs=crs.to_wkt() if crs else None,
@@ -189,16 +168,21 @@ def _source(name: str, dataset: Any, opening: Opening) -> RasterSource:
         size=(len(indexes), dataset.height, dataset.width),
         read=_reader(dataset, indexes) if plain else None,
     )
-    opacity = clear[0] if clear else None
-    return RasterSource(
+    reader = RasterReader(
+        name=name,
+        dataset=dataset,
+        numbers=tuple(indexes),
+        mask=facts.mask,
+        alpha=clear[0] if clear else None,
+    )
+    return Source(
         name=name,
         grid=grid,
-        radiometry=_radiometry(dataset, facts, opacity, indexes, dtype, missing),
+        radiometry=_radiometry(reader, facts, dtype, missing),
         facts=facts,
-        indexes=tuple(indexes),
+        indexes=tuple(range(len(indexes))),
+        reader=reader,
         files=tuple(dataset.files),
-        dataset=dataset,
-        alpha=opacity,
     )
 
 
@@ -282,36 +266,22 @@ def _reader(dataset: Any, indexes: Sequence[int]) -> Read:
 
 
 def _radiometry(
-    dataset: Any,
-    facts: Facts,
-    alpha: int | None,
-    indexes: Sequence[int],
-    dtype: str,
-    missing: Missing | None,
+    reader: RasterReader, facts: Facts, dtype: str, missing: Missing | None
 ) -> Radiometry:
     """Measure the scene as a whole, so that no tile differs from its neighbour by a stretch."""
     if "complex" in dtype:
         return Radiometry(dtype=dtype, nodata=None if missing is None else missing.value)
+    dataset, numbers = reader.dataset, list(reader.numbers)
     tags = [(band.scale, band.offset) for band in facts.bands]
-    sample = np.zeros((len(indexes), 0, 0), dtype)
+    sample = np.zeros((len(numbers), 0, 0), dtype)
     if dtype != "uint8" or any(tag != (1.0, 0.0) for tag in tags):
-        step = max(1, math.ceil((dataset.height * dataset.width * len(indexes) / _SAMPLE) ** 0.5))
-        most = max(1, _SAMPLE // len(indexes))
+        step = max(1, math.ceil((dataset.height * dataset.width * len(numbers) / _SAMPLE) ** 0.5))
+        most = max(1, _SAMPLE // len(numbers))
         height = min(max(1, dataset.height // step), most)  # one column may be long
         shape = (height, min(max(1, dataset.width // step), most // height))
-        sample = dataset.read(list(indexes), out_shape=(len(indexes), *shape))
-        valid = _read_valid(dataset, facts, alpha, sample, out_shape=shape)
-        sample = sample[:, valid][..., None]
+        sample = dataset.read(numbers, out_shape=(len(numbers), *shape))
+        valid = reader.valid(out_shape=shape)
+        sample = sample.reshape(len(numbers), -1) if valid is None else sample[:, valid]
+        sample = sample[..., None]
         sample = sample if missing is None else missing.without_blends(sample)
     return infer(dtype, None if missing is None else missing.value, sample=sample, tags=tags)
-
-
-def _read_valid(
-    dataset: Any, facts: Facts, alpha: int | None, values: NDArray[Any], **part: Any
-) -> NDArray[np.bool_]:
-    """Read the mask (H,W) that is not nodata; a pixel that is at all transparent still counts."""
-    if facts.mask == "none":
-        return np.ones(values.shape[1:], bool)
-    if facts.mask == "alpha":
-        return np.asarray(dataset.read(alpha, **part) > 0)
-    return np.asarray(dataset.read_masks(1, **part) > 0)

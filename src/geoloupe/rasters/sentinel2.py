@@ -15,9 +15,9 @@ from rasterio.io import DatasetReader
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
 from geoloupe.rasters.drivers import drivers_for
-from geoloupe.rasters.opening import PLAIN, Opening
-from geoloupe.rasters.raster import RasterSource, gdal_errors_as_input_errors, open_raster
+from geoloupe.rasters.raster import gdal_errors_as_input_errors, open_raster
 from geoloupe.rasters.reach import refuse_links_out, vet_jpeg2000
+from geoloupe.rasters.source import PLAIN, Opening, Source
 from geoloupe.rasters.virtual import FileBand, stacked
 
 _BANDS = {  # name: number in the metadata, common name, wavelength in nm, pixel in m
@@ -64,7 +64,7 @@ def product_name(name: str) -> tuple[Path, str] | None:
     return (found, size) if looks or inside else None
 
 
-def open_product(path: Path, size: str, opening: Opening = PLAIN) -> RasterSource:
+def open_product(path: Path, size: str, opening: Opening = PLAIN) -> Source:
     """Open the bands of one pixel size; a file that is missing is an InputError.
 
     Untrusted, no band may lie outside of the product or be anything but JPEG 2000.

@@ -1,221 +1,111 @@
-"""Where images are read from: any file, by its content, behind one small interface."""
+"""An open scene, whatever it is stored in: facts at once, pixels window by window.
 
-import os
-import re
-import shlex
+A format is a small Reader and a function that opens it: all else that a scene can do is here.
+"""
+
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
-from geoloupe.errors import InputError
+import numpy as np
+from numpy.typing import NDArray
+
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.nodata import Nodata
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.imagery.spectra import Band
-from geoloupe.rasters.displayed import displayed
-from geoloupe.rasters.drivers import SUFFIXES
 from geoloupe.rasters.facts import Facts
-from geoloupe.rasters.mat_source import mat_name, open_mat_source
-from geoloupe.rasters.opening import Opening
-from geoloupe.rasters.raster import RasterSource, open_raster
-from geoloupe.rasters.sentinel2 import open_product, product_name
-from geoloupe.rasters.warping import warped
 from geoloupe.storage.sizes import Admit, any_size
-from geoloupe.storage.tree import open_tree
-
-_ANYTHING = ("", ".dat", ".bin", ".raw")  # suffixes of rasters and of much else
-# A part of a file in GDAL's own words, such as NETCDF:cube.nc:reflectance.
-_DRIVER = re.compile(r"[A-Za-z0-9_]{3,}:")
 
 
-class Source(Protocol):
-    """An open scene: facts at once, pixels window by window. Not for several threads."""
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """What a person or a command asks for when a scene is opened."""
 
-    @property
-    def name(self) -> str:
-        """The file as the person named it, for messages."""
+    alpha: bool | None = None  # whether a band marked as transparency is; None: by its content
+    trust: bool = False  # whether it may lead to files outside of its folder, and to servers
+    look: bool = False  # for people's eyes: palettes and complex numbers may be read too
+    nodata: Nodata = None  # what missing pixels hold; None: what is declared, or plainly a fill
+    admit: Admit = any_size  # refuses its grid and type before a pixel is read
+
+
+PLAIN = Opening()
+
+
+class Reader(Protocol):
+    """Where the stored numbers of a scene come from. Not for several threads."""
+
+    def read(
+        self, indexes: Sequence[int], window: Window
+    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """Read these bands (from 0) of a window that lies inside.
+
+        Returns:
+            Values (B,H,W) that are the caller's own to change, and (H,W) where it is not marked
+            as missing besides by its nodata value; None: nowhere.
+        """
         ...
 
-    @property
-    def grid(self) -> Grid:
-        """The place and the size of all of it."""
+    def close(self) -> None:
+        """Close what is open."""
         ...
 
-    @property
-    def radiometry(self) -> Radiometry:
-        """What its numbers mean, the same in every window."""
-        ...
 
-    @property
-    def facts(self) -> Facts:
-        """What else it says of itself."""
-        ...
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """An open scene, for a `with` statement. Not for several threads."""
+
+    name: str  # as the person named it, for messages
+    grid: Grid  # the place and the size of all of it
+    radiometry: Radiometry  # what its numbers mean, the same in every window
+    facts: Facts  # what else it says of itself
+    indexes: tuple[int, ...]  # the reader's bands, from 0, that `read` returns
+    reader: Reader
+    files: tuple[str, ...] = ()  # that it is read from, so that none of them is written over
 
     @property
     def bands(self) -> tuple[Band, ...]:
-        """The bands that `read` gives."""
-        ...
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The files that it is read from, so that none of them is written over."""
-        ...
+        """The bands that `read` returns."""
+        return tuple(facts.band for facts in self.facts.bands)
 
     def read(self, window: Window | None = None) -> Image:
-        """Read a window that lies inside, or all."""
-        ...
+        """Read a window that lies inside, or all; where nodata is set, what is masked holds it."""
+        part = window or Window(top=0, left=0, height=self.grid.height, width=self.grid.width)
+        values, valid = self.reader.read(self.indexes, part)
+        stored = self.radiometry.nodata
+        if valid is not None and stored is not None and not valid.all():
+            values[:, ~valid] = stored
+        known = np.any(~self.radiometry.missing(values), axis=0)
+        return Image(
+            values=values,
+            valid=known if valid is None else valid & known,
+            bands=self.bands,
+            grid=self.grid.window(part),
+            radiometry=self.radiometry,
+        )
 
     def select(self, indexes: Sequence[int]) -> Self:
         """Return the same scene with these bands (from 0) in this order; both close together."""
-        ...
+        return replace(
+            self,
+            facts=self.facts.select(indexes),
+            radiometry=self.radiometry.select(indexes),
+            indexes=tuple(self.indexes[index] for index in indexes),
+        )
 
     def with_range(self, low: float, high: float) -> Self:
         """Return the same scene with the stored values low and high as a network's 0 and 1."""
-        ...
+        return replace(self, radiometry=replace(self.radiometry, low=(low,), high=(high,)))
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None: ...
-
-
-def is_address(name: str) -> bool:
-    """Return whether GDAL alone understands a name: on a network, in an archive, part of a file."""
-    words = "://" in name or name.startswith("/vsi") or bool(_DRIVER.match(name))
-    return words and not Path(name).exists()
-
-
-def stem_of(name: str) -> str:
-    """Name a scene for its results: without folders and suffix, with the part that is meant."""
-    path, colon, part = name.rstrip("/").rpartition(":")
-    if not colon or "/" in part or "\\" in part:
-        path, part = name.rstrip("/"), ""
-    stem = Path(path).name.removesuffix(".zip")
-    stem = Path(stem).stem if "." in stem[1:] else stem
-    return f"{stem}_{part}" if part else stem
-
-
-def open_source(
-    path: str | Path,
-    *,
-    alpha: bool | None = None,
-    nodata: Nodata = None,
-    trust: bool = False,
-    look: bool = False,
-    admit: Admit = any_size,
-) -> Source:
-    """Open a scene for reading; use it in a `with` statement.
-
-    `alpha` says whether a band that is marked as transparency is; None goes by its content.
-    `nodata` is what missing pixels hold, or "none"; else it is what the scene declares or plainly
-    shows. With `trust`, a file may lead to others outside of its folder, and to servers. With
-    `look`, palettes become their colours and complex numbers decibels, for people's eyes. `admit`
-    is called with the scene's grid and type, and may refuse it before a pixel is read.
-    """
-    name, opening = (
-        str(path),
-        Opening(alpha=alpha, nodata=nodata, trust=trust, look=look, admit=admit),
-    )
-    product, cube = product_name(name), mat_name(name)
-    if product is not None:
-        _refuse_plainly_wrong(product[0], folder=True)
-        return open_product(*product, opening)
-    if cube is not None:
-        _refuse_plainly_wrong(cube[0])
-        return open_mat_source(*cube, opening)
-    if not is_address(name):
-        _refuse_plainly_wrong(Path(path), folder=name.rstrip("/").lower().endswith(".zarr"))
-        if name.lower().endswith(".zip"):
-            name = _only_raster_in(Path(path))
-        elif _DRIVER.match(name):  # else GDAL would take the file's own name for its words
-            name = os.path.join(".", name)
-    raster = open_raster(name, opening)
-    return displayed(raster) if look else raster
-
-
-def scenes_in(folder: str | Path) -> list[str]:
-    """List the scenes that lie in a folder, not those in folders below it, in order."""
-    path = Path(folder)
-    if main := [item for item in path.glob("MTD_MSIL*.xml") if product_name(str(item))]:
-        return [str(main[0])]  # a Sentinel-2 product that was renamed
-    return [
-        str(item)
-        for item in sorted(path.iterdir())
-        if not item.name.startswith(".") and _is_scene(item)
-    ]
-
-
-def _is_scene(path: Path) -> bool:
-    if product_name(str(path)):
-        return True
-    suffix = path.suffix.lower()
-    if suffix == ".zarr":
-        return path.is_dir()
-    if not path.is_file():
-        return False
-    if suffix in _ANYTHING:  # recognised by the ENVI header beside them
-        headers = (path.with_name(f"{path.name}.hdr"), path.with_suffix(".hdr"))
-        return any(header.exists() for header in headers)
-    return suffix in (*SUFFIXES, ".mat")
-
-
-def aligned(source: Source, grid: Grid) -> Source:
-    """Return an open scene on another grid; without a place in common it must have that size."""
-    placed = grid.georeferenced and source.grid.georeferenced
-    if placed and isinstance(source, RasterSource):
-        return warped(source, grid)
-    if (source.grid.height, source.grid.width) != (grid.height, grid.width):
-        raise InputError(
-            f"{source.name}: {source.grid.width} x {source.grid.height} pixels, but without "
-            f"georeference a guide must have {grid.width} x {grid.height}"
-        )
-    return source
-
-
-def _refuse_plainly_wrong(path: Path, *, folder: bool = False) -> None:
-    try:
-        if path.is_dir() and not folder:
-            raise InputError(f"{path}: {_folder(path)}")
-        if not path.exists():
-            raise InputError(f"{path}: no such file")
-        if not path.is_dir() and not path.is_file():
-            raise InputError(f"{path}: is no file that holds data, but a device or the like")
-        if path.is_file() and path.stat().st_size == 0:
-            raise InputError(f"{path}: is empty; was its download or copy cut short?")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be opened ({error.strerror})") from None
-
-
-def _folder(path: Path) -> str:
-    """Return what a folder holds, for a person who named it where a file was meant."""
-    names = [Path(name).name for name in scenes_in(path)]
-    if not names:
-        return "is a folder without rasters; name a raster file"
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    endings = [Path(name).suffix for name in names]
-    ending = max(endings, key=endings.count)
-    every = shlex.quote(f"{path}/") + f"*{ending}"
-    return (
-        f"is a folder; name a raster in it ({shown}), or all: geoloupe upscale {every} -o RESULTS"
-    )
-
-
-def _only_raster_in(path: Path) -> str:
-    """Name the raster in a .zip as GDAL does; where there are several, a person must say which."""
-    tree = open_tree(path)
-    names = [name for name in tree.names if name.lower().endswith(SUFFIXES)]
-    if len(names) != 1:
-        several = ", ".join(tree.raster(name) for name in names[:5])
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        raise InputError(
-            f"{path}: holds several rasters; name one: {several}{more}"
-            if names
-            else f"{path}: holds no raster of a kind that its name says"
-        )
-    return tree.raster(names[0])
+    ) -> None:
+        self.reader.close()

@@ -16,12 +16,13 @@ from rasterio.warp import transform, transform_bounds
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
-from geoloupe.rasters.raster import RasterSource, gdal_errors_as_input_errors
+from geoloupe.rasters.raster import gdal_errors_as_input_errors, reader_of
+from geoloupe.rasters.source import Source
 
 Corners = tuple[tuple[float, float], tuple[float, float]]
 
 
-def warped(source: RasterSource, grid: Grid, *, covering: bool = True) -> RasterSource:
+def warped(source: Source, grid: Grid, *, covering: bool = True) -> Source:
     """Resample an open raster to `grid`; smooth where finer, else averaged.
 
     Both must lie somewhere. Beyond its edge and where it has no data, the result has none; with
@@ -42,24 +43,27 @@ def warped(source: RasterSource, grid: Grid, *, covering: bool = True) -> Raster
             src_nodata=source.radiometry.nodata,  # which may be found, and not declared
             add_alpha=not marked,
         )
+    reader = replace(reader_of(source), dataset=vrt)
     if marked:
-        return replace(source, dataset=vrt, grid=grid)
+        return replace(source, reader=reader, grid=grid)
     facts = replace(source.facts, mask="alpha")
-    return replace(source, dataset=vrt, grid=grid, facts=facts, alpha=vrt.count)
+    reader = replace(reader, mask="alpha", alpha=vrt.count)
+    return replace(source, reader=reader, grid=grid, facts=facts)
 
 
 @contextmanager
-def _unmarked(source: RasterSource) -> Iterator[Any]:
+def _unmarked(source: Source) -> Iterator[Any]:
     """Yield the dataset with no data marked as transparency: GDAL would go by the mark.
 
     What was made of it stays open for as long as a warped dataset needs it.
     """
-    colours = source.dataset.colorinterp
-    if source.alpha is not None or ColorInterp.alpha not in colours:
-        yield source.dataset
+    reader = reader_of(source)
+    colours = reader.dataset.colorinterp
+    if reader.alpha is not None or ColorInterp.alpha not in colours:
+        yield reader.dataset
         return
     name = f"/vsimem/{secrets.token_hex(8)}.vrt"
-    rasterio.shutil.copy(source.dataset, name, driver="VRT")
+    rasterio.shutil.copy(reader.dataset, name, driver="VRT")
     try:
         with rasterio.open(name, "r+") as copy:
             copy.colorinterp = [
@@ -72,7 +76,7 @@ def _unmarked(source: RasterSource) -> Iterator[Any]:
         rasterio.shutil.delete(name)
 
 
-def outline_on(source: RasterSource, grid: Grid, *, along: int = 21) -> tuple[float, Corners]:
+def outline_on(source: Source, grid: Grid, *, along: int = 21) -> tuple[float, Corners]:
     """Place a raster on another grid: the side of its pixels and the least and greatest corner.
 
     All are in pixels of that grid: the side, then (top, left) and (bottom, right).
@@ -117,7 +121,7 @@ def _bounds_in(grid: Grid, other: Grid) -> tuple[float, float, float, float]:
     return left, bottom, right, top
 
 
-def _check_cover(source: RasterSource, grid: Grid) -> None:
+def _check_cover(source: Source, grid: Grid) -> None:
     """Refuse a guide that leaves part of the scene without one; four of its pixels are forgiven."""
     with gdal_errors_as_input_errors(source.name):
         left, bottom, right, top = _bounds_in(source.grid, grid)

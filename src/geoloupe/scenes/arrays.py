@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +12,13 @@ from numpy.typing import NDArray
 from geoloupe import settings
 from geoloupe.errors import InputError, OutOfMemoryError
 from geoloupe.imagery.grid import Grid, Window
-from geoloupe.imagery.image import Image
 from geoloupe.imagery.nodata import Nodata, settle
 from geoloupe.imagery.radiometry import Radiometry, infer
-from geoloupe.imagery.spectra import Band
 from geoloupe.models.model import Model
 from geoloupe.models.predictor import check_guide
 from geoloupe.rasters.facts import BandFacts, Facts
 from geoloupe.rasters.planes import Layout
+from geoloupe.rasters.source import Source
 from geoloupe.scenes.choices import (
     PredictOptions,
     chosen_layers,
@@ -79,7 +77,7 @@ def upscale_array(
     scene = _scene(source, None if guide is None else _source(guide), loaded, chosen)
     piece = scene.compute(next(scene.plan.blocks), lambda: None)
     made = _marked(
-        _like(array, piece.values, scene.scale, source.positions),
+        _like(array, piece.values, scene.scale, source.indexes),
         source.radiometry.nodata,
         chosen.nodata,
     )
@@ -87,7 +85,7 @@ def upscale_array(
 
 
 def _scene(
-    source: "_ImageSource", guide: "_ImageSource | None", model: Model, chosen: PredictOptions
+    source: Source, guide: Source | None, model: Model, chosen: PredictOptions
 ) -> Enlargement:
     """Return what enlarges an array as one block: its result is in memory."""
     optics = chosen_optics(source, chosen)
@@ -141,71 +139,37 @@ def _refuse_large(layout: Layout) -> None:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _ImageSource:
-    """An image in memory as a Source; see there for what each part means."""
+@dataclass(frozen=True)
+class ArrayReader:
+    """Reads values (B,H,W) in memory."""
 
-    image: Image
-    tags: Mapping[str, str]
-    positions: tuple[int, ...] | None = None  # which bands of the array these are; None: all
+    values: NDArray[Any]
 
-    @property
-    def name(self) -> str:
-        return _NAME
+    def read(self, indexes: Sequence[int], window: Window) -> tuple[NDArray[Any], None]:
+        """Read these bands of a window; nothing is marked as missing."""
+        return self.values[:, *window.slices][list(indexes)], None
 
-    @property
-    def grid(self) -> Grid:
-        return self.image.grid
-
-    @property
-    def radiometry(self) -> Radiometry:
-        return self.image.radiometry
-
-    @property
-    def bands(self) -> tuple[Band, ...]:
-        return self.image.bands
-
-    @property
-    def facts(self) -> Facts:
-        unit = self.tags.get("units")
-        bands = tuple(BandFacts(description=b.name or None, unit=unit) for b in self.bands)
-        return Facts(bands=bands, tags=self.tags)
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        return ()
-
-    def read(self, window: Window | None = None) -> Image:
-        return self.image if window is None else self.image.crop(window)
-
-    def select(self, indexes: Sequence[int]) -> Self:
-        return replace(self, image=self.image.select(indexes), positions=tuple(indexes))
-
-    def with_range(self, low: float, high: float) -> Self:
-        radiometry = replace(self.radiometry, low=(low,), high=(high,))
-        return replace(self, image=replace(self.image, radiometry=radiometry))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Hold nothing open."""
 
 
-def _source(array: "DataArray", nodata: Nodata = None) -> _ImageSource:
+def _source(array: "DataArray", nodata: Nodata = None) -> Source:
     """See an array as a scene, with what its attributes say in words."""
-    image = _image(array, nodata)
+    values = _values(array)
     words = {str(key): text for key, text in array.attrs.items() if isinstance(text, str)}
-    return _ImageSource(image, {"short_name": str(array.name or "")} | words)
+    tags = {"short_name": str(array.name or "")} | words
+    return Source(
+        name=_NAME,
+        grid=Grid(crs=None, height=values.shape[1], width=values.shape[2]),
+        radiometry=_radiometry(array, values, nodata),
+        facts=Facts(bands=_band_facts(array, len(values)), tags=tags),
+        indexes=tuple(range(len(values))),
+        reader=ArrayReader(values),
+    )
 
 
-def _image(array: "DataArray", nodata: Nodata) -> Image:
-    """Take the values (band,y,x) and what the array says of them."""
+def _values(array: "DataArray") -> NDArray[Any]:
+    """Take the values (band,y,x)."""
     if not hasattr(array, "dims") or not hasattr(array, "encoding") or not hasattr(array, "ndim"):
         raise InputError(f"upscale_array takes an xarray.DataArray, not a {type(array).__name__}")
     if array.ndim not in (2, 3) or 0 in array.shape or set(array.dims[-2:]) & set(_BAND_NAMES):
@@ -216,7 +180,11 @@ def _image(array: "DataArray", nodata: Nodata) -> Image:
     if values.dtype.kind not in "uif":
         raise InputError(f"the array holds {values.dtype}; convert it to numbers first")
     values = values.reshape(-1, *values.shape[-2:])
-    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return np.asarray(values.astype(values.dtype.newbyteorder("="), copy=False))
+
+
+def _radiometry(array: "DataArray", values: NDArray[Any], nodata: Nodata) -> Radiometry:
+    """Read and measure what the numbers of an array mean."""
     # What the encoding says is of the file: decoded floats hold NaN instead.
     attributes = array.attrs if values.dtype.kind == "f" else {**array.encoding, **array.attrs}
     step = max(int((values.size / _SAMPLE) ** 0.5), 1)
@@ -229,15 +197,11 @@ def _image(array: "DataArray", nodata: Nodata) -> Image:
         size=(len(values), *values.shape[1:]),
         read=lambda window: values[:, *window.slices],
     )
-    return Image.of(
-        values,
-        radiometry=infer(
-            values.dtype.name,
-            None if missing is None else missing.value,
-            sample=sample,
-            tags=_tags(array.attrs, len(values)),
-        ),
-        bands=_bands(array, len(values)),
+    return infer(
+        values.dtype.name,
+        None if missing is None else missing.value,
+        sample=sample,
+        tags=_tags(array.attrs, len(values)),
     )
 
 
@@ -260,10 +224,10 @@ def _tags(attributes: Mapping[Any, Any], count: int) -> list[tuple[float, float]
         return []
 
 
-def _bands(array: "DataArray", count: int) -> tuple[Band, ...]:
-    """Read names and wavelengths from coordinates of the band dimension, as xarray users give."""
+def _band_facts(array: "DataArray", count: int) -> tuple[BandFacts, ...]:
+    """Read names and wavelengths from coordinates of the band dimension."""
     names = [""] * count
-    lengths: list[float | None] = [None] * count
+    micrometres: list[float | None] = [None] * count
     attributes = array.attrs.get("long_name")
     if isinstance(attributes, (tuple, list)) and len(attributes) == count:
         names = [str(name) for name in attributes]
@@ -272,17 +236,24 @@ def _bands(array: "DataArray", count: int) -> tuple[Band, ...]:
             if coordinate.dtype.kind in "UO":
                 names = [str(value) for value in coordinate.values]
             elif str(name).startswith("wavelength"):
-                nm = 1.0 if float(np.max(coordinate.values)) > 100 else 1000.0  # else micrometres
-                lengths = [float(value) * nm for value in coordinate.values]
-    return tuple(Band(*each) for each in zip(names, lengths, strict=True))
+                unit = 0.001 if float(np.max(coordinate.values)) > 100 else 1.0  # of nanometres
+                micrometres = [float(value) * unit for value in coordinate.values]
+    return tuple(
+        BandFacts(
+            description=name or None,
+            imagery={} if length is None else {"CENTRAL_WAVELENGTH_UM": repr(length)},
+            unit=array.attrs.get("units"),
+        )
+        for name, length in zip(names, micrometres, strict=True)
+    )
 
 
 def _like(
-    array: "DataArray", values: NDArray[Any], scale: int, positions: Sequence[int] | None
+    array: "DataArray", values: NDArray[Any], scale: int, indexes: Sequence[int]
 ) -> "DataArray":
     """Return the values the coordinates, attributes and name of the array, each pixel cut finer."""
-    if array.ndim == 3 and positions is not None:
-        array = array.isel({array.dims[0]: list(positions)})
+    if array.ndim == 3:
+        array = array.isel({array.dims[0]: list(indexes)})
     down, across = array.dims[-2:]
     coords = {}
     steps = dict(zip((down, across), _steps(array), strict=True))

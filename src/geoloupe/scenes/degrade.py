@@ -16,9 +16,10 @@ from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.response import SpectralResponse
 from geoloupe.rasters.facts import BandFacts
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.planes import Layout
 from geoloupe.rasters.product import Product, admit_product, check_output, create
-from geoloupe.rasters.source import Source, open_source
+from geoloupe.rasters.source import Source
 from geoloupe.scenes.options import DegradeOptions
 from geoloupe.storage.publish import refuse_inputs
 from geoloupe.storage.sizes import size_text

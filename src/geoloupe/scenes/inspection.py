@@ -21,7 +21,8 @@ from geoloupe.models.bands import choose_bands
 from geoloupe.models.model import Model, load
 from geoloupe.models.shipped import shipped
 from geoloupe.models.tuned import TunedModel
-from geoloupe.rasters.source import Source, open_source
+from geoloupe.rasters.opening import open_source
+from geoloupe.rasters.source import Source
 from geoloupe.scenes.full_scale import MEANINGS, full_scale
 from geoloupe.scenes.seams import seam_steps
 

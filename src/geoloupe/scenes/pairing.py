@@ -15,10 +15,10 @@ from geoloupe.models.bands import choose_bands
 from geoloupe.rasters.facts import BandFacts, Facts
 from geoloupe.rasters.landsat import landsat_folder, open_landsat
 from geoloupe.rasters.meeting import met
-from geoloupe.rasters.opening import Opening
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.planes import Layout
 from geoloupe.rasters.sentinel2 import open_product, product_name
-from geoloupe.rasters.source import Source, open_source
+from geoloupe.rasters.source import Opening, Source
 from geoloupe.scenes.fusion import Coarse
 from geoloupe.scenes.optics import optics_of
 

@@ -21,9 +21,9 @@ from geoloupe.models.sharpeners import (
 )
 from geoloupe.networks.sharpening.guided import Guided
 from geoloupe.networks.sharpening.method import Method
+from geoloupe.rasters.opening import is_address, stem_of
 from geoloupe.rasters.planes import PIXELS, Layout
 from geoloupe.rasters.product import check_output, fitting
-from geoloupe.rasters.source import is_address, stem_of
 from geoloupe.scenes.coregistration import Registration, registered
 from geoloupe.scenes.fusion import Fusion, Reading
 from geoloupe.scenes.identity import Call, JobIdentity, absolute, identities

@@ -9,9 +9,10 @@ from geoloupe import settings
 from geoloupe.imagery.grid import Grid
 from geoloupe.models.model import Model
 from geoloupe.models.predictor import check_guide
+from geoloupe.rasters.opening import aligned, is_address, open_source, stem_of
 from geoloupe.rasters.planes import PIXELS, Layout
 from geoloupe.rasters.product import admit_product, check_output, fitting
-from geoloupe.rasters.source import Source, aligned, is_address, open_source, stem_of
+from geoloupe.rasters.source import Source
 from geoloupe.scenes.choices import (
     PredictOptions,
     chosen_layers,

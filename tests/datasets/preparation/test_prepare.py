@@ -23,7 +23,7 @@ from geoloupe.datasets.preparation.prepared import PreparedDataset, find
 from geoloupe.datasets.scenes import Scene
 from geoloupe.errors import InputError, RunError
 from geoloupe.imagery.grid import Window
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from geoloupe.storage import publish as publishing
 from geoloupe.storage.tree import Tree
 from tests.datasets import small

@@ -15,8 +15,8 @@ from geoloupe.datasets.splits import InOrder, Shares
 from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.product import write_image
-from geoloupe.rasters.source import open_source
 from geoloupe.storage.tree import Tree
 
 _BANDS = even_bands(400, 700, 31)

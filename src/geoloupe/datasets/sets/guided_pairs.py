@@ -29,10 +29,11 @@ from geoloupe.imagery.radiometry import UNIT, Radiometry
 from geoloupe.imagery.sensors.mtf import mtf_of
 from geoloupe.rasters.landsat import landsat_folder, open_landsat
 from geoloupe.rasters.meeting import met
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.product import write_image
 from geoloupe.rasters.scene_sensor import ground_pixel, sensor_of
 from geoloupe.rasters.sentinel2 import open_product, product_name
-from geoloupe.rasters.source import Source, open_source
+from geoloupe.rasters.source import Source
 from geoloupe.storage.tree import Tree
 
 _AREA_PX = 512  # coarse pixels along a side of an area at most

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from geoloupe.datasets.scenes import SceneArray
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from geoloupe.storage.sizes import size_text
 from geoloupe.storage.tree import Tree
 from geoloupe.system.memory import available

@@ -13,7 +13,7 @@ from geoloupe.evaluation.bootstrap import differences, interval
 from geoloupe.evaluation.rows import Result, Row
 from geoloupe.evaluation.tables import difference_lines, difference_table, image_lines
 from geoloupe.imagery.image import Image
-from geoloupe.rasters.source import open_source
+from geoloupe.rasters.opening import open_source
 from geoloupe.reports.drawings import curves
 from geoloupe.reports.pages import Figure, Table
 from geoloupe.reports.study import Study
