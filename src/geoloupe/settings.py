@@ -1,8 +1,7 @@
 """Strict settings: plain frozen dataclasses, filled from untrusted values and checked by type."""
 
-import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import Any, TypeVar, cast, get_args, get_type_hints
@@ -63,36 +62,6 @@ def dump(settings: object) -> dict[str, Any]:
     """Return settings as plain values, as JSON holds them; `build` makes them again."""
     values: dict[str, Any] = TypeAdapter(type(settings)).dump_python(settings, mode="json")
     return values
-
-
-def parse_assignments(assignments: Iterable[str], taken: Iterable[str] = ()) -> dict[str, Any]:
-    """Read `key=value` words, with values as in JSON and bare words or lists as text.
-
-    Keys that are `taken` are said in another way.
-    """
-    values = {}
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals or not key.strip():
-            raise InputError(f"--set {assignment!r}: write it as key=value, such as scale=4")
-        if key.strip() in taken:
-            raise InputError(f"--set {key.strip()}: is said in another way; see --help")
-        values[key.strip()] = _value(text.strip())
-    return values
-
-
-def parse_names(words: Iterable[str]) -> list[str]:
-    """Read names that are given one an option, or several with commas between."""
-    return [name.strip() for word in words for name in word.split(",") if name.strip()]
-
-
-def _value(text: str) -> Any:
-    for candidate in (text, f"[{text}]") if "," in text else (text,):
-        try:
-            return json.loads(candidate)
-        except (ValueError, RecursionError):  # too many digits, too deep
-            continue
-    return text
 
 
 def _sentence(error: ValidationError) -> str:

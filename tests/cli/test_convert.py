@@ -75,7 +75,7 @@ def test_published_weights_become_a_model(tmp_path: Path) -> None:
 def test_what_weights_do_not_tell_is_a_word_to_add(tmp_path: Path) -> None:
     save_file(published("convformersr"), tmp_path / "a.safetensors")
     words = (tmp_path / "a.safetensors", "--network", "convformersr", "-o", tmp_path / "w")
-    message = "0 unless their training was given another); add it to the same command, such as"
+    message = "0 unless their training was given another); set what it was trained with, such as"
     one_sentence(convert(*words), f"{message} --set mean=0.0")
     assert convert(*words, "--set", "mean=0.0").returncode == 0
     assert load(tmp_path / "w").card.settings["mean"] == 0

@@ -54,5 +54,5 @@ def test_band_names_must_fit(tmp_path: Path, bands: tuple[str, ...], message: st
 
 def test_errors_name_the_file(tmp_path: Path) -> None:
     source = checkpoint(tmp_path, "hsenet")
-    with pytest.raises(InputError, match=rf"^{source}: .*use --network hsenet$"):
+    with pytest.raises(InputError, match=rf"^{source}: .*use network=hsenet$"):
         convert_checkpoint(source, "vdsr", {}, label=Label(name="mine"))

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 
+from geoloupe.cli.assignments import parse_assignments
 from geoloupe.datasets.preparation.prepared import FOLDER_VARIABLE, PreparedDataset
 from geoloupe.models.shipped import shipped
-from geoloupe.settings import parse_assignments
 from geoloupe.training.hardware import Hardware
 from geoloupe.training.recipe import Recipe
 from tools.gpu_day import checking, speeds

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from geoloupe.cli.assignments import parse_assignments
 from geoloupe.cli.screen import say
 from geoloupe.errors import InputError
-from geoloupe.settings import parse_assignments
 
 
 def ablate(

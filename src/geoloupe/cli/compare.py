@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from geoloupe.cli.assignments import parse_assignments, parse_names
 from geoloupe.cli.screen import say
-from geoloupe.settings import parse_assignments, parse_names
 
 _ALREADY = ("models", "data", "split", "protocol", "scale", "progress", "watch")
 

@@ -31,11 +31,11 @@ def convert(
     ] = False,
 ) -> None:
     """Convert published weights, checked name by name, into a folder that geoloupe loads."""
+    from geoloupe.cli.assignments import parse_assignments
     from geoloupe.models.conversion import Label, convert_checkpoint
     from geoloupe.models.model import refuse_target, save
     from geoloupe.networks.published.conversion import as_text
     from geoloupe.networks.summary import parameter_count
-    from geoloupe.settings import parse_assignments
 
     refuse_target(output, overwrite=overwrite)
     label = Label(

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from geoloupe import settings
+from geoloupe.cli.assignments import parse_assignments, parse_names
 from geoloupe.cli.screen import say
-from geoloupe.settings import parse_assignments, parse_names
 
 
 def cost(

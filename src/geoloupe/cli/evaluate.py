@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geoloupe.cli.assignments import parse_assignments, parse_names
 from geoloupe.cli.screen import print_table, say
 from geoloupe.errors import InputError
-from geoloupe.settings import parse_assignments, parse_names
 
 if TYPE_CHECKING:
     from geoloupe.evaluation.rows import Result

@@ -18,8 +18,8 @@ def networks(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """List the networks, or show the settings and the parts of one."""
+    from geoloupe.cli.assignments import parse_assignments
     from geoloupe.networks.summary import describe, overview
-    from geoloupe.settings import parse_assignments
 
     if name is None:
         rows = overview()

@@ -25,7 +25,8 @@ def say(text: object = "", *, to_errors: bool = False) -> None:
 _FLAGS = ("bands", "guide", "network", "sensor", "split")
 _SWITCHES = ("overwrite", "resume")
 _SETTINGS = ("alpha", "anyway", "nodata", "range", "shift", "tile", "trust")
-_NAMES = "|".join((*_FLAGS, *_SWITCHES, *_SETTINGS))
+_ASKED = ("mean", "overlap", "(?<=such as )scale")  # of networks: no published weights tell them
+_NAMES = "|".join((*_FLAGS, *_SWITCHES, *_SETTINGS, *_ASKED))
 _ASSIGNED = re.compile(rf"(?<![-\w./=])(?<!set )({_NAMES})=(true\b)?")
 
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geoloupe.cli.assignments import parse_assignments
 from geoloupe.cli.progress import progress_bar
 from geoloupe.cli.screen import say
 from geoloupe.errors import InputError
-from geoloupe.settings import parse_assignments
 
 if TYPE_CHECKING:
     from geoloupe.training.recipe import Recipe

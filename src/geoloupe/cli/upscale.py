@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geoloupe.cli.assignments import parse_assignments
 from geoloupe.cli.scenes import (
     ALREADY,
     AsJson,
@@ -27,7 +28,6 @@ from geoloupe.cli.scenes import (
     speak,
 )
 from geoloupe.cli.screen import say
-from geoloupe.settings import parse_assignments
 
 if TYPE_CHECKING:
     from geoloupe.scenes.upscale import Upscaled

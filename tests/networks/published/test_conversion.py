@@ -173,7 +173,7 @@ def test_batch_counters_of_old_files_are_optional() -> None:
 @pytest.mark.parametrize("name", WITH_WEIGHTS)
 def test_foreign_weights_are_recognised(name: str) -> None:
     asked_for = "hsenet" if name != "hsenet" else "srcnn"
-    with pytest.raises(InputError, match=rf"use --network {name}$"):
+    with pytest.raises(InputError, match=rf"use network={name}$"):
         convert_state(network_class(asked_for), as_published(tiny(name)), {"scale": 4})
 
 
@@ -223,7 +223,7 @@ def test_a_given_setting_may_repeat_but_not_contradict() -> None:
 
 
 def test_a_setting_that_no_weight_tells_is_asked_for() -> None:
-    with pytest.raises(InputError, match=r"do not tell scale \(.*such as --set scale=8$"):
+    with pytest.raises(InputError, match=r"do not tell scale \(.*such as scale=8$"):
         convert_state(network_class("mulsr"), as_published(tiny("mulsr")), {})
     ask(network_class("mulsr"), {"scale": 8})
 

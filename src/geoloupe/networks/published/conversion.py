@@ -119,10 +119,10 @@ def ask(network: type[Network], values: Mapping[str, Any]) -> None:
         return
     defaults = {field.name: field.default for field in fields(network.Settings)}
     reasons = "; ".join(f"{key}: {why}" for key, why in missing.items())
-    words = " ".join(f"--set {key}={as_text(defaults.get(key))}" for key in missing)
+    words = " and ".join(f"{key}={as_text(defaults.get(key))}" for key in missing)
     raise InputError(
         f"{network.REFERENCE.title} weights do not tell {' and '.join(missing)} ({reasons}); "
-        f"add it to the same command, such as {words}"
+        f"set what it was trained with, such as {words}"
     )
 
 
@@ -139,7 +139,7 @@ def expected_state(network: type[Network], values: Mapping[str, Any]) -> dict[st
 
 
 def as_text(value: Any) -> str:
-    """Write a setting as `--set` reads it."""
+    """Write a setting as a person writes it: lists with commas, all else as in JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, list | tuple) and len(value) > 1:
@@ -230,7 +230,7 @@ def _better_fit(asked: type[Network], published: Mapping[str, Tensor]) -> str:
     for name, share in shares.items():
         if share == 1 and _fits(network_class(name), published):
             title = network_class(name).REFERENCE.title
-            return f"; these are the names of {title}: use --network {name}"
+            return f"; these are the names of {title}: use network={name}"
     best = max(shares, key=lambda name: shares[name], default="")
     if best and shares[best] >= max(RESEMBLES, share_known(asked, published)):
         return f"; they look most like those of {network_class(best).REFERENCE.title}"
