@@ -27,7 +27,7 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TORCH = (
     *("networks/", "models/", "scenes/", "training/", "studies/"),
-    *("datasets/samples/patches.py", "system/measuring.py"),
+    *("datasets/samples/patches.py", "system/measuring.py", "system/processor.py"),
 )
 FORBIDDEN = {"utils", "util", "common", "helpers", "helper", "misc", "base", "core", "manager"}
 FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))

@@ -75,6 +75,15 @@ class Gain(CardModel):
     images: int
 
 
+class Rounding(CardModel):
+    """What PSNR computing in bf16 costs, against single precision."""
+
+    data: str  # and what was done to it
+    images: int
+    loss: float  # dB, on the mean
+    worst: float  # dB, of an image
+
+
 class Cover(CardModel):
     """How often the truth lay within sigma on some images, in shares of one."""
 
@@ -147,6 +156,7 @@ class Card(CardModel):
     scores: tuple[Score, ...] = ()
     shares: tuple[Shares, ...] = ()  # of what sharpens by a guide, on pairs it never saw
     gains: tuple[Gain, ...] = ()  # by data and degradation
+    bf16: Rounding | None = None  # None: nobody measured what it costs
     calibration: Calibration | None = None  # of sigma; None: it has no uncertainty to tell
     notes: str | None = None
     not_for: str | None = None

@@ -35,7 +35,7 @@ def _enlarged(model: Model) -> NDArray[np.float32]:
     if signature.guided:
         guide = _known(signature.guide_bands or 1, _SIDE_PX * signature.scale)
     # Without a bound, which would hide what a processor or a damaged file changes.
-    predictor = Predictor.of(model, bound=False)
+    predictor = Predictor.of(model, precision="fp32", bound=False)
     found: NDArray[np.float32] = predictor.predict(
         _known(signature.bands or 4, _SIDE_PX), guide
     ).values

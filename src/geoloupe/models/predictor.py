@@ -12,7 +12,8 @@ from geoloupe.errors import InputError, OutOfMemoryError, RunError
 from geoloupe.imagery.fill import fill_missing
 from geoloupe.imagery.image import Image
 from geoloupe.models.bound import Bound, margin_of
-from geoloupe.networks.acceleration.accelerate import Engine, Precision, accelerate
+from geoloupe.models.precision import PrecisionChoice, chosen_precision
+from geoloupe.networks.acceleration.accelerate import Engine, accelerate
 from geoloupe.networks.observation import Observation
 from geoloupe.networks.signature import Signature
 
@@ -24,7 +25,7 @@ class PredictorOptions(TypedDict, total=False):
     """How a model is run, by keyword."""
 
     device: str
-    precision: Precision
+    precision: PrecisionChoice
     engine: Engine
     ensemble: bool
     bound: bool | float | None
@@ -49,7 +50,7 @@ class Predictor:
         model: "Model",
         *,
         device: str = "cpu",
-        precision: Precision = "fp32",
+        precision: PrecisionChoice = "auto",
         engine: Engine = "torch",
         ensemble: bool = False,
         bound: float | bool | None = None,
@@ -61,7 +62,11 @@ class Predictor:
         place = device_of(device)
         model.network.to(place)
         return cls(
-            network=accelerate(model.network, precision=precision, engine=engine),
+            network=accelerate(
+                model.network,
+                precision=chosen_precision(precision, model.card, place, engine),
+                engine=engine,
+            ),
             signature=model.network.signature,
             name=model.card.name,
             rings=max(model.margin, 4),

@@ -75,14 +75,17 @@ def is_sharpener(name: str | Path) -> bool:
 
 def sharpening_model(name: str | Path, scale: int) -> Model:
     """Return a method, or trained weights, as a model of a factor: what tables compare."""
-    known = str(name) in catalog.names("sharpener")
-    method = make_sharpener(str(name))
-    card = (
-        Card(name=str(name), network=NETWORK, settings={}) if known else load_sharpener(name).card
-    )
+    card, method = card_of(str(name)), make_sharpener(str(name))
     network = SharpeningNetwork(SharpeningSettings(scale=scale), method)
     own = {"bound": GUIDED_MARGIN, "settings": {"scale": scale}}
     return Model(network.eval().requires_grad_(False), card.model_copy(update=own))
+
+
+def card_of(name: str) -> Card:
+    """Return what is known of a method or of trained weights."""
+    if name in catalog.names("sharpener"):
+        return Card(name=name, network=NETWORK, settings={})
+    return load_sharpener(name).card
 
 
 def make_sharpener(name: str) -> Method:

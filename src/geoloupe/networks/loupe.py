@@ -302,13 +302,18 @@ def add_details(lr: Tensor, scale: int, detail: Callable[[int, Tensor], Tensor])
     groups = together(lr.shape[1])
     if groups == [[0, 1, 2]]:
         return answer + detail(0, lr)
-    found, count = torch.zeros_like(answer), [0] * lr.shape[1]
+    found: list[Tensor | None] = [None] * lr.shape[1]
+    count = [0] * lr.shape[1]
     for number, group in enumerate(groups):
         seen = detail(number, lr[:, group])
         for place, band in enumerate(group):
-            found[:, band] += seen[:, place]
+            before, one = found[band], seen[:, place]
+            found[band] = one if before is None else before + one
             count[band] += 1
-    return answer + found / found.new_tensor(count)[:, None, None]
+    for band, (total, times) in enumerate(zip(found, count, strict=True)):
+        assert total is not None
+        answer[:, band] += total if times == 1 else total / times
+    return answer
 
 
 def together(bands: int) -> list[list[int]]:

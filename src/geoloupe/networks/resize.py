@@ -11,8 +11,6 @@ from torch.nn import functional as F
 from geoloupe.imagery.banded import Banded
 from geoloupe.imagery.resize import banded, mirrored, ratio, up_taps
 
-_MAX_BANDS_AT_ONCE = 8  # bands, beyond which memory matters more than calls
-
 
 def imresize(
     x: Tensor, scale: float | Fraction, *, method: str = "bicubic", antialias: bool = True
@@ -66,24 +64,44 @@ def _blocks(
 
 
 def bicubic_up(x: Tensor, scale: int) -> Tensor:
-    """Enlarge (N,C,H,W) to (N,C,H*scale,W*scale): `imresize` as two convolutions.
+    """Enlarge (N,C,H,W) to (N,C,H*scale,W*scale) as `imresize` does, by one filter a phase.
 
-    Networks use this form: engines that trace them know convolutions. In mixed precision it stays
-    exact, for a pixel that is rounded to 8 bits of mantissa is visibly another.
+    In mixed precision it stays exact, for a pixel that is rounded to 8 bits of mantissa is visibly
+    another.
     """
     with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
-        if x.shape[1] > _MAX_BANDS_AT_ONCE and torch.is_inference_mode_enabled() and not _traced():
-            return _band_by_band(x, scale)
-        return _enlarged(x, scale)
+        learns = torch.is_grad_enabled() and x.requires_grad
+        if x.device.type != "cpu" or learns or _traced():
+            return _by_convolutions(x, scale)
+        return _in_passes(x, scale)
 
 
-def _band_by_band(x: Tensor, scale: int) -> Tensor:
-    """Do the same a band at a time: the convolutions pad a band to six times what it holds."""
-    count, bands, height, width = x.shape
-    answer = x.new_empty((count, bands, height * scale, width * scale))
-    for band in range(bands):
-        answer[:, band : band + 1] = _enlarged(x[:, band : band + 1], scale)
+def _in_passes(x: Tensor, scale: int) -> Tensor:
+    """Enlarge a band after the other, each filter tap over all pixels at once.
+
+    A processor's library pads convolutions of one band to sixteen times what they hold.
+    """
+    n, c, h, w = x.shape
+    answer = x.new_empty((n, c, h * scale, w * scale))
+    for band, made in zip(x.flatten(0, 1), answer.flatten(0, 1), strict=True):
+        wide = _rows_in_passes(band.mT.contiguous(), scale).mT.contiguous()
+        _rows_in_passes(wide, scale, out=made)
     return answer
+
+
+def _rows_in_passes(x: Tensor, scale: int, out: Tensor | None = None) -> Tensor:
+    """Enlarge (H,W) to (H*scale,W)."""
+    height, width = int(x.shape[0]), int(x.shape[1])
+    _, index = _kept(height, scale)
+    padded = x.index_select(0, index)
+    made = x.new_empty((height * scale, width)) if out is None else out
+    for phase, (first, *taps) in zip(
+        made.view(height, scale, width).unbind(1), _taps(scale)[0], strict=True
+    ):
+        torch.mul(padded[:height], first, out=phase)
+        for row, tap in enumerate(taps, start=1):
+            phase.add_(padded[row : row + height], alpha=tap)
+    return made
 
 
 def window_mean(x: Tensor, reach: int) -> Tensor:
@@ -99,9 +117,10 @@ def _means(length: int, reach: int) -> Banded:
     return Banded(weights=weights, index=mirrored(position, length))
 
 
-def _enlarged(x: Tensor, scale: int) -> Tensor:
-    x = _enlarge_rows(x, scale).transpose(-2, -1)
-    return _enlarge_rows(x, scale).transpose(-2, -1)
+def _by_convolutions(x: Tensor, scale: int) -> Tensor:
+    """Enlarge by operations that GPUs do in one call, engines know and gradients pass."""
+    x = _enlarge_rows(x.transpose(-2, -1), scale).transpose(-2, -1)
+    return _enlarge_rows(x, scale)
 
 
 def _traced() -> bool:
@@ -125,11 +144,16 @@ def _filters(height: int, scale: int) -> tuple[Tensor, Tensor]:
 
 
 def _made(height: int, scale: int) -> tuple[Tensor, Tensor]:
-    weights, first = _TAPS[scale] if scale in _TAPS else _plain_taps(scale)
+    weights, first = _taps(scale)
     period = 2 * height  # of the rows and their mirror image
     positions = [row % period for row in range(first, height + first + len(weights[0]) - 1)]
     rows = [min(position, period - 1 - position) for position in positions]
     return torch.tensor(weights, dtype=torch.float64)[:, None, :, None], torch.tensor(rows)
+
+
+def _taps(scale: int) -> tuple[list[list[float]], int]:
+    """Return the filter of each phase, and the row that the first begins at."""
+    return _TAPS[scale] if scale in _TAPS else _plain_taps(scale)
 
 
 def _plain_taps(scale: int) -> tuple[list[list[float]], int]:

@@ -28,6 +28,7 @@ from geoloupe.scenes.choices import (
     plan_of,
     predictor_for,
     select_bands_and_range,
+    settled,
 )
 from geoloupe.scenes.options import ArrayOptions
 from geoloupe.scenes.scene import Enlargement
@@ -73,6 +74,7 @@ def upscale_array(
     """
     chosen = settings.build(PredictOptions, options, "upscale_array")
     loaded = load_chosen(model, chosen)
+    chosen = settled(chosen, loaded)
     source = select_bands_and_range(_source(array, chosen.nodata), loaded, chosen)
     scene = _scene(source, None if guide is None else _source(guide), loaded, chosen)
     piece = scene.compute(next(scene.plan.blocks), lambda: None)

@@ -10,9 +10,10 @@ from geoloupe.imagery.nodata import Nodata
 from geoloupe.models.bands import choose_bands
 from geoloupe.models.bound import margin_of
 from geoloupe.models.model import Model, default_model, load
-from geoloupe.models.predictor import Predictor
+from geoloupe.models.precision import PrecisionChoice, chosen_precision
+from geoloupe.models.predictor import Predictor, device_of
 from geoloupe.models.suitability import check_suited, warn_of_collar
-from geoloupe.networks.acceleration.accelerate import Engine, Precision
+from geoloupe.networks.acceleration.accelerate import Engine
 from geoloupe.networks.observation import Observation
 from geoloupe.rasters.planes import Layout
 from geoloupe.rasters.source import Source
@@ -21,7 +22,6 @@ from geoloupe.scenes.optics import UNKNOWN, Optics, observation_of, optics_of, t
 from geoloupe.scenes.plan import Plan, block_side, make_plan, tile_side
 from geoloupe.version import __version__
 
-SourceT = TypeVar("SourceT", bound=Source)
 Layers = tuple[Layer, ...]
 
 
@@ -49,7 +49,8 @@ class PredictOptions:
     ensemble: bool = False  # the mean of eight answers, one for each turn and mirror image
     uncertainty: bool = False  # a file of sigma beside the product, if the model's card tells it
     detail: bool = False  # a file of what the product has that interpolation has not
-    precision: Precision = "fp32"
+    # "auto": bf16 where the processor multiplies it and the card proves that nothing is lost
+    precision: PrecisionChoice = "auto"
     engine: Engine = "torch"
     device: str = "auto"
 
@@ -64,6 +65,9 @@ class PredictOptions:
             raise ValueError(f"bound must be true, false or 0 and more, not {self.bound:g}")
 
 
+ChoicesT = TypeVar("ChoicesT", bound=PredictOptions)
+
+
 def load_chosen(model: str | Path | Model | None, choices: PredictOptions) -> Model:
     """Load a model for the factor that was asked for; None is ours."""
     scale = choices.scale
@@ -75,6 +79,14 @@ def load_chosen(model: str | Path | Model | None, choices: PredictOptions) -> Mo
     if scale not in (None, has):
         raise InputError(f"{model.card.name} enlarges {has} times, not {scale}; leave scale out")
     return model
+
+
+def settled(choices: ChoicesT, model: Model) -> ChoicesT:
+    """Return the choices with the precision that "auto" is here, so that workers have the same."""
+    precision = chosen_precision(
+        choices.precision, model.card, device_of(choices.device), choices.engine
+    )
+    return replace(choices, precision=precision)
 
 
 def chosen_optics(part: Source, choices: PredictOptions) -> Optics:
@@ -108,7 +120,7 @@ def margin_for(model: Model, optics: Optics, choices: PredictOptions) -> int:
     return model.margin + (0 if observation is None else observation.reach) + layers
 
 
-def select_bands_and_range(source: SourceT, model: Model, choices: PredictOptions) -> SourceT:
+def select_bands_and_range(source: Source, model: Model, choices: PredictOptions) -> Source:
     """Return the bands that the model needs, with the value range that was asked for."""
     words = choices.bands.split(",") if isinstance(choices.bands, str) else choices.bands
     signature = model.network.signature

@@ -22,7 +22,9 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.meeting import Meeting
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.models.bound import Bound
+from geoloupe.models.precision import PrecisionChoice
 from geoloupe.models.predictor import is_lack_of_memory
+from geoloupe.networks.acceleration.precision import mixed
 from geoloupe.networks.observation import Observation
 from geoloupe.networks.sharpening.method import CONSISTENT_STEPS, Sharpener
 from geoloupe.rasters.source import Source
@@ -116,6 +118,7 @@ class Fusion(SceneRun):
     groups: tuple[Coarse, ...]
     sharpeners: tuple[Sharpener, ...]  # one a group
     through: Mapping[int, int]  # bands of the product that are the guide's own: which of its bands
+    precision: PrecisionChoice
     consistent: bool
     bound: float | None
     label: str  # the scene as the person named it
@@ -168,7 +171,8 @@ class Fusion(SceneRun):
             return np.full(missing.shape, np.nan, np.float32)
         sensors = group.sensors(seen.meeting)
         with torch.inference_mode():
-            answer = sharpener(seen.lr, seen.guide, sensors)
+            with mixed(self.device, self.precision):
+                answer = sharpener(seen.lr, seen.guide, sensors)
             if self.consistent:
                 every = Observation(
                     mtf=group.optics.mtf,

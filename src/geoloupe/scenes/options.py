@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TypedDict
 
 from geoloupe.imagery.nodata import Nodata
-from geoloupe.networks.acceleration.accelerate import Engine, Precision
+from geoloupe.models.precision import PrecisionChoice
+from geoloupe.networks.acceleration.accelerate import Engine
 
 
 class ResourceOptions(TypedDict, total=False):
@@ -37,7 +38,7 @@ class ArrayOptions(TypedDict, total=False):
     ensemble: bool
     uncertainty: bool
     detail: bool
-    precision: Precision
+    precision: PrecisionChoice
     engine: Engine
     device: str
 
@@ -65,6 +66,7 @@ class SharpenOptions(ResourceOptions, total=False):
     nodata: Nodata
     alpha: bool | None
     trust: bool
+    precision: PrecisionChoice
     device: str
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from geoloupe import settings
 from geoloupe.errors import InputError, errors_named
 from geoloupe.models.bound import GUIDED_MARGIN
+from geoloupe.models.precision import chosen_precision
 from geoloupe.models.predictor import device_of
 from geoloupe.models.sharpeners import (
     CLASSICAL,
     SEVERAL,
+    card_of,
     default_sharpener,
     digest_of,
     make_sharpener,
@@ -67,6 +69,7 @@ def set_up(
     target = Path(output) if output is not None else _beside(str(path))
     pair = laid(open_pair(stack, path, chosen), chosen)
     name, method = _method(model, pair, learns=chosen.learn)
+    chosen = _settled(chosen, name, method)
     _refuse_guide_bands(method, name, pair)
     refuse_inputs(target, path, *pair.files, chosen.guide)
     sweep(target)
@@ -125,6 +128,7 @@ def _scene(
         groups=groups,
         sharpeners=tuple(fitted(method, reading, group, size) for group in groups),
         through=pair.through,
+        precision=chosen.precision,
         consistent=method.consistent if chosen.consistent is None else chosen.consistent,
         bound=_bound(chosen),
         label=label,
@@ -142,6 +146,14 @@ def _method(model: str | None, pair: Pair, *, learns: bool) -> tuple[str, Method
     if learns and not isinstance(method, Guided):
         raise InputError(f"{name} does not learn; leave learn out, or take the model {SEVERAL}")
     return name, method
+
+
+def _settled(chosen: SharpenSettings, name: str, method: Method) -> SharpenSettings:
+    """Return the settings with the precision that "auto" is here, so that workers have the same."""
+    if not isinstance(method, Guided) and chosen.precision == "bf16":
+        raise InputError(f"{name} computes in fp32 only; leave precision out")
+    precision = chosen_precision(chosen.precision, card_of(name), device_of(chosen.device))
+    return replace(chosen, precision=precision)
 
 
 def _refuse_guide_bands(method: Method, name: str, pair: Pair) -> None:
@@ -199,6 +211,7 @@ def _tags(
         "GEOLOUPE_MTF": ", ".join(f"{gain:.3g}" for group in groups for gain in group.optics.mtf),
         "GEOLOUPE_CONSISTENT": "yes" if scene.consistent else "no",
         "GEOLOUPE_BOUND": "none" if scene.bound is None else f"{scene.bound:g}",
+        "GEOLOUPE_PRECISION": scene.precision,
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoloupe.imagery.nodata import Nodata
+from geoloupe.models.precision import PrecisionChoice
 from geoloupe.scenes.order import Resources
 
 
@@ -26,6 +27,7 @@ class SharpenSettings(Resources):
     nodata: Nodata = None  # what missing pixels of the coarse bands hold, or "none"
     alpha: bool | None = None
     trust: bool = False
+    precision: PrecisionChoice = "auto"  # of the network; methods without one compute in fp32
     device: str = "auto"
 
     def __post_init__(self) -> None:

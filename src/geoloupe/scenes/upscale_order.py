@@ -22,6 +22,7 @@ from geoloupe.scenes.choices import (
     plan_of,
     predictor_for,
     select_bands_and_range,
+    settled,
 )
 from geoloupe.scenes.identity import Call, JobIdentity, absolute, identities
 from geoloupe.scenes.optics import Optics
@@ -66,6 +67,7 @@ def set_up(
 ) -> UpscaleOrder:
     """Open everything and refuse what cannot work, before any pixel is computed."""
     loaded = load_chosen(model, chosen)
+    chosen = settled(chosen, loaded)
     scale = loaded.network.signature.scale
 
     def place(grid: Grid) -> Path:

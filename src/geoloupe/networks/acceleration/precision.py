@@ -8,6 +8,12 @@ from torch import Tensor, nn
 from geoloupe.networks.acceleration.rewrites.tail import MergedTail
 
 
+def mixed(device: torch.device, precision: str) -> torch.autocast:
+    """Return a `with` statement in which layers compute in a precision."""
+    low = precision == "bf16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=low, cache_enabled=False)
+
+
 class Exact(nn.Module):
     """Run a layer in float32 whatever the precision around it."""
 

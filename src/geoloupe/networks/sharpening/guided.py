@@ -7,15 +7,16 @@ around. So a band's gain and offset are its answer's, the guide's do not matter,
 and of guide bands may be given, and without learning the answer is the regression's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from geoloupe.networks.acceleration.rewrites.fused import conv_relu
+from geoloupe.networks.acceleration.rewrites.one_band import OneBand
 from geoloupe.networks.observation import Observation
 from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.resize import window_mean
@@ -60,7 +61,7 @@ class Guided(nn.Module):
         self.body = nn.ModuleList(
             nn.Conv2d(width, width, 3, padding=1) for _ in range(settings.depth)
         )
-        self.tail = nn.Conv2d(width, 1, 3, padding=1)
+        self.tail = OneBand(width)
         nn.init.zeros_(self.tail.weight)  # so that learning begins at the regression
         assert self.tail.bias is not None
         nn.init.zeros_(self.tail.bias)
@@ -80,43 +81,52 @@ class Guided(nn.Module):
 
     def forward(self, lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tensor:
         """Return the sharpened bands."""
-        known = explained(lr, guide, sensors)
-        bands = zip(lr.split(1, dim=1), sensors, known, strict=True)
-        return torch.cat(
-            [self._sharpened(band, guide, sensor, lines) for band, sensor, lines in bands], dim=1
-        )
+        kind = "cpu" if lr.is_meta else lr.device.type
+        low, answers = torch.is_autocast_enabled(kind), []
+        # All but the layers between stays in single precision: it costs little, and pixels enter
+        # and leave there.
+        with torch.autocast(kind, enabled=False):
+            known = explained(lr, guide, sensors)
+            for band, sensor, lines in zip(lr.split(1, dim=1), sensors, known, strict=True):
+                spread, inputs, pairs = _seen(band, guide, sensor, lines)
+                with torch.autocast(kind, torch.bfloat16, enabled=low, cache_enabled=False):
+                    x = self._layers(inputs, pairs, guide.shape[1])
+                answers.append(lines.estimate + spread * self.tail(x.to(spread.dtype)))
+        return torch.cat(answers, dim=1)
 
-    def _sharpened(
-        self, band: Tensor, guide: Tensor, sensor: Observation, known: Explained
-    ) -> Tensor:
-        size = (int(guide.shape[-2]), int(guide.shape[-1]))
-        spread = sensor.interpolate(_spread(band), size).clamp_min(0)
-        middle = sensor.interpolate(window_mean(band, SPREAD), size)
-        left = sensor.interpolate(band - _predicted(band, known), size)
-        inputs = [known.plain - middle, known.estimate - known.plain, left]
-        ours = [_measured(x, spread) for x in inputs]
-        seen = torch.cat([*ours, self._looked(guide, sensor, known, spread)], dim=1)
-        x = _rectified(self.head(seen.contiguous(memory_format=torch.channels_last)))
-        for layer in self.body:
-            x = _sum(x, _rectified(layer(x)))
-        return known.estimate + spread * self.tail(x)
-
-    def _looked(
-        self, guide: Tensor, sensor: Observation, known: Explained, spread: Tensor
-    ) -> Tensor:
-        """Look at every band of the guide (N,G,H,W) alike; return the mean (N,looks,H,W)."""
-        size = (int(guide.shape[-2]), int(guide.shape[-1]))
-        middle = sensor.interpolate(window_mean(known.low, SPREAD), size)
-        own = _measured(guide - middle, sensor.interpolate(_spread(known.low), size).clamp_min(0))
-        added = _measured(known.detail, spread)
-        pairs = zip(own.split(1, dim=1), added.split(1, dim=1), strict=True)
-        looks = (_rectified(self.look(torch.cat(pair, dim=1))) for pair in pairs)
-        return reduce(_sum, looks) / guide.shape[1]
+    def _layers(self, inputs: Tensor, pairs: Iterator[Tensor], count: int) -> Tensor:
+        """Map inputs (N,3,H,W) and `count` pairs (N,2,H,W), one a guide band, to (N,width,H,W)."""
+        looks = reduce(_sum, (conv_relu(self.look, pair) for pair in pairs)) / count
+        seen = torch.cat([inputs.to(looks.dtype), looks], dim=1)
+        x = conv_relu(self.head, seen.contiguous(memory_format=torch.channels_last))
+        for layer in cast("Iterable[nn.Conv2d]", self.body):
+            x = _sum(x, conv_relu(layer, x))
+        return x
 
 
-def _rectified(x: Tensor) -> Tensor:
-    """Return the positive part, in the place of x unless a gradient needs it."""
-    return F.relu(x, inplace=not torch.is_grad_enabled())
+def _seen(
+    band: Tensor, guide: Tensor, sensor: Observation, known: Explained
+) -> tuple[Tensor, Tensor, Iterator[Tensor]]:
+    """Return what the layers see of a band (N,1,h,w) and a guide (N,G,H,W).
+
+    The spread of the band (N,1,H,W); what it says of itself (N,3,H,W); and for each band of the
+    guide itself and what it adds (N,2,H,W), each in units of its own spread.
+    """
+    coarse = [
+        *(_spread(band), window_mean(band, SPREAD), band - _predicted(band, known)),
+        *(_spread(known.low), window_mean(known.low, SPREAD)),
+    ]
+    size = (int(guide.shape[-2]), int(guide.shape[-1]))
+    fine = sensor.interpolate(torch.cat(coarse, dim=1), size)
+    spread, middle, left, guide_spread, guide_middle = fine.split(
+        [x.shape[1] for x in coarse], dim=1
+    )
+    spread = spread.clamp_min(0)
+    maps = torch.cat([known.plain - middle, known.estimate - known.plain, left], dim=1)
+    looked = _measured(guide - guide_middle, guide_spread.clamp_min(0))
+    added = _measured(known.detail, spread)
+    pairs = zip(looked.split(1, dim=1), added.split(1, dim=1), strict=True)
+    return spread, _measured(maps, spread), (torch.cat(pair, dim=1) for pair in pairs)
 
 
 def _sum(x: Tensor, y: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from geoloupe.networks.acceleration.rewrites.fused import computes_low, conv_onto, conv_relu
 from geoloupe.networks.acceleration.rewrites.residual import add_onto
 from geoloupe.networks.loupe import Differences, Loupe, LoupeBlock
 from geoloupe.networks.signature import UNKNOWN_MTF
@@ -17,7 +18,10 @@ class LeanBlock(nn.Module):
         self.conv1, self.conv2 = plain.conv1, plain.conv2
 
     def forward(self, x: Tensor, inner: None = None, outer: None = None) -> Tensor:
-        return add_onto(x, self.conv2(self.conv1(x).relu_()))
+        if not computes_low(x):
+            return add_onto(x, self.conv2(self.conv1(x).relu_()))
+        # The first block gets single precision, whose copy in bf16 is this block's own.
+        return conv_onto(self.conv2, conv_relu(self.conv1, x), x.to(torch.bfloat16))
 
 
 class FixedDifferences(nn.Module):
@@ -32,7 +36,9 @@ class FixedDifferences(nn.Module):
         self.conv.requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.conv(F.pad(x, (1, 1, 1, 1), "replicate"))
+        # In mixed precision too: differences of pixels that are rounded to 8 bits are mostly noise.
+        with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
+            found: Tensor = self.conv(F.pad(x.float(), (1, 1, 1, 1), "replicate"))
         return found
 
 
