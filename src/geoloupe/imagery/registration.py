@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # whose parts are imported when they are used
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.resize import imresize
@@ -109,7 +109,9 @@ def check_registration(
     holes = imresize(absent.astype(np.float64), scale, method="nearest") > 0
     through = imresize(imresize(_filled(np.where(missing, np.nan, hr)), 1 / scale), scale)
     lost = holes.any(axis=0) | missing.any(axis=0)
-    seen = ~ndimage.maximum_filter(lost, 4 * scale + 1)  # the bicubic kernel spans 4 LR pixels
+    seen = ~scipy.ndimage.maximum_filter(
+        lost, 4 * scale + 1
+    )  # the bicubic kernel spans 4 LR pixels
     detail = max(scale / 2, 1.0)
     return measure_shift(enlarged, through, valid=seen, limit=limit, detail=detail)
 
@@ -131,7 +133,7 @@ def _edges(values: NDArray[Any], valid: Mask, detail: float) -> tuple[Complex, M
     edges = np.zeros(valid.shape, np.complex128)
     for band in bands:
         down, across = (
-            ndimage.gaussian_filter(band, detail, order=order, mode="nearest")
+            scipy.ndimage.gaussian_filter(band, detail, order=order, mode="nearest")
             for order in ((1, 0), (0, 1))
         )
         strength = np.hypot(down, across)
@@ -140,7 +142,7 @@ def _edges(values: NDArray[Any], valid: Mask, detail: float) -> tuple[Complex, M
             doubled = (across + 1j * down) ** 2
             edges += doubled / (contrast * np.maximum(strength, _MIN_RELATIVE_CONTRAST * contrast))
     reach = 2 * math.ceil(_REACH * detail) + 1
-    clear: Mask = ndimage.minimum_filter(present.all(axis=0), reach, mode="nearest")
+    clear: Mask = scipy.ndimage.minimum_filter(present.all(axis=0), reach, mode="nearest")
     return edges, clear
 
 

@@ -41,14 +41,6 @@ class MatReader:
         self.stack.close()
 
 
-def mat_name(name: str) -> tuple[Path, str | None] | None:
-    """Return a .mat file and the array in it that a person names, or None for anything else."""
-    if name.lower().endswith(".mat"):
-        return Path(name), None
-    path, colon, key = name.rpartition(":")
-    return (Path(path), key) if colon and path.lower().endswith(".mat") else None
-
-
 def open_mat_source(path: Path, key: str | None, opening: Opening = PLAIN) -> Source:
     """Open a .mat file of any version with one cube, or the array of this name."""
     name = f"{path}:{key}" if key else str(path)

@@ -10,7 +10,6 @@ from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.nodata import Nodata
 from geoloupe.rasters.displayed import displayed
 from geoloupe.rasters.drivers import SUFFIXES
-from geoloupe.rasters.mat_source import mat_name, open_mat_source
 from geoloupe.rasters.raster import is_raster, open_raster
 from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Opening, Source
@@ -63,6 +62,9 @@ def open_source(
         _refuse_plainly_wrong(product[0], folder=True)
         return open_product(*product, opening)
     if cube is not None:
+        # What reads them takes a quarter of a second to import.
+        from geoloupe.rasters.mat_source import open_mat_source
+
         _refuse_plainly_wrong(cube[0])
         return open_mat_source(*cube, opening)
     if not is_address(name):
@@ -73,6 +75,14 @@ def open_source(
             name = os.path.join(".", name)
     raster = open_raster(name, opening)
     return displayed(raster) if look else raster
+
+
+def mat_name(name: str) -> tuple[Path, str | None] | None:
+    """Return a .mat file and the array in it that a person names, or None for anything else."""
+    if name.lower().endswith(".mat"):
+        return Path(name), None
+    path, colon, key = name.rpartition(":")
+    return (Path(path), key) if colon and path.lower().endswith(".mat") else None
 
 
 def scenes_in(folder: str | Path) -> list[str]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
+import scipy  # whose parts are imported when they are used
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
 from geoloupe.errors import InputError
@@ -138,7 +138,7 @@ def _shift(reading: Reading, group: Coarse, window: Window) -> Shift:
         return Shift()
     ratio = group.meeting.ratio
     around = 4 * int(np.ceil(ratio)) + 1  # what interpolation and the sensor mix into a pixel
-    valid = ~ndimage.maximum_filter(absent, around) if absent.any() else ~absent
+    valid = ~scipy.ndimage.maximum_filter(absent, around) if absent.any() else ~absent
     sensors = group.sensors(seen.meeting)
     size = (window.height, window.width)
     middle = sensors[int(bands[len(bands) // 2])]

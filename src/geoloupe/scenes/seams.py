@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # whose parts are imported when they are used
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from geoloupe.imagery.grid import Window
 from geoloupe.rasters.source import Source
@@ -192,8 +192,8 @@ def _cells(rest: Cube, scale: int, half: int) -> Cube:
 def _busy(low: Cube, whole: int) -> NDArray[np.bool_]:
     """Return where (n,P) the input has edges of its own that a network may have sharpened."""
     size, absent = (1, 3, 5), np.isnan(low)
-    highest = ndimage.maximum_filter(np.where(absent, -np.inf, low), size)
-    lowest = ndimage.minimum_filter(np.where(absent, np.inf, low), size)
+    highest = scipy.ndimage.maximum_filter(np.where(absent, -np.inf, low), size)
+    lowest = scipy.ndimage.minimum_filter(np.where(absent, np.inf, low), size)
     total = (highest - lowest).sum(axis=0)
     known: NDArray[np.bool_] = np.logical_not(absent.any(axis=0))
     busy = np.logical_not(known)

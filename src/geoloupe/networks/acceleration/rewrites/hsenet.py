@@ -1,13 +1,17 @@
 """HSENet's non-local attention for inference: blocks of scores that stay in the caches."""
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from geoloupe.networks.acceleration.rewrites.residual import add_onto
 from geoloupe.networks.hsenet import BasicModule, NonLocal, SingleScale, attend
+from geoloupe.system.measuring import Stopwatch
 
 ROWS, COLUMNS = 256, 1024  # a block of float32 scores is 1 MiB, half of a common L2 cache
+_TRIAL_PX, _TRIALS = 48, 3  # a side of the map that both ways are tried on, and how often
 SMALLEST_SUM = 1e-30  # far above where float32 loses digits
 
 
@@ -20,7 +24,7 @@ class BlockedNonLocal(nn.Module):
 
     def forward(self, x: Tensor, query_map: Tensor | None = None) -> Tensor:
         query = self.query(x if query_map is None else query_map)
-        return add_onto(x, self.out(attend_in_blocks(query, self.key(x), self.value(x))))
+        return add_onto(x, self.out(attend_quickly(query, self.key(x), self.value(x))))
 
 
 class LeanSingleScale(nn.Module):
@@ -58,10 +62,30 @@ class LeanBasicModule(nn.Module):
         return add_onto(x, deep)
 
 
+def attend_quickly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Softmax attention over all pixels of maps (N,D,H,W), as is quicker here."""
+    plain = query.device.type != "cpu" or query.dtype != torch.float32
+    return (attend if plain or not _blocks_are_quicker() else attend_in_blocks)(query, key, value)
+
+
+@cache
+@torch.inference_mode()
+def _blocks_are_quicker() -> bool:
+    """Try both ways on a small map: which is quicker is another answer on another processor."""
+    maps = [torch.rand(1, 32, _TRIAL_PX, _TRIAL_PX) for _ in range(3)]
+    maps = [x.contiguous(memory_format=torch.channels_last) for x in maps]
+    ways = {"blocks": attend_in_blocks, "plain": attend}
+    best = dict.fromkeys(ways, float("inf"))
+    for _ in range(_TRIALS):
+        for name, way in ways.items():
+            with Stopwatch() as clock:
+                way(*maps)
+            best[name] = min(best[name], clock.processor)
+    return best["blocks"] <= best["plain"]
+
+
 def attend_in_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Softmax attention over all pixels of maps (N,D,H,W), equal to `attend` but for rounding."""
-    if query.device.type != "cpu" or query.dtype != torch.float32:
-        return attend(query, key, value)
     q, k, v = (x.permute(0, 2, 3, 1).flatten(1, 2) for x in (query, key, value))
     found = torch.stack([_attend_one(*tokens) for tokens in zip(q, k, v, strict=True)])
     return found.unflatten(1, query.shape[-2:]).permute(0, 3, 1, 2)
