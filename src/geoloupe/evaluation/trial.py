@@ -20,8 +20,8 @@ from geoloupe.evaluation.scoring import Scoring
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.response import SpectralResponse
 from geoloupe.models.bands import choose_bands
+from geoloupe.models.devices import device_of
 from geoloupe.models.model import Model, load
-from geoloupe.models.predictor import device_of
 from geoloupe.models.sharpeners import is_sharpener, sharpening_model
 from geoloupe.models.tuned import TunedModel
 from geoloupe.networks.acceleration.accelerate import Precision

@@ -12,6 +12,7 @@ from geoloupe.errors import InputError, OutOfMemoryError, RunError
 from geoloupe.imagery.fill import fill_missing
 from geoloupe.imagery.image import Image
 from geoloupe.models.bound import Bound, margin_of
+from geoloupe.models.devices import device_of
 from geoloupe.models.precision import PrecisionChoice, chosen_precision
 from geoloupe.networks.acceleration.accelerate import Engine, accelerate
 from geoloupe.networks.observation import Observation
@@ -210,13 +211,3 @@ def check_guide(signature: Signature, given: int | None, name: str) -> None:
         raise InputError(f"{name} takes no guide image; leave it out")
     if given is not None and given != (needed or given):
         raise InputError(f"{name} needs a guide image of {needed} bands, but this one has {given}")
-
-
-def device_of(name: str) -> torch.device:
-    """Find a device by PyTorch's name of it; "auto" is a GPU if there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError):
-        raise InputError(f"there is no device {name!r} here; try cpu, cuda or auto") from None

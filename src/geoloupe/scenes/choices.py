@@ -9,9 +9,10 @@ from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.nodata import Nodata
 from geoloupe.models.bands import choose_bands
 from geoloupe.models.bound import margin_of
+from geoloupe.models.devices import device_of
 from geoloupe.models.model import Model, default_model, load
 from geoloupe.models.precision import PrecisionChoice, chosen_precision
-from geoloupe.models.predictor import Predictor, device_of
+from geoloupe.models.predictor import Predictor
 from geoloupe.models.suitability import check_suited, warn_of_collar
 from geoloupe.networks.acceleration.accelerate import Engine
 from geoloupe.networks.observation import Observation

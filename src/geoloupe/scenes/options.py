@@ -18,6 +18,7 @@ class ResourceOptions(TypedDict, total=False):
     shard: str | None
     cluster: str | None
     workers: int | None
+    device: str
 
 
 class ArrayOptions(TypedDict, total=False):
@@ -67,7 +68,6 @@ class SharpenOptions(ResourceOptions, total=False):
     alpha: bool | None
     trust: bool
     precision: PrecisionChoice
-    device: str
 
 
 class DegradeOptions(TypedDict, total=False):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geoloupe.errors import InputError
+from geoloupe.models.devices import devices_of
 from geoloupe.scenes.identity import JobIdentity
 from geoloupe.scenes.scene import SceneRun
 from geoloupe.storage.sizes import parse_size
@@ -29,12 +30,14 @@ class Resources:
     shard: str | None = None  # such as 2/8: only this part of the blocks
     cluster: str | None = None  # the address of a Dask scheduler
     workers: int | None = None  # processes of a Dask cluster on this machine
+    device: str = "auto"  # as PyTorch names it; of several, as in cuda:0,1, each has a process
 
     def __post_init__(self) -> None:
         if self.memory is not None:
             parse_size(self.memory)
         if self.shard is not None:
             parse_shard(self.shard)
+        devices_of(self.device)
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers must be 1 or more, not {self.workers}")
 
@@ -51,7 +54,12 @@ class Resources:
     @property
     def alone(self) -> bool:
         """Whether this process does all of the work."""
-        return not any((self.shard, self.cluster, self.workers))
+        return not any((self.shard, self.cluster, self.workers)) and len(self.devices) == 1
+
+    @property
+    def devices(self) -> list[str]:
+        """The devices that compute."""
+        return devices_of(self.device)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.rasters.planes import Layout
 from geoloupe.scenes.assemble import assemble
 from geoloupe.scenes.cluster import compute_on_cluster
+from geoloupe.scenes.devices import compute_on_devices
 from geoloupe.scenes.job import Job
 from geoloupe.scenes.local import compute_blocks, refuse_crowd
 from geoloupe.scenes.order import Order
@@ -92,6 +93,10 @@ def _compute(order: Order, job: Job, progress: Progress) -> None:
         if settings.cluster is None and settings.workers is not None:
             refuse_crowd(order.scene, blocks, settings.workers, settings.memory_bytes)
         compute_on_cluster(order, job, blocks, progress=progress, before=before)
+        return
+    if len(settings.devices) > 1:
+        devices = settings.devices
+        compute_on_devices(order, job, blocks, devices, progress=progress, before=before)
         return
     compute_blocks(
         order.scene, job, blocks, progress=progress, before=before, memory=settings.memory_bytes

@@ -10,8 +10,8 @@ from pathlib import Path
 from geoloupe import settings
 from geoloupe.errors import InputError, errors_named
 from geoloupe.models.bound import GUIDED_MARGIN
+from geoloupe.models.devices import device_of
 from geoloupe.models.precision import chosen_precision
-from geoloupe.models.predictor import device_of
 from geoloupe.models.sharpeners import (
     CLASSICAL,
     SEVERAL,

@@ -28,7 +28,6 @@ class SharpenSettings(Resources):
     alpha: bool | None = None
     trust: bool = False
     precision: PrecisionChoice = "auto"  # of the network; methods without one compute in fp32
-    device: str = "auto"
 
     def __post_init__(self) -> None:
         Resources.__post_init__(self)
