@@ -1,7 +1,7 @@
 # make demo   the main job, end to end, on a generated scene
 # make test   format and lint, types, tests
 # make check  what can be known within a minute, while one works
-# make bench  the speed of every network against its textbook form
+# make bench  the speed of every network against its textbook form, kept in benchmarks/history
 # make fuzz   10,000 damaged files of every kind
 # make mutants a hundred small bugs, and those that no test notices (hours)
 # make format rewrite the code in the house style
@@ -32,7 +32,7 @@ style: $(VENV)/dev
 	$(RUN) -m mypy
 
 bench: $(VENV)/dev
-	$(RUN) -m benchmarks.networks
+	$(RUN) -m benchmarks.networks --no-memory --precision bf16 --keep
 
 fuzz: $(VENV)/dev
 	GEOLOUPE_FUZZ=10000 $(RUN) -m pytest -m slow -s tests/fuzz

@@ -22,8 +22,10 @@ import torch
 
 from benchmarks.cases import CASES, Case
 from benchmarks.forms import PLAIN, PREPARED, TEXTBOOK_FORM, Engine, Form, Precision, start
+from benchmarks.history import keep, remarks
 from benchmarks.measure import agreement_db, difference, interleaved, operations, peak_flops
 from benchmarks.report import (
+    Machine,
     Other,
     Result,
     as_json,
@@ -54,6 +56,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     add("--engine", choices=get_args(Engine), default="torch", help="of an additional form")
     add("--same-allocator", action="store_true", help="give the textbook our allocator setting too")
     add("--markdown", action="store_true", help="print the table as Markdown at the end")
+    add("--keep", action="store_true", help="keep the ratios in benchmarks/history")
     add("--json", type=Path, metavar="FILE", help="write all results")
     return parser.parse_args(words)
 
@@ -161,10 +164,19 @@ def main(words: list[str]) -> int:
             print(plain_line(row(results[-1], machine)), flush=True)
             if (found := results[-1].other) is not None and found.failure is not None:
                 print(f"{case.name}: {found.failure}", file=sys.stderr)
+    return conclude(results, machine, options)
+
+
+def conclude(results: list[Result], machine: Machine, options: argparse.Namespace) -> int:
+    """Print and keep what was asked for, say what is odd, and return the exit code."""
     if options.markdown:
         print("\n" + markdown(results, machine))
     if options.json:
         options.json.write_text(json.dumps(as_json(results, machine), indent=2) + "\n")
+    for remark in remarks(results, machine):
+        print(remark, file=sys.stderr)
+    if options.keep:
+        print(f"\nkept in {keep(results, machine)}")
     disagreeing = [result.case for result in results if not result.agrees]
     if disagreeing:
         print(f"\nprepared and textbook disagree: {', '.join(disagreeing)}", file=sys.stderr)

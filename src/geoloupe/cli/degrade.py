@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from geoloupe.cli.scenes import Area
 from geoloupe.cli.screen import say
 
 
@@ -26,6 +27,7 @@ def degrade(
         str | None,
         typer.Option(help="A sensor that sees a cube first: nikon-d700, sentinel-2, landsat-8."),
     ] = None,
+    area: Area = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing output.")
     ] = False,
@@ -44,6 +46,7 @@ def degrade(
             scale=scale,
             seed=seed,
             response=response,
+            area=area,
         )
     grid, bands = layout.grid, len(layout.facts.bands)
     say(output)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from geoloupe.cli.scenes import Area
 from geoloupe.cli.screen import say
 
 
@@ -16,6 +17,7 @@ def picture(
         str | None,
         typer.Option(help="One or three bands. Default: red, green and blue, or similar."),
     ] = None,
+    area: Area = None,
     like: Annotated[str | None, typer.Option(help="Another scene whose stretch is used.")] = None,
     side: Annotated[
         int, typer.Option(help="Largest side in pixels; larger scenes are averaged.")
@@ -57,7 +59,10 @@ def picture(
     if like is not None:
         with errors_named(like), open_source(like, look=True, admit=admit_pictured) as other:
             limits = limits_of(overview(shown(other), side), together=together(other))
-    with errors_named(scene), open_source(scene, look=True, admit=admit_pictured) as source:
+    with (
+        errors_named(scene),
+        open_source(scene, look=True, area=area, admit=admit_pictured) as source,
+    ):
         refuse_inputs(output, *source.files)
         image = overview(shown(source), side)
         limits = limits or fixed_limits(source)

@@ -28,6 +28,12 @@ SensorName = Annotated[
         help="A name of geoloupe sensors, or unknown. Default: recognised from the scene."
     ),
 ]
+Area = Annotated[
+    str | None,
+    typer.Option(
+        help="Only a part: left,bottom,right,top (add @EPSG:4326 for degrees), or a .geojson."
+    ),
+]
 Memory = Annotated[
     str | None, typer.Option(help="Memory limit, such as 2GB. Default: a part of what is free.")
 ]
@@ -55,7 +61,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existin
 
 # Said by options, or nobody's to say; --set is for the rest.
 ALREADY = (
-    *("path", "output", "model", "bands", "sensor", "guide", "memory", "shard", "cluster"),
+    *("path", "output", "model", "bands", "sensor", "guide", "area", "memory", "shard", "cluster"),
     *("workers", "overwrite", "progress"),
 )
 

@@ -22,7 +22,7 @@ def say(text: object = "", *, to_errors: bool = False) -> None:
 
 
 # Options that have a flag of their own; others are said by --set.
-_FLAGS = ("bands", "guide", "network", "sensor", "split")
+_FLAGS = ("area", "bands", "guide", "network", "sensor", "split")
 _SWITCHES = ("overwrite", "resume")
 _SETTINGS = ("alpha", "anyway", "nodata", "range", "shift", "tile", "trust")
 _ASKED = ("mean", "overlap", "(?<=such as )scale")  # of networks: no published weights tell them

@@ -7,6 +7,7 @@ import typer
 from geoloupe.cli.assignments import parse_assignments
 from geoloupe.cli.scenes import (
     ALREADY,
+    Area,
     AsJson,
     Bands,
     Cluster,
@@ -60,6 +61,7 @@ def sharpen(
     *,
     output: Output = None,
     guide: Guide = None,
+    area: Area = None,
     model: ModelName = None,
     bands: Bands = None,
     sensor: SensorName = None,
@@ -78,7 +80,7 @@ def sharpen(
     """Put a finer image's detail into coarser bands. Stopped, it can be run again."""
     speak(verbose)
     options = parse_assignments(assignments or (), taken=ALREADY)
-    options |= said(bands=bands, sensor=sensor, guide=guide)
+    options |= said(bands=bands, sensor=sensor, guide=guide, area=area)
     options |= said(memory=memory, shard=shard, cluster=cluster, workers=workers)
     options |= {"model": model, "overwrite": overwrite}
     making = Making(

@@ -7,6 +7,7 @@ import typer
 from geoloupe.cli.assignments import parse_assignments
 from geoloupe.cli.scenes import (
     ALREADY,
+    Area,
     AsJson,
     Bands,
     Cluster,
@@ -63,6 +64,7 @@ def upscale(
     bands: Bands = None,
     sensor: SensorName = None,
     guide: Guide = None,
+    area: Area = None,
     memory: Memory = None,
     shard: Shard = None,
     cluster: Cluster = None,
@@ -78,7 +80,7 @@ def upscale(
     """Enlarge scenes; place, bands, nodata and tags are kept. Stopped, it can be run again."""
     speak(verbose)
     options = parse_assignments(assignments or (), taken=ALREADY)
-    options |= said(bands=bands, sensor=sensor, guide=guide)
+    options |= said(bands=bands, sensor=sensor, guide=guide, area=area)
     options |= said(memory=memory, shard=shard, cluster=cluster, workers=workers)
     options |= {"model": model, "overwrite": overwrite}
     making = Making(

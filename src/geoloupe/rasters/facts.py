@@ -73,6 +73,11 @@ class Facts:
         """Add tags; a new one replaces an old one."""
         return replace(self, tags={**self.tags, **tags})
 
+    def moved(self, top: int, left: int) -> Self:
+        """Return the facts of a part that begins at this row and column."""
+        gcps = tuple((row - top, column - left, x, y, z) for row, column, x, y, z in self.gcps)
+        return replace(self, gcps=gcps, rpcs=self.rpcs and _moved_rpcs(self.rpcs, top, left))
+
     def finer(self, scale: float) -> Self:
         """Return the facts of an image with `scale` times the rows; 1/4 makes it coarser."""
         gcps = tuple((row * scale, column * scale, x, y, z) for row, column, x, y, z in self.gcps)
@@ -186,6 +191,14 @@ def _mask_kind(dataset: Any, indexes: Sequence[int]) -> Literal["none", "mask", 
     # No flag at all: every band has a mask of its own.
     marked = not flags or MaskFlags.per_dataset in flags
     return "mask" if marked and MaskFlags.alpha not in flags else "none"
+
+
+def _moved_rpcs(rpcs: RPC, top: int, left: int) -> RPC:
+    """Let the pixel side of a camera model count from another first pixel."""
+    values = dict(rpcs.to_dict())
+    values["line_off"] -= top
+    values["samp_off"] -= left
+    return RPC(**values)
 
 
 def _finer_rpcs(rpcs: RPC, scale: float) -> RPC:

@@ -3,18 +3,21 @@
 import os
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.nodata import Nodata
+from geoloupe.rasters.area import window_of
 from geoloupe.rasters.displayed import displayed
 from geoloupe.rasters.drivers import SUFFIXES
 from geoloupe.rasters.raster import is_raster, open_raster
 from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Opening, Source
 from geoloupe.rasters.warping import warped
-from geoloupe.storage.sizes import Admit, any_size
+from geoloupe.storage.sizes import Admit
 from geoloupe.storage.tree import open_tree
 
 _ANYTHING = ("", ".dat", ".bin", ".raw")  # suffixes of rasters and of much else
@@ -38,25 +41,33 @@ def stem_of(name: str) -> str:
     return f"{stem}_{part}" if part else stem
 
 
-def open_source(
-    path: str | Path,
-    *,
-    alpha: bool | None = None,
-    nodata: Nodata = None,
-    trust: bool = False,
-    look: bool = False,
-    admit: Admit = any_size,
-) -> Source:
-    """Open a scene for reading; use it in a `with` statement.
+class OpeningOptions(TypedDict, total=False):
+    """How a scene is to be opened, by keyword: see `Opening`."""
 
-    `alpha` says whether a band that is marked as transparency is; None goes by its content.
-    `nodata` is what missing pixels hold, or "none"; else it is what the scene declares or plainly
-    shows. With `trust`, a file may lead to others outside of its folder, and to servers. With
-    `look`, palettes become their colours and complex numbers decibels, for people's eyes. `admit`
-    is called with the scene's grid and type, and may refuse it before a pixel is read.
-    """
-    name = str(path)
-    opening = Opening(alpha=alpha, nodata=nodata, trust=trust, look=look, admit=admit)
+    alpha: bool | None
+    trust: bool
+    look: bool
+    nodata: Nodata
+    area: str | None
+    admit: Admit
+
+
+def open_source(path: str | Path, **options: Unpack[OpeningOptions]) -> Source:
+    """Open a scene for reading, or a part of it; use it in a `with` statement."""
+    name, whole = str(path), Opening(**options)
+    if whole.area is None:
+        return _opened(name, whole)
+    area = whole.area
+
+    def admit(grid: Grid, dtype: str) -> None:
+        whole.admit(grid.window(window_of(area, grid, name)), dtype)
+
+    source = _opened(name, replace(whole, admit=admit))
+    return source.within(window_of(area, source.grid, name))
+
+
+def _opened(name: str, opening: Opening) -> Source:
+    """Open the whole of a scene by what its name tells."""
     product, cube = product_name(name), mat_name(name)
     if product is not None:
         _refuse_plainly_wrong(product[0], folder=True)
@@ -68,13 +79,13 @@ def open_source(
         _refuse_plainly_wrong(cube[0])
         return open_mat_source(*cube, opening)
     if not is_address(name):
-        _refuse_plainly_wrong(Path(path), folder=name.rstrip("/").lower().endswith(".zarr"))
+        _refuse_plainly_wrong(Path(name), folder=name.rstrip("/").lower().endswith(".zarr"))
         if name.lower().endswith(".zip"):
-            name = _only_raster_in(Path(path))
+            name = _only_raster_in(Path(name))
         elif _DRIVER.match(name):  # else GDAL would take the file's own name for its words
             name = os.path.join(".", name)
     raster = open_raster(name, opening)
-    return displayed(raster) if look else raster
+    return displayed(raster) if opening.look else raster
 
 
 def mat_name(name: str) -> tuple[Path, str | None] | None:

@@ -28,6 +28,7 @@ class Opening:
     trust: bool = False  # whether it may lead to files outside of its folder, and to servers
     look: bool = False  # for people's eyes: palettes and complex numbers may be read too
     nodata: Nodata = None  # what missing pixels hold; None: what is declared, or plainly a fill
+    area: str | None = None  # only the pixels that it touches: see `window_of`
     admit: Admit = any_size  # refuses its grid and type before a pixel is read
 
 
@@ -63,6 +64,7 @@ class Source:
     facts: Facts  # what else it says of itself
     indexes: tuple[int, ...]  # the reader's bands, from 0, that `read` returns
     reader: Reader
+    corner: tuple[int, int] = (0, 0)  # the reader's row and column where the scene begins
     files: tuple[str, ...] = ()  # that it is read from, so that none of them is written over
 
     @property
@@ -73,7 +75,9 @@ class Source:
     def read(self, window: Window | None = None) -> Image:
         """Read a window that lies inside, or all; where nodata is set, what is masked holds it."""
         part = window or Window(top=0, left=0, height=self.grid.height, width=self.grid.width)
-        values, valid = self.reader.read(self.indexes, part)
+        top, left = self.corner
+        there = replace(part, top=part.top + top, left=part.left + left)
+        values, valid = self.reader.read(self.indexes, there)
         stored = self.radiometry.nodata
         if valid is not None and stored is not None and not valid.all():
             values[:, ~valid] = stored
@@ -93,6 +97,16 @@ class Source:
             facts=self.facts.select(indexes),
             radiometry=self.radiometry.select(indexes),
             indexes=tuple(self.indexes[index] for index in indexes),
+        )
+
+    def within(self, window: Window) -> Self:
+        """Return a part of the same scene; its numbers mean what they mean in the whole."""
+        top, left = self.corner
+        return replace(
+            self,
+            grid=self.grid.window(window),
+            facts=self.facts.moved(window.top, window.left),
+            corner=(top + window.top, left + window.left),
         )
 
     def with_range(self, low: float, high: float) -> Self:

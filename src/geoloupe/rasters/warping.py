@@ -45,10 +45,10 @@ def warped(source: Source, grid: Grid, *, covering: bool = True) -> Source:
         )
     reader = replace(reader_of(source), dataset=vrt)
     if marked:
-        return replace(source, reader=reader, grid=grid)
+        return replace(source, reader=reader, grid=grid, corner=(0, 0))
     facts = replace(source.facts, mask="alpha")
     reader = replace(reader, mask="alpha", alpha=vrt.count)
-    return replace(source, reader=reader, grid=grid, facts=facts)
+    return replace(source, reader=reader, grid=grid, corner=(0, 0), facts=facts)
 
 
 @contextmanager

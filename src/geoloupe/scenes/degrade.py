@@ -41,6 +41,7 @@ class DegradeSettings:
     scale: int = 4
     seed: int = 0
     response: str | None = None  # a sensor that looks at the scene first
+    area: str | None = None  # a box or a GeoJSON file: only the pixels that it touches
 
     def __post_init__(self) -> None:
         if self.scale < 1:
@@ -64,7 +65,7 @@ def degrade(
         output: The new file.
         overwrite: Replace an old output.
         progress: Called with the number of finished rows and of all.
-        **options: degradation, scale, seed, response; see DegradeSettings.
+        **options: degradation, scale, seed, response, area; see DegradeSettings.
 
     Returns:
         The grid, the bands and the meaning of the numbers of what was written.
@@ -81,7 +82,7 @@ def degrade(
     def admit(grid: Grid, dtype: str) -> None:
         admit_product(target, grid.coarser(scale), dtype)
 
-    with open_source(path, admit=admit) as source:
+    with open_source(path, area=chosen.area, admit=admit) as source:
         if min(source.grid.height, source.grid.width) < scale:
             size = f"{source.grid.width} x {source.grid.height}"
             raise InputError(f"{path}: {size} pixels have no x{scale} coarser image")

@@ -48,6 +48,7 @@ class UpscaleOptions(ArrayOptions, ResourceOptions, total=False):
     """Options of `upscale`: see `UpscaleSettings`."""
 
     guide: str | Path | None
+    area: str | None
 
 
 class SharpenOptions(ResourceOptions, total=False):
@@ -55,6 +56,7 @@ class SharpenOptions(ResourceOptions, total=False):
 
     guide: str | Path | None
     bands: str | tuple[str | int, ...] | None
+    area: str | None
     guide_bands: str | tuple[str | int, ...] | None
     sensor: str | None
     mtf: float | tuple[float, ...] | None
@@ -77,3 +79,4 @@ class DegradeOptions(TypedDict, total=False):
     scale: int
     seed: int
     response: str | None
+    area: str | None

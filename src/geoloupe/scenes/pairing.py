@@ -12,6 +12,7 @@ from geoloupe.imagery.grid import Window
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.imagery.spectra import Band
 from geoloupe.models.bands import choose_bands
+from geoloupe.rasters.area import window_of
 from geoloupe.rasters.facts import BandFacts, Facts
 from geoloupe.rasters.landsat import landsat_folder, open_landsat
 from geoloupe.rasters.meeting import met
@@ -110,6 +111,10 @@ def laid(opened: Opened, chosen: "SharpenSettings") -> Pair:
     meetings = [met(part, guide) for part, _ in parts]
     with errors_named(parts[0][0].name):
         crop = _common([meeting.overlap(guide.grid) for _, meeting in meetings])
+    if chosen.area is not None:
+        wanted = window_of(chosen.area, guide.grid, guide.name)
+        with errors_named(guide.name):
+            crop = _common([crop, wanted])
     mtfs = _each_mtf(chosen.mtf, [len(found) for _, found in parts])
     groups = tuple(
         Coarse(

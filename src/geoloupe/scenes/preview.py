@@ -113,11 +113,8 @@ def _tile(order: Order, window: Window) -> tuple[Image, Facts]:
         bands = tuple(facts.band for facts in scene.layout.facts.bands)
         grid = scene.layout.grid.window(fine)
         answer = Image.of(empty, radiometry=UNIT, bands=bands, grid=grid)
-    facts = scene.layout.facts
-    moved = tuple(
-        (row - fine.top, column - fine.left, x, y, z) for row, column, x, y, z in facts.gcps
-    )
-    return answer.in_radiometry(scene.layout.radiometry), replace(facts, gcps=moved, rpcs=None)
+    facts = scene.layout.facts.moved(fine.top, fine.left)
+    return answer.in_radiometry(scene.layout.radiometry), replace(facts, rpcs=None)
 
 
 def _middle(plan: Plan) -> Block:

@@ -15,6 +15,7 @@ class SharpenSettings(Resources):
 
     guide: str | Path | None = None  # the finer image; a product of several pixel sizes brings it
     bands: str | tuple[str | int, ...] | None = None  # of the result, by number, name, wavelength
+    area: str | None = None  # a box or a GeoJSON file: only the guide's pixels that it touches
     guide_bands: str | tuple[str | int, ...] | None = None  # of the guide; None: all
     sensor: str | None = None  # of the coarse bands; None: as the scene tells
     mtf: float | tuple[float, ...] | None = None  # of all coarse bands, or each

@@ -9,6 +9,7 @@ from geoloupe import settings
 from geoloupe.imagery.grid import Grid
 from geoloupe.models.model import Model
 from geoloupe.models.predictor import check_guide
+from geoloupe.rasters.area import window_of
 from geoloupe.rasters.opening import aligned, is_address, open_source, stem_of
 from geoloupe.rasters.planes import PIXELS, Layout
 from geoloupe.rasters.product import admit_product, check_output, fitting
@@ -41,6 +42,7 @@ class UpscaleSettings(PredictOptions, Resources):
     """What can be chosen besides the scene, the model and the result."""
 
     guide: str | Path | None = None
+    area: str | None = None  # a box or a GeoJSON file: only the pixels that it touches
 
     def __post_init__(self) -> None:
         PredictOptions.__post_init__(self)
@@ -82,6 +84,7 @@ def set_up(
             alpha=chosen.alpha,
             nodata=chosen.nodata,
             trust=chosen.trust,
+            area=chosen.area,
             admit=admit,
         )
     )
@@ -195,10 +198,14 @@ def _beside(name: str, scale: int, grid: Grid) -> Path:
 def _open_guide(
     stack: ExitStack, chosen: UpscaleSettings, model: Model, grid: Grid
 ) -> Source | None:
+    """Open the guide on the grid of the result."""
     signature, name = model.network.signature, model.card.name
     if chosen.guide is None:
         check_guide(signature, None, name)
         return None
     found = stack.enter_context(open_source(chosen.guide, trust=chosen.trust))
     check_guide(signature, len(found.bands), name)
+    if chosen.area is not None and not (found.grid.georeferenced and grid.georeferenced):
+        coarse = found.grid.coarser(signature.scale)
+        found = found.within(window_of(chosen.area, coarse, name).finer(signature.scale))
     return stack.enter_context(aligned(found, grid))
