@@ -1,28 +1,30 @@
-"""Landsat Level-1 products: a folder of one TIFF a band, as the multispectral bands and the PAN.
+"""Landsat products: a folder of one TIFF a band, as the multispectral bands, and as the PAN.
 
 Files are recognised by the product's own names, such as LC08_L1TP_..._B4.TIF. Numbers become
-reflectance at the top of the atmosphere, not divided by the sine of the sun's elevation, where the
-metadata beside them hold the factors.
+reflectance where the metadata beside them hold the factors: that of the ground in Level 2, in Level
+1 that at the top of the atmosphere, not divided by the sine of the sun's elevation.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rasterio.io import DatasetReader
-
 from geoloupe.errors import InputError
-from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.sensors.table import Sensor, SensorBand, load_sensor
-from geoloupe.rasters.drivers import drivers_for
-from geoloupe.rasters.raster import gdal_errors_as_input_errors, open_raster
-from geoloupe.rasters.reach import refuse_links_out, vet, vet_opened
+from geoloupe.rasters.band_files import look_into
+from geoloupe.rasters.raster import open_raster
+from geoloupe.rasters.reach import refuse_links_out
 from geoloupe.rasters.source import PLAIN, Opening, Source
-from geoloupe.rasters.virtual import FileBand, stacked
+from geoloupe.rasters.virtual import GDAL_TYPES, FileBand, stacked
 
 _BAND = re.compile(r"(L[CO]0?([789])|LE0?(7)|LT0?([45]))\w*?_(?:(SR)_)?B(\d+)\.TIF", re.IGNORECASE)
 _SENSORS = {"7": "landsat-7", "8": "landsat-8", "9": "landsat-9"}
-_TYPES = {"uint8": "Byte", "uint16": "UInt16", "int16": "Int16"}
+_TYPES = ("uint8", "uint16", "int16")
+_LEVEL2 = re.compile(
+    r"GROUP = LEVEL2_SURFACE_REFLECTANCE_PARAMETERS.*?END_GROUP = "
+    r"LEVEL2_SURFACE_REFLECTANCE_PARAMETERS",
+    re.DOTALL,
+)
 _LINE = re.compile(r"^\s*REFLECTANCE_(MULT|ADD)_BAND_(\d+)\s*=\s*([-+.\dEe]+)\s*$", re.MULTILINE)
 _MAX_METADATA_BYTES = 1_000_000  # bytes of metadata
 _UNSEEN = "cirrus"  # a band that looks at no ground, so no other has its detail
@@ -39,25 +41,39 @@ def landsat_folder(name: str) -> Path | None:
 
 def open_landsat(folder: Path, opening: Opening = PLAIN) -> tuple[Source, Source]:
     """Open the multispectral bands of a product, and its panchromatic band."""
-    if not opening.trust:
-        refuse_links_out(folder)
-    files, sensor = _files(folder)
-    lines = _lines(folder)
-    pan = next(band for band in sensor.bands if band.common == "panchromatic")
-    if pan.name not in files:
+    files, sensor = _found(folder, opening)
+    pan = [band for band in sensor.bands if band.common == "panchromatic"]
+    if not pan:
         raise InputError(
-            f"{folder}: holds no panchromatic band ({pan.name}); Level-2 products have none: take "
-            "the Level-1 product of the same scene"
+            f"{folder}: is no product of Landsat 7, 8 or 9, which alone have a panchromatic band"
         )
-    coarse = [b for b in sensor.multispectral if b.name in files and b.common != _UNSEEN]
-    if not coarse:
-        raise InputError(f"{folder}: holds no band of {sensor.name} but the panchromatic")
-    fine = _open(f"{folder}:pan", [pan], files, lines, opening)
+    if pan[0].name not in files:
+        raise InputError(
+            f"{folder}: holds no panchromatic band ({pan[0].name}); Level-2 products have none: "
+            "take the Level-1 product of the same scene"
+        )
+    fine = _open(f"{folder}:pan", pan, files, _lines(folder), opening)
     try:
-        return _open(str(folder), coarse, files, lines, opening), fine
+        return open_bands(folder, opening), fine
     except BaseException:
         fine.reader.close()
         raise
+
+
+def open_bands(folder: Path, opening: Opening = PLAIN) -> Source:
+    """Open the multispectral bands of a product of Level 1 or 2."""
+    files, sensor = _found(folder, opening)
+    bands = [b for b in sensor.multispectral if b.name in files and b.common != _UNSEEN]
+    if not bands:
+        raise InputError(f"{folder}: holds no band of {sensor.name} but the panchromatic")
+    return _open(str(folder), bands, files, _lines(folder), opening)
+
+
+def _found(folder: Path, opening: Opening) -> tuple[dict[str, str], Sensor]:
+    """List the files of a product by band, and the sensor that they are of."""
+    if not opening.trust:
+        refuse_links_out(folder)
+    return _files(folder)
 
 
 def _files(folder: Path) -> tuple[dict[str, str], Sensor]:
@@ -77,25 +93,33 @@ def _files(folder: Path) -> tuple[dict[str, str], Sensor]:
             )
         found[name] = item.resolve().as_posix()
     if len(numbers) != 1 or (number := numbers.pop()) not in _SENSORS:
-        raise InputError(
-            f"{folder}: is no product of Landsat 7, 8 or 9, which alone have a panchromatic band"
-        )
+        raise InputError(f"{folder}: is no product of Landsat 7, 8 or 9, or of several of them")
     return found, load_sensor(_SENSORS[number])
 
 
 def _lines(folder: Path) -> Mapping[str, tuple[float, float]]:
-    """Read what makes numbers reflectance, factor and addend by band, where it is said."""
+    """Read what makes numbers reflectance, factor and addend by band, where it is said.
+
+    The metadata of Level 2 repeat Level 1's factors in a group of their own.
+    """
     said: dict[str, dict[str, float]] = {}
+    level2 = any(_is_level2(item.name) for item in folder.iterdir())
     for item in folder.iterdir():
         if item.name.upper().endswith("_MTL.TXT") and item.is_file():
             text = item.read_bytes()[:_MAX_METADATA_BYTES].decode("utf-8", "replace")
-            for kind, band, number in _LINE.findall(text):
+            group = _LEVEL2.search(text) if level2 else None
+            for kind, band, number in _LINE.findall(group[0] if group else text):
                 said.setdefault(f"B{band}", {})[kind] = float(number)
     return {
         band: (both["MULT"], both["ADD"])
         for band, both in said.items()
         if both.keys() == {"MULT", "ADD"} and both["MULT"] > 0
     }
+
+
+def _is_level2(name: str) -> bool:
+    match = _BAND.fullmatch(name)
+    return match is not None and match[5] is not None
 
 
 def _open(
@@ -105,14 +129,14 @@ def _open(
     lines: Mapping[str, tuple[float, float]],
     opening: Opening,
 ) -> Source:
-    """Open bands of one grid as one raster."""
+    """Open bands of one grid as one raster, zero where nothing was seen."""
     paths = [files[band.name] for band in bands]
-    grids = list(_grids(paths, opening))
-    if len(set(grids)) != 1:
+    looked = [look_into(path, opening) for path in paths]
+    if len({(file.grid, file.dtype) for file in looked}) != 1:
         raise InputError(f"{label}: its bands differ in size or type; was it copied in full?")
-    grid, dtype = grids[0]
+    dtype = looked[0].dtype
     if dtype not in _TYPES:
-        raise InputError(f"{label}: holds {dtype} numbers, which no Level-1 product does")
+        raise InputError(f"{label}: holds {dtype} numbers, which no product of Landsat does")
     described = [
         FileBand(
             file=path,
@@ -123,23 +147,5 @@ def _open(
         )
         for band, path in zip(bands, paths, strict=True)
     ]
-    text = stacked(described, grid, _TYPES[dtype])
+    text = stacked(described, looked[0].grid, GDAL_TYPES[dtype])
     return open_raster(text, opening, label=label, drivers=("VRT",))
-
-
-def _grids(paths: Sequence[str], opening: Opening) -> Iterator[tuple[Grid, str]]:
-    """Look into each file, and no farther."""
-    for path in paths:
-        with gdal_errors_as_input_errors(path):
-            if not opening.trust:
-                vet(path)
-            with DatasetReader(path, driver=list(drivers_for(path))) as dataset:
-                if not opening.trust:
-                    vet_opened(dataset, path)
-                grid = Grid(
-                    crs=dataset.crs.to_wkt() if dataset.crs else None,
-                    transform=tuple(dataset.transform)[:6],
-                    height=dataset.height,
-                    width=dataset.width,
-                )
-                yield grid, dataset.dtypes[0]

@@ -11,8 +11,10 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.nodata import Nodata
 from geoloupe.rasters.area import window_of
+from geoloupe.rasters.band_files import band_files, open_band_files
 from geoloupe.rasters.displayed import displayed
 from geoloupe.rasters.drivers import SUFFIXES
+from geoloupe.rasters.landsat import landsat_folder, open_bands
 from geoloupe.rasters.raster import is_raster, open_raster
 from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Opening, Source
@@ -31,8 +33,18 @@ def is_address(name: str) -> bool:
     return words and not Path(name).exists()
 
 
+def place_of(name: str) -> Path:
+    """Return the path beside which a scene's results lie unless a person says where."""
+    if (joined := band_files(name)) is not None:
+        return Path(joined[0])
+    # What lies on a network, in an archive or in a file of many images has no folder beside it.
+    return Path(stem_of(name) if is_address(name) else name)
+
+
 def stem_of(name: str) -> str:
     """Name a scene for its results: without folders and suffix, with the part that is meant."""
+    if (joined := band_files(name)) is not None:
+        return f"{Path(joined[0]).stem}_and_{len(joined) - 1}_more"
     path, colon, part = name.rstrip("/").rpartition(":")
     if not colon or "/" in part or "\\" in part:
         path, part = name.rstrip("/"), ""
@@ -68,7 +80,11 @@ def open_source(path: str | Path, **options: Unpack[OpeningOptions]) -> Source:
 
 def _opened(name: str, opening: Opening) -> Source:
     """Open the whole of a scene by what its name tells."""
-    product, cube = product_name(name), mat_name(name)
+    product, cube, joined = product_name(name), mat_name(name), band_files(name)
+    if joined is not None:
+        return open_band_files(joined, opening)
+    if (folder := landsat_folder(name)) is not None:
+        return open_bands(folder, opening)
     if product is not None:
         _refuse_plainly_wrong(product[0], folder=True)
         return open_product(*product, opening)

@@ -23,7 +23,7 @@ from geoloupe.models.sharpeners import (
 )
 from geoloupe.networks.sharpening.guided import Guided
 from geoloupe.networks.sharpening.method import Method
-from geoloupe.rasters.opening import is_address, stem_of
+from geoloupe.rasters.opening import place_of, stem_of
 from geoloupe.rasters.planes import PIXELS, Layout
 from geoloupe.rasters.product import check_output, fitting
 from geoloupe.scenes.coregistration import Registration, registered
@@ -259,5 +259,5 @@ def _identity(
 
 def _beside(name: str) -> Path:
     """Name a result after its scene."""
-    path = Path(stem_of(name) if is_address(name) else name)
+    path = place_of(name)
     return path.with_name(f"{stem_of(name)}_sharp.tif")

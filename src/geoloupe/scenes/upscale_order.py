@@ -10,7 +10,7 @@ from geoloupe.imagery.grid import Grid
 from geoloupe.models.model import Model
 from geoloupe.models.predictor import check_guide
 from geoloupe.rasters.area import window_of
-from geoloupe.rasters.opening import aligned, is_address, open_source, stem_of
+from geoloupe.rasters.opening import aligned, open_source, place_of, stem_of
 from geoloupe.rasters.planes import PIXELS, Layout
 from geoloupe.rasters.product import admit_product, check_output, fitting
 from geoloupe.rasters.source import Source
@@ -188,8 +188,7 @@ def _named(model: str | Path | Model | None, loaded: Model) -> str | None:
 
 def _beside(name: str, scale: int, grid: Grid) -> Path:
     """Name a result after its scene: a GeoTIFF, or a PNG for a picture without georeference."""
-    # What lies on a network, in an archive or in a file of many images has no folder beside it.
-    path = Path(stem_of(name) if is_address(name) else name)
+    path = place_of(name)
     picture = not grid.georeferenced and path.suffix.lower() in (".png", ".jpg", ".jpeg")
     suffix = ".png" if picture else ".tif"
     return path.with_name(f"{stem_of(name)}_x{scale}{suffix}")
