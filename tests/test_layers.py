@@ -21,7 +21,7 @@ LAYERS = (
     {"scenes"},
     {"evaluation"},
     {"training"},
-    {"studies"},
+    {"studies", "xarray"},
     {"cli"},
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -11,6 +11,7 @@ from geoloupe.evaluation.cards import gain_table
 from geoloupe.imagery.kinds import PHRASES
 from geoloupe.models.card import CARD_FILE, WEIGHTS_FILE, Calibration, Card, Rounding, Shares
 from geoloupe.models.model import Model, load
+from geoloupe.models.precision import MIN_GAIN
 from geoloupe.models.sharpeners import load_sharpener
 from geoloupe.models.shipped import shipped, shipped_sharpeners
 from geoloupe.networks.summary import parameter_count
@@ -51,9 +52,12 @@ def page() -> str:
 
 def _precision(found: Rounding) -> str:
     """Say what bf16 costs."""
+    cost = f"{max(found.loss, 0):.5f} dB on the mean of {found.images} images ({found.data})"
+    if found.quicker < MIN_GAIN:
+        return f"fp32: bf16 costs {cost} and was not quicker"
     return (
-        f"bf16 where the processor multiplies it, which costs {max(found.loss, 0):.5f} dB on the "
-        f"mean of {found.images} images ({found.data}); `precision=fp32` asks for more digits"
+        f"bf16 where the processor multiplies it: {found.quicker:.1f} times quicker for {cost}; "
+        "`precision=fp32` asks for more digits"
     )
 
 

@@ -20,8 +20,10 @@ from tests.test_pinned import scene
 CPU = torch.device("cpu")
 
 
-def card(loss: float | None) -> Card:
-    proof = None if loss is None else Rounding(data="x:test", images=3, loss=loss, worst=loss)
+def card(loss: float | None, quicker: float = 2.0) -> Card:
+    proof = None
+    if loss is not None:
+        proof = Rounding(data="x:test", images=3, loss=loss, worst=loss, quicker=quicker)
     return Card(name="m", network="loupe", settings={}, bf16=proof)
 
 
@@ -36,6 +38,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_auto_goes_by_what_was_measured(loss: float | None, expected: str) -> None:
     assert chosen_precision("auto", card(loss), CPU) == expected
+
+
+@pytest.mark.usefixtures("quick")
+def test_auto_is_single_precision_where_bf16_brings_nothing() -> None:
+    assert chosen_precision("auto", card(0.0, quicker=1.0), CPU) == "fp32"
 
 
 def test_auto_is_single_precision_where_bf16_is_emulated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,7 @@ def test_missing_values_stay_missing_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("array", "options", "message"),
     [
-        (np.zeros((2, 2, 4, 4)), {}, r"give one of \(y, x\) or \(band, y, x\)"),
+        (np.zeros((2, 2, 2, 4, 4)), {}, r"give one of \(y, x\) or \(band, y, x\)"),
         (np.zeros((4, 4), complex), {}, "holds complex128"),
         (np.zeros((4, 4)), {"scael": 2}, "did you mean 'scale'"),
         (np.zeros((4, 4)), {"bands": "2"}, "there is no band 2"),

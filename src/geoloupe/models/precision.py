@@ -10,6 +10,7 @@ from geoloupe.system.processor import multiplies_bf16
 
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
 MAX_LOSS = 0.01  # dB of PSNR that may be lost on the mean
+MIN_GAIN = 1.05  # times that it must have been quicker: some networks spend their time elsewhere
 
 
 def chosen_precision(
@@ -18,8 +19,9 @@ def chosen_precision(
     """Return the precision of a choice; "auto" is bf16 if the device and the card allow it."""
     if choice != "auto":
         return choice
-    proven = card.bf16 is not None and card.bf16.loss <= MAX_LOSS
-    return "bf16" if proven and engine != "onnxruntime" and _is_quick_on(device) else "fp32"
+    found = card.bf16
+    pays = found is not None and found.loss <= MAX_LOSS and found.quicker >= MIN_GAIN
+    return "bf16" if pays and engine != "onnxruntime" and _is_quick_on(device) else "fp32"
 
 
 def _is_quick_on(device: torch.device) -> bool:

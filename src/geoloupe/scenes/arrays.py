@@ -30,6 +30,7 @@ from geoloupe.scenes.choices import (
     select_bands_and_range,
     settled,
 )
+from geoloupe.scenes.lazy_arrays import enlarged_lazily, is_lazy
 from geoloupe.scenes.options import ArrayOptions
 from geoloupe.scenes.scene import Enlargement
 from geoloupe.storage.sizes import size_text
@@ -57,7 +58,8 @@ def upscale_array(
     measured may differ a little on large scenes).
 
     Args:
-        array: An array (y,x) or (band,y,x).
+        array: An array (y,x), (band,y,x) or (time,band,y,x). Of a Dask array, models that look near
+            make a Dask array; the value range is measured at once, by a look at all chunks.
         model: A shipped model's name, weights, or a loaded model; without it, ours of the factor.
         guide: For models with a guide, of the result's size.
         **options: scale, bands, range, sensor, mtf and others; see PredictOptions.
@@ -72,18 +74,40 @@ def upscale_array(
         >>> geoloupe.upscale_array(scene, scale=2).sizes["x"] == 2 * scene.sizes["x"]
         True
     """
+    if getattr(array, "ndim", 0) == 4 and guide is None:
+        return _each(array, model, options)
     chosen = settings.build(PredictOptions, options, "upscale_array")
     loaded = load_chosen(model, chosen)
     chosen = settled(chosen, loaded)
     source = select_bands_and_range(_source(array, chosen.nodata), loaded, chosen)
     scene = _scene(source, None if guide is None else _source(guide), loaded, chosen)
-    piece = scene.compute(next(scene.plan.blocks), lambda: None)
+    beside: Mapping[str, NDArray[Any]] = {}
+    near = loaded.network.signature.reach == "local"
+    if is_lazy(array.data) and near and guide is None and not scene.layers:
+        values = enlarged_lazily(_values(array), scene)
+    else:
+        piece = scene.compute(next(scene.plan.blocks), lambda: None)
+        values, beside = piece.values, piece.beside
     made = _marked(
-        _like(array, piece.values, scene.scale, source.indexes),
+        _like(array, values, scene.scale, source.indexes),
         source.radiometry.nodata,
         chosen.nodata,
     )
-    return _together(made, scene.layout, piece.beside) if scene.layers else made
+    return _together(made, scene.layout, beside) if scene.layers else made
+
+
+def _each(
+    array: "DataArray", model: str | Path | Model | None, options: ArrayOptions
+) -> "DataArray | Dataset":
+    """Enlarge an array (time,band,y,x), or with another first dimension, one by one."""
+    from xarray import concat
+
+    loaded = load_chosen(model, settings.build(PredictOptions, options, "upscale_array"))
+
+    first = array.dims[0]
+    made: Any = [upscale_array(part, model=loaded, **options) for part in array]
+    whole = concat(made, dim=first, join="exact")
+    return whole if first in array.coords else whole.drop_vars(first, errors="ignore")
 
 
 def _scene(
@@ -149,7 +173,7 @@ class ArrayReader:
 
     def read(self, indexes: Sequence[int], window: Window) -> tuple[NDArray[Any], None]:
         """Read these bands of a window; nothing is marked as missing."""
-        return self.values[:, *window.slices][list(indexes)], None
+        return np.asarray(self.values[(slice(None), *window.slices)][list(indexes)]), None
 
     def close(self) -> None:
         """Hold nothing open."""
@@ -171,18 +195,19 @@ def _source(array: "DataArray", nodata: Nodata = None) -> Source:
 
 
 def _values(array: "DataArray") -> NDArray[Any]:
-    """Take the values (band,y,x)."""
+    """Take the values (band,y,x); of a Dask array, without computing them."""
     if not hasattr(array, "dims") or not hasattr(array, "encoding") or not hasattr(array, "ndim"):
         raise InputError(f"upscale_array takes an xarray.DataArray, not a {type(array).__name__}")
     if array.ndim not in (2, 3) or 0 in array.shape or set(array.dims[-2:]) & set(_BAND_NAMES):
         raise InputError(
             f"the array is {dict(array.sizes)}; give one of (y, x) or (band, y, x), in this order"
         )
-    values = np.asarray(array.values)
+    values: Any = array.data if is_lazy(array.data) else np.asarray(array.values)
     if values.dtype.kind not in "uif":
         raise InputError(f"the array holds {values.dtype}; convert it to numbers first")
     values = values.reshape(-1, *values.shape[-2:])
-    return np.asarray(values.astype(values.dtype.newbyteorder("="), copy=False))
+    made: NDArray[Any] = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return made
 
 
 def _radiometry(array: "DataArray", values: NDArray[Any], nodata: Nodata) -> Radiometry:
@@ -190,14 +215,14 @@ def _radiometry(array: "DataArray", values: NDArray[Any], nodata: Nodata) -> Rad
     # What the encoding says is of the file: decoded floats hold NaN instead.
     attributes = array.attrs if values.dtype.kind == "f" else {**array.encoding, **array.attrs}
     step = max(int((values.size / _SAMPLE) ** 0.5), 1)
-    sample = values[:, ::step, ::step]
+    sample = np.asarray(values[:, ::step, ::step])
     missing = settle(
         _NAME,
         nodata,
         _nodata(attributes),
         dtype=values.dtype.name,
         size=(len(values), *values.shape[1:]),
-        read=lambda window: values[:, *window.slices],
+        read=lambda window: np.asarray(values[(slice(None), *window.slices)]),
     )
     return infer(
         values.dtype.name,
