@@ -22,6 +22,7 @@ LAYERS = (
     {"evaluation"},
     {"training"},
     {"studies", "xarray"},
+    {"app"},
     {"cli"},
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from geoloupe.cli.ablate import ablate
+from geoloupe.cli.app import app as app_command
 from geoloupe.cli.assemble import assemble
 from geoloupe.cli.compare import compare
 from geoloupe.cli.convert import convert
@@ -60,6 +61,7 @@ for command in (
     *(models, demo, networks, sensors, convert, doctor),
 ):
     app.command()(command)
+app.command("app")(app_command)
 
 
 def main() -> NoReturn:

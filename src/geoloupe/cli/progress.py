@@ -1,7 +1,13 @@
-"""A bar on a terminal, and silence elsewhere."""
+"""A bar on a terminal, lines of JSON for a program that asks for them, and silence elsewhere."""
 
+import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from geoloupe.cli.screen import say
+
+_EVERY = 0.2  # seconds between two lines at least
 
 
 @contextmanager
@@ -31,3 +37,18 @@ def progress_bar(unit: str, *, hidden: bool = False) -> Iterator[Callable[[int, 
     with Progress(*columns, console=console, transient=True, disable=silent) as bar:
         task = bar.add_task("")
         yield lambda done, count: bar.update(task, completed=done, total=count)
+
+
+def json_progress() -> Callable[[int, int], None]:
+    """Return a function that prints lines such as {"done": 3, "count": 20} to stderr, not many."""
+    last = -_EVERY
+
+    def tell(done: int, count: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done < count and now - last < _EVERY:
+            return
+        last = now
+        say(json.dumps({"done": done, "count": count}), to_errors=True)
+
+    return tell

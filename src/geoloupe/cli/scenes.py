@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from geoloupe.cli.progress import progress_bar
+from geoloupe.cli.progress import json_progress, progress_bar
 from geoloupe.cli.screen import collected_warnings, in_flags, say
 from geoloupe.errors import GeoloupeError, InputError
 
@@ -53,7 +53,9 @@ DryRun = Annotated[
 Preview = Annotated[
     bool, typer.Option("--preview", help="Compute one tile from the middle only, as a small file.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON for a script; progress, line by line, to stderr.")
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log what is decided and done.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
@@ -129,8 +131,9 @@ class Making:
 
         with (
             collected_warnings() as warnings,
-            progress_bar("tiles", hidden=self.quiet or self.as_json) as progress,
+            progress_bar("tiles", hidden=self.quiet or self.as_json) as shown,
         ):
+            progress = json_progress() if self.as_json and not self.quiet else shown
             result = COMMANDS[self.verb].make(name, target, progress=progress, **options)
         if self.as_json:
             say(json.dumps(self.facts(result) | {"warnings": warnings}))

@@ -6,12 +6,12 @@ Names come from files that strangers made: nothing in them may command the termi
 import logging
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import typer
 
 from geoloupe.errors import printable
+from geoloupe.system import telling
 
 WIDE = 160
 
@@ -50,29 +50,9 @@ class PlainFormatter(logging.Formatter):
         return printable(in_flags(record.getMessage()))
 
 
-class _Collector(logging.Handler):
-    """Keeps the text of every warning, each one once."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a message, whatever the level of what is printed."""
-        text = in_flags(record.getMessage())
-        if text not in self.texts:
-            self.texts.append(text)
-
-
-@contextmanager
-def collected_warnings() -> Iterator[list[str]]:
+def collected_warnings() -> AbstractContextManager[list[str]]:
     """Yield a list that grows by every warning of the `with` block, for JSON."""
-    logger, collector = logging.getLogger("geoloupe"), _Collector()
-    logger.addHandler(collector)
-    try:
-        yield collector.texts
-    finally:
-        logger.removeHandler(collector)
+    return telling.collected_warnings(worded=in_flags)
 
 
 def print_table(titles: list[str], rows: list[list[str]], numbers: set[str] | None = None) -> None:

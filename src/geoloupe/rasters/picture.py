@@ -92,7 +92,9 @@ def alike(bands: Sequence[Band]) -> bool:
     return len(bands) <= len(_COLOURS) or names == set(_COLOURS)
 
 
-def limits_of(image: Image, *, together: bool | None = None) -> Limits:
+def limits_of(
+    image: Image, *, together: bool | None = None, tails: tuple[float, float] = _TAILS
+) -> Limits:
     """Choose what is black and white from the darkest and brightest of an image's visible bands.
 
     Colours are stretched together, or they would change; other bands one by one, for one of them is
@@ -100,15 +102,15 @@ def limits_of(image: Image, *, together: bool | None = None) -> Limits:
     """
     unit = image.select(visible(image.bands)).in_unit().values
     together = alike(image.bands) if together is None else together
-    found = [_tails(part) for part in ([unit] if together else unit)]
+    found = [_tails(part, tails) for part in ([unit] if together else unit)]
     return tuple(low for low, _ in found), tuple(high for _, high in found)
 
 
-def _tails(values: NDArray[np.float32]) -> tuple[float, float]:
+def _tails(values: NDArray[np.float32], tails: tuple[float, float]) -> tuple[float, float]:
     shown = values[~np.isnan(values)]
     if not shown.size:
         return 0.0, 1.0
-    low, high = np.quantile(shown, _TAILS)
+    low, high = np.quantile(shown, tails)
     return float(low), float(max(high, low + 1e-6))
 
 

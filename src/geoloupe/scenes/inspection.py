@@ -102,13 +102,13 @@ def inspect(
         scale = _scale(made, source)
         made = made.select(_shared_bands(made, source))
         coarse = source.select(_same_bands(source, made))
-        fine = _alike(made, coarse)
+        fine = like_input(made, coarse)
         truth = None
         if hr is not None:
             real = stack.enter_context(open_source(hr))
             if (real.grid.height, real.grid.width) != (fine.grid.height, fine.grid.width):
                 raise InputError(f"{hr}: has another size than {product}")
-            truth = _alike(real.select(_same_bands(real, fine)), coarse)
+            truth = like_input(real.select(_same_bands(real, fine)), coarse)
         tags = made.facts.tags
         chosen = _maker(model, tags.get("GEOLOUPE_MODEL"), scale)
         found = _inspected(fine, coarse, truth, scale, chosen, tags)
@@ -258,7 +258,7 @@ def _same_bands(source: Source, like: Source) -> list[int]:
     return choose_bands(source.bands, names, wanted=None, count=len(names))
 
 
-def _alike(fine: Source, coarse: Source) -> Source:
+def like_input(fine: Source, coarse: Source) -> Source:
     """Read the product with the input's meaning of numbers, where both are stored alike."""
     one, other = fine.radiometry, coarse.radiometry
     if one.dtype != other.dtype or len(set(other.low)) > 1 or len(set(other.high)) > 1:

@@ -99,7 +99,7 @@ def set_up(
     layout = _placed(layout, target, overwrite=overwrite)
     scene = Enlargement(
         source=source,
-        guide=_open_guide(stack, chosen, loaded, layout.grid),
+        guide=open_guide(stack, chosen, loaded, layout.grid),
         predictor=predictor_for(loaded, optics, chosen),
         plan=plan,
         layout=layout,
@@ -194,10 +194,10 @@ def _beside(name: str, scale: int, grid: Grid) -> Path:
     return path.with_name(f"{stem_of(name)}_x{scale}{suffix}")
 
 
-def _open_guide(
+def open_guide(
     stack: ExitStack, chosen: UpscaleSettings, model: Model, grid: Grid
 ) -> Source | None:
-    """Open the guide on the grid of the result."""
+    """Open the guide on the result's grid; None for a model that takes none."""
     signature, name = model.network.signature, model.card.name
     if chosen.guide is None:
         check_guide(signature, None, name)
