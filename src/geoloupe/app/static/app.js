@@ -96,6 +96,7 @@ async function preview(box) {
   const ending = state.previewing = new AbortController();
   state.box = box;
   viewer.outline(box);
+  viewer.approach(box);
   const look = viewer.chosen.bands.split(",").map(Number);
   const one = async (name, times, key) => {
     const shown = viewer.put({ key, name: `${name}${model.scale && name === model.name ? "" : ` ×${times}`}`, scale: times, box });

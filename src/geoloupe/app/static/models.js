@@ -62,6 +62,7 @@ export class Models {
   facts(model) {
     const rows = [];
     const row = (term, text) => text && rows.push(make("dt", {}, term), make("dd", {}, text));
+    row("About", model.scale && model.notes);
     row("Gain", model.gain && `${model.gain.map((x) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(1)}`).join(" to ")} dB over bicubic`);
     row("Tried on", model.tried_on?.join(", "));
     row("Bands", model.bands?.join(", "));

@@ -124,11 +124,13 @@ export class Viewer {
     const levels = scene.levels + 2;
     const view = new ol.View({
       projection: this.projection,
-      resolutions: Array.from({ length: levels + 7 }, (_, z) => 2 ** (levels - z)),
+      resolutions: [
+        ...Array.from({ length: levels }, (_, z) => 2 ** (levels - z)),
+        ...[1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64].map((zoom) => 1 / zoom),
+      ],
       constrainResolution: true,
       extent,
       constrainOnlyCenter: true,
-      showFullExtent: true,
     });
     this.map.setView(view);
     const style = new ol.style.Style({ stroke: new ol.style.Stroke({ color: "#e08a3c", width: 2 }) });
@@ -172,8 +174,9 @@ export class Viewer {
 
   arrange() {
     for (const shown of this.shown.values()) {
-      const top = shown.key === this.left ? 2 : shown.key === this.right ? 1 : 0;
-      const seen = top > 0 || shown.key === "input";
+      const chosen = shown.key === this.left || shown.key === this.right;
+      const top = shown.key === "input" ? 0 : shown.key === this.left ? 2 : 1;
+      const seen = chosen || shown.key === "input";
       for (const layer of shown.parts) {
         layer.setZIndex(top);
         layer.setVisible(seen);
@@ -200,14 +203,14 @@ export class Viewer {
     if (shown.key === this.left || shown.key === this.right) {
       if (this.mode === "flicker") {
         const key = this.flipped ? this.right : this.left;
-        if (shown.key !== key) to = 0;
+        if (shown.key !== key && shown.key !== "input") to = 0;
       } else if (this.left !== this.right) {
         const middle = width * this.split;
         if (shown.key === this.left) to = middle;
         else from = middle;
       }
     }
-    if (shown.key === "input" && this.left !== "input" && this.right !== "input") return;
+    if (shown.key === "input" && this.mode === "swipe") return; // below boxes, on both sides
     const corners = [[from, 0], [to, 0], [to, height], [from, height]];
     context.beginPath();
     corners.forEach((corner, index) => {
@@ -232,7 +235,15 @@ export class Viewer {
 
   fit() {
     const { width, height } = this.input;
-    this.map.getView().fit([0, -height, width, 0], { padding: [12, 12, 12, 12] });
+    this.map.getView().fit([0, -height, width, 0], { nearest: true });
+  }
+
+  /** Look at a box from near enough to see what was made of it. */
+  approach({ left, top, width, height }) {
+    const [x0, y0, x1, y1] = this.map.getView().calculateExtent(this.map.getSize());
+    if (Math.max(width / (x1 - x0), height / (y1 - y0)) > 0.6) return;
+    const extent = [left, -(top + height), left + width, -top];
+    this.map.getView().fit(extent, { nearest: true, duration: 350 });
   }
 
   addBar() {
@@ -328,7 +339,8 @@ export class Viewer {
         target: `lens-${side}`,
         controls: [],
         interactions: [],
-        layers: [new ol.layer.Tile({ source: shown.source(), extent: shown.extent })],
+        layers: [...new Set([this.shown.get("input"), shown])].map((each) =>
+          new ol.layer.Tile({ source: each.source(), extent: each.extent })),
         view: new ol.View({
           projection: this.projection,
           center: this.map.getView().getCenter(),
