@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+PROGRAM = (sys.executable, "-m", "geoloupe")
 _OUT, _ERRORS, _STOPPED = "out.json", "progress.log", "stopped"
 _PREFIX = "geoloupe: "  # of what the program says when it fails
 _TAIL = 2**16  # bytes of the log that are looked at
@@ -36,7 +37,7 @@ class Child:
         """Start the program on these words; what it says goes to files in a folder."""
         for name in (_OUT, _ERRORS, _STOPPED):
             (folder / name).unlink(missing_ok=True)
-        command = [sys.executable, "-m", "geoloupe", *words]
+        command = [*PROGRAM, *words]
         with (folder / _OUT).open("xb") as out, (folder / _ERRORS).open("xb") as errors:
             process = subprocess.Popen(
                 command,

@@ -99,12 +99,10 @@ export class Jobs {
     if (job.state === "done" && job.verb === "upscale" && !job.verdict) {
       buttons.push(button("Judge", (event) => this.judge(job, event.target), "judge"));
     }
-    if (["stopped", "failed", "done"].includes(job.state)) {
-      const forget = button("×", () => this.act(job, "forget"), "forget");
-      forget.className = "quiet icon forget";
-      forget.setAttribute("aria-label", `Take ${job.name} off the list`);
-      buttons.push(forget);
-    }
+    const over = ["stopped", "failed", "done"].includes(job.state);
+    const forget = over ? button("×", () => this.act(job, "forget"), "forget") : null;
+    forget?.setAttribute("class", "quiet forget");
+    forget?.setAttribute("aria-label", `Take ${job.output.split("/").pop()} off the list`);
     const share = job.count ? job.done / job.count : 0;
     const left = job.seconds_left === null ? "" : ` · ${duration(job.seconds_left)} left`;
     const tiles = job.count ? ` · ${job.done} of ${job.count} tiles` : "";
@@ -113,7 +111,7 @@ export class Jobs {
     const warnings = job.state === "done" ? job.result?.warnings ?? [] : [];
     return make("article", { class: `job ${job.state}` },
       make("header", {}, make("strong", { title: job.output }, job.output.split("/").pop()),
-        make("small", {}, job.model ?? job.verb)),
+        make("small", {}, job.model ?? job.verb), forget),
       job.state === "done" ? null : make("progress", { max: 1, value: String(share), "aria-label": "done" }),
       make("p", { class: "note" }, told),
       job.error ? make("p", { class: "warning" }, job.error) : null,
