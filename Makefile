@@ -54,5 +54,5 @@ $(VENV)/core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/core
-	$(PIP) --editable ".[dev,export,cluster,studies,train]"
+	$(PIP) --editable ".[dev,app,export,cluster,studies,train]"
 	touch $@

@@ -202,9 +202,7 @@ def test_a_job_that_vanished_with_its_machine_can_be_resumed(data: Path) -> None
     settings.prepare()
     for name, text in (("good", None), ("bad", "{"), ("strange", '{"id": "x", "more": 1}')):
         (settings.jobs_folder / name).mkdir()
-        job = Job(
-            id=name, verb="upscale", path="/a", output="/b", words=(), state="running", pid=1
-        )
+        job = Job(id=name, verb="upscale", path="/a", output="/b", words=(), state="running", pid=1)
         content = json.dumps(job.__dict__) if text is None else text
         (settings.jobs_folder / name / "job.json").write_text(content)
     running = serving(settings, data)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,9 +49,13 @@ class Server:
 
     def end(self, number: int = signal.SIGINT) -> None:
         """End it."""
-        if self.process is not None and self.process.poll() is None:
+        if self.process is None:
+            return
+        if self.process.poll() is None:
             self.process.send_signal(number)
             self.process.wait(timeout=30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 @dataclass
@@ -63,9 +68,16 @@ class Page:
     def wait(self, selector: str, seconds: float = 60) -> None:
         self.page.wait_for_selector(selector, timeout=1000 * seconds)
 
+    def until(self, expression: str, seconds: float = 60) -> None:
+        """Wait until a script says so; the page's policy lets none wait inside of it."""
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < end, expression
+            self.page.wait_for_timeout(50)
+
     def picture(self) -> bytes:
         """See what the map shows, once it has all."""
-        self.page.wait_for_function("document.getElementById('busy').hidden")
+        self.until("document.getElementById('busy').hidden")
         self.page.wait_for_timeout(500)
         shown: bytes = self.page.locator("#map").screenshot()
         return shown
@@ -137,7 +149,7 @@ def test_a_scene_is_opened_drawn_on_previewed_and_compared(
     page.mouse.up()
     found.wait("#stage[data-previewed=done]")
     names = page.locator("#right option").all_text_contents()
-    assert names == ["input", "loupe-x4", "bicubic ×4"]
+    assert names == ["input", "loupe-x4", "bicubic \u00d74"]
     assert page.input_value("#right") == "preview-loupe-x4-4"
     swiped = found.picture()
     bar = page.locator("#bar span").bounding_box()
@@ -176,11 +188,11 @@ def test_a_job_is_run_cancelled_resumed_and_shown(
     page.select_option("#model", "bicubic")
     found.wait("#run:not([disabled])")
     page.click("#run")
-    page.wait_for_function("document.querySelector('.job progress')?.value > 0.02", timeout=60000)
+    found.until("document.querySelector('.job progress')?.value > 0.02")
     page.click(".job >> text=Cancel")
     found.wait(".job.stopped")
     page.click(".job >> text=Resume")
-    page.wait_for_function("document.querySelector('.job.running progress')?.value > 0.1")
+    found.until("document.querySelector('.job.running progress')?.value > 0.1")
     server.end(signal.SIGKILL)  # the job goes on; another server finds it
     found.wrong.clear()  # the browser says that nobody answers
     page.goto("about:blank")
@@ -191,7 +203,7 @@ def test_a_job_is_run_cancelled_resumed_and_shown(
     made = server.data / "scene_bicubic_x4.tif"
     assert Path(coming.value.path()).read_bytes() == made.read_bytes()
     again.page.click(".job >> text=Show")
-    again.page.wait_for_function("document.getElementById('right').value.startsWith('product')")
+    again.until("document.getElementById('right').value.startsWith('product')")
     again.picture()
     again.page.click(".job >> text=Judge")
     again.wait(".job .verdict", 120)
@@ -223,9 +235,7 @@ def test_without_a_scene_one_is_chosen_on_any_screen(
     assert page.locator("#run").is_visible()
 
 
-def test_the_drawn_scene_is_dropped_and_opened(
-    server: Server, opened: Callable[..., Page]
-) -> None:
+def test_the_drawn_scene_is_dropped_and_opened(server: Server, opened: Callable[..., Page]) -> None:
     found = opened(server.start())
     found.wait("#files li")
     found.page.set_input_files("#file", str(server.data / "scene.tif"))

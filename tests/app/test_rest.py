@@ -126,7 +126,9 @@ def test_a_preview_comes_tile_by_tile_and_is_what_the_product_will_be(
     assert [cell["done"] for cell in cells] == list(range(1, len(cells) + 1))
     covered = np.zeros((300, 280), int)
     for event in cells:
-        top, left, height, width = (event["cell"][key] for key in ("top", "left", "height", "width"))
+        top, left, height, width = (
+            event["cell"][key] for key in ("top", "left", "height", "width")
+        )
         covered[top - 260 : top - 260 + height, left - 200 : left - 200 + width] += 1
         assert pixels(base64.b64decode(event["png"])).shape == (height, width, 4)
     assert (covered == 1).all()

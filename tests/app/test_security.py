@@ -23,7 +23,8 @@ PINNED = {
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", f"evil.example:{PORT}", "127.0.0.1:1", "127.0.0.1", f"[::1]:{PORT}", ""]
+    "host",
+    ["evil.example", f"evil.example:{PORT}", "127.0.0.1:1", "127.0.0.1", f"[::1]:{PORT}", ""],
 )
 def test_a_name_that_others_point_here_is_not_answered(served: Served, host: str) -> None:
     for path in ("/", "/api/models", "/static/app.js", "/openapi.json"):
@@ -34,7 +35,9 @@ def test_the_server_listens_to_this_machine_alone() -> None:
     assert HOST == "127.0.0.1"
 
 
-@pytest.mark.parametrize("path", ["/", "/api/models", "/api/jobs", "/openapi.json", "/static/app.js"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/models", "/api/jobs", "/openapi.json", "/static/app.js"]
+)
 @pytest.mark.parametrize("token", [None, "", "wrong", "ü", "x" * 10_000])
 def test_without_the_token_nothing_is_shown(served: Served, path: str, token: str | None) -> None:
     headers = {} if token is None else {"authorization": f"Bearer {token}".encode()}

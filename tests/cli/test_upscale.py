@@ -60,6 +60,14 @@ def test_json_holds_the_warnings(words: tuple[str, ...], doubtful: Path, scene: 
     assert plain["warnings"] == []
 
 
+def test_progress_is_lines_of_json_for_programs_alone(scene: Path) -> None:
+    done = run(scene, "--json", *INTERPOLATED)
+    told = [json.loads(line) for line in done.stderr.splitlines()]
+    assert told[-1] == {"done": 1, "count": 1}
+    for words in (("--overwrite",), ("--json", "-q", "--overwrite")):
+        assert run(scene, *words, *INTERPOLATED).stderr == ""
+
+
 def test_warnings_of_one_scene_are_not_those_of_the_next(doubtful: Path, scene: Path) -> None:
     done = run(doubtful, scene, "--json", "-o", f"{scene.parent}/finer", *INTERPOLATED)
     first, second = map(json.loads, done.stdout.splitlines())
