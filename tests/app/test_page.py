@@ -139,6 +139,7 @@ def test_a_scene_is_opened_drawn_on_previewed_and_compared(
     whole = found.picture()
     assert page.evaluate(PAINTED) > 0.5
     x, y = found.center()
+    page.mouse.move(x, y)
     page.mouse.wheel(0, -300)
     assert found.picture() != whole
     page.keyboard.press("0")
@@ -194,8 +195,8 @@ def test_a_job_is_run_cancelled_resumed_and_shown(
     page.click(".job >> text=Resume")
     found.until("document.querySelector('.job.running progress')?.value > 0.1")
     server.end(signal.SIGKILL)  # the job goes on; another server finds it
-    found.wrong.clear()  # the browser says that nobody answers
     page.goto("about:blank")
+    found.wrong.clear()  # the browser says that nobody answers any more
     again = opened(server.start(str(server.data / "scene.tif")))
     again.wait(".job.done", 120)
     with again.page.expect_download() as coming:
