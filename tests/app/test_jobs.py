@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,20 @@ def test_a_job_makes_a_product_that_can_be_opened_and_judged(served: Served) -> 
     served.client.delete(f"/api/jobs/{job['id']}").raise_for_status()
     assert served.get("/api/jobs") == []
     assert Path(last["output"]).exists()
+
+
+def test_bands_are_sharpened_by_a_second_scene(served: Served) -> None:
+    shutil.copy(str(resources.files("geoloupe") / "sample/truth.tif"), served.data / "truth.tif")
+    scene, guide = served.scene(), served.post("/api/scenes", path=str(served.data / "truth.tif"))
+    order = {"scene": scene["id"], "verb": "sharpen", "model": "glp", "guide": guide["id"]}
+    planned = served.post("/api/forecast", **order)
+    job = served.post("/api/jobs", **order)
+    *_, (_, last) = events(served, job["id"])
+    assert last["state"] == "done", last["error"]
+    opened = served.post(f"/api/jobs/{job['id']}/open")["scene"]
+    size = (opened["width"], opened["height"])
+    assert size == (planned["width"], planned["height"]) == (guide["width"], guide["height"])
+    assert opened["transform"] == guide["transform"]
 
 
 def test_a_job_that_fails_says_why(served: Served) -> None:

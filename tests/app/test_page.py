@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,32 @@ def test_a_job_is_run_cancelled_resumed_and_shown(
     again.picture()
     again.page.click(".job >> text=Judge")
     again.wait(".job .verdict", 120)
+
+
+def test_a_guide_lies_where_it_belongs_and_sharpens(
+    server: Server, opened: Callable[..., Page]
+) -> None:
+    truth = server.data / "truth.tif"
+    shutil.copy(str(resources.files("geoloupe") / "sample/truth.tif"), truth)
+    found = opened(server.start(str(truth)))
+    page = found.page
+    found.wait("#stage[data-ready]")
+    guide = page.get_attribute("#stage", "data-ready")
+    page.click("#open")
+    page.click("#files >> text=scene.tif")
+    found.wait(f"#stage[data-ready]:not([data-ready='{guide}'])")
+    page.select_option("#right", f"scene-{guide}")
+    page.keyboard.press("m")
+    x, y = found.center()
+    page.mouse.move(x, y)
+    assert page.locator("#tag-right").text_content() == "truth.tif"
+    page.select_option("#model", "guided-pan")
+    assert page.input_value("#guide") == guide
+    found.wait("#run:not([disabled])")
+    page.click("#run")
+    found.wait(".job.done", 120)
+    found.until("document.getElementById('right').value.startsWith('product')")
+    assert found.picture()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,6 +1,7 @@
 """Routes to look: files, scenes, tiles, pixels, models, previews."""
 
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,11 @@ def _whole(request: Request, name: str) -> int:
 
 def models(_state: AppState, _request: Request) -> list[dict[str, Any]]:
     """List the models and what their cards say."""
+    return _models()
+
+
+@cache
+def _models() -> list[dict[str, Any]]:
     found = [_told(read_weights(folder)[0], "upscale") for folder in shipped().values()]
     found += [_told(read_weights(folder)[0], "sharpen") for folder in shipped_sharpeners().values()]
     plain = {"notes": "interpolation, to compare with", "free_scales": None, "sigma": False}

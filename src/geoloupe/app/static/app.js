@@ -6,7 +6,7 @@ import { Files } from "./files.js";
 import { Jobs } from "./jobs.js";
 import { Models } from "./models.js";
 import { profileAt } from "./profile.js";
-import { Viewer } from "./viewer.js";
+import { Viewer, placed } from "./viewer.js";
 
 const SIDE = 256; // pixels a side of a preview of the middle
 const state = { scene: null, others: new Map(), box: null, magnified: false, failed: false };
@@ -35,7 +35,7 @@ function opened(scene) {
   byId("back").hidden = false;
   byId("profile").hidden = true;
   const unit = scene.georeferenced ? ` of ${Number(scene.pixel[0].toPrecision(6))}` : "";
-  const large = scene.width * scene.height >= 1e8 ? " · shown from overviews" : "";
+  const large = scene.width * scene.height >= 1e8 ? " · coarse until you zoom in" : "";
   byId("scene-facts").replaceChildren(
     Object.assign(document.createElement("strong"), { textContent: scene.name, title: scene.path }),
     ` ${number(scene.width)} × ${number(scene.height)} px${unit} · ${scene.bands.length} × ${scene.dtype}${
@@ -50,7 +50,7 @@ function opened(scene) {
   const same = [...state.others.values()];
   models.guides(same.map((other) => [other.id, other.name]));
   for (const other of same) {
-    if (Math.abs(other.width / other.height - scene.width / scene.height) < 0.01) {
+    if (placed(other, scene)) {
       viewer.put({ key: `scene-${other.id}`, name: other.name, scene: other });
     }
   }
@@ -141,9 +141,8 @@ function hint(text) {
 async function showProduct(job) {
   try {
     const { scene, input, beside } = await post(`/api/jobs/${job.id}/open`);
-    const sharpened = job.verb === "sharpen";
-    if (state.scene?.id !== input.id && !sharpened) opened(input);
-    if (sharpened && state.scene?.path !== job.path) opened(input);
+    if (state.scene?.id !== input.id) opened(input);
+    if (!placed(scene, state.scene)) throw new Error(`${scene.name} has another place than ${input.name}; open it alone`);
     const key = `product-${job.id}`;
     viewer.put({ key, name: `product ${job.model ?? ""}`.trim(), scene });
     for (const [layer, found] of Object.entries(beside)) viewer.put({ key: `${key}-${layer}`, name: layer, scene: found });
@@ -215,11 +214,12 @@ document.addEventListener("keydown", (event) => {
 async function begin() {
   for (const name of ["draw", "preview", "run"]) byId(name).disabled = true;
   try {
-    const [start] = await Promise.all([get("/api/start"), models.begin()]);
-    if (start.scene) await files.path(start.scene);
+    const start = await get("/api/start");
+    if (start.scene) await files.path(start.scene); // what people wait for comes first
     if (!state.scene) files.show(true);
+    await models.begin();
+    models.update(state.scene);
     await jobs.begin();
-    if (!state.scene) models.update(null);
   } catch (error) {
     toast(error.message);
   }

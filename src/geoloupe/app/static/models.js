@@ -42,12 +42,13 @@ export class Models {
   }
 
   guides(pairs) {
-    fill(byId("guide"), [["", "open another scene first"], ...pairs]);
+    fill(byId("guide"), pairs.length ? pairs : [["", "open another scene first"]]);
   }
 
   update(scene = this.scene) {
     this.scene = scene;
     const model = this.chosen;
+    if (!model) return; // they are not here yet
     byId("scale-row").hidden = !model.free_scales;
     if (model.free_scales) fill(byId("scale"), model.free_scales.map((x) => [x, `${x} ×`]), byId("scale").value || 4);
     byId("guide-row").hidden = !model.guided;

@@ -5,6 +5,23 @@ import { byId } from "./dom.js";
 const ol = window.ol;
 const LENS = 8; // screen pixels of the finest layer's pixel under the magnifier
 
+/** Return where a scene lies in the pixels of another, {box, scale}; null if they do not meet. */
+export function placed(scene, input) {
+  const whole = { top: 0, left: 0, height: input.height, width: input.width };
+  if (!scene.georeferenced || !input.georeferenced || scene.crs !== input.crs) {
+    const alike = Math.abs(scene.width / scene.height - input.width / input.height) < 0.01;
+    return alike ? { box: whole, scale: scene.width / input.width } : null;
+  }
+  const [a, b, c, d, e, f] = input.transform;
+  const [x, y] = [scene.transform[2] - c, scene.transform[5] - f];
+  const left = (e * x - b * y) / (a * e - b * d);
+  const top = (a * y - d * x) / (a * e - b * d);
+  const scale = input.pixel[0] / scene.pixel[0];
+  const [width, height] = [scene.width / scale, scene.height / scale];
+  const meet = left < input.width && top < input.height && left + width > 0 && top + height > 0;
+  return meet ? { box: { left, top, width, height }, scale } : null;
+}
+
 /** One thing to look at: a scene on the server, or a box of which tiles are still coming. */
 class Shown {
   constructor(viewer, { key, name, scene, scale = 1, box }) {
@@ -140,12 +157,8 @@ export class Viewer {
   }
 
   put(facts) {
-    const scene = facts.scene;
-    const whole = { top: 0, left: 0, height: this.input.height, width: this.input.width };
     this.shown.get(facts.key)?.remove();
-    const made = new Shown(this, {
-      box: whole, scale: scene ? scene.width / this.input.width : 1, ...facts,
-    });
+    const made = new Shown(this, { ...(facts.box ? {} : placed(facts.scene, this.input)), ...facts });
     this.shown.set(facts.key, made);
     this.arrange();
     return made;
