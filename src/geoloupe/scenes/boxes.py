@@ -20,6 +20,7 @@ from geoloupe.scenes.choices import (
     plan_of,
     predictor_for,
     select_bands_and_range,
+    settled,
 )
 from geoloupe.scenes.plan import Plan, Span, make_plan
 from geoloupe.scenes.scene import Enlargement
@@ -76,6 +77,7 @@ def open_box(
     """
     chosen = settings.build(UpscaleSettings, options, "upscale")
     loaded = load_chosen(model, chosen)
+    chosen = settled(chosen, loaded)
     source = stack.enter_context(
         open_source(path, alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust)
     )
