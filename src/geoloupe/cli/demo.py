@@ -43,6 +43,7 @@ def demo(
     say(f"and made it {SCALE} times finer:")
     report(made)
     say(f"look at it beside interpolation and the truth, in any browser: {page}")
+    say(f"or try other models on it: geoloupe app {scene} (pip install 'geoloupe[app]')")
 
 
 def _page(image: "Image", result: "Image", truth: "Image", model: str) -> str:
