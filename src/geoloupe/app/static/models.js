@@ -96,7 +96,7 @@ export class Models {
       if (asking !== this.asking) return;
       const cell = (term, text) => make("div", {}, make("dt", {}, term), make("dd", {}, text));
       place.replaceChildren(
-        cell("Time", duration(found.seconds)), cell("Memory", bytes(found.memory)),
+        cell("Time", duration(found.seconds)), cell("Memory, at most", bytes(found.memory)),
         cell("Result", `${number(found.width)} × ${number(found.height)}`), cell("Disk", bytes(found.disk)));
       warning.textContent = found.warnings.join(" ");
       warning.hidden = !found.warnings.length;
