@@ -189,6 +189,18 @@ def test_what_is_not_there_is_refused_in_the_same_words(served: Served) -> None:
     assert said[0].replace("present.tif", "gone.tif") == said[1]
 
 
+def test_a_link_in_the_place_of_an_opened_file_is_not_followed(served: Served) -> None:
+    path, secret = served.data / "other.tif", served.data.parent / "secret.tif"
+    for each in (path, secret):
+        each.write_bytes((served.data / "scene.tif").read_bytes())
+    scene = served.post("/api/scenes", path=str(path))["id"]
+    served.state.scenes.close()
+    path.unlink()
+    path.symlink_to(secret)
+    assert served.client.get(f"/api/tiles/{scene}/0/0/0.png").status_code == 400
+    assert served.client.post("/api/jobs", json={"scene": scene}).status_code == 400
+
+
 def test_folders_are_told_apart_by_whole_names(tmp_path: Path) -> None:
     for name in ("a", "ab"):
         (tmp_path / name).mkdir()

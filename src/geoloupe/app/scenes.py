@@ -142,6 +142,8 @@ class Scenes:
             if key in self._open:
                 self._open.move_to_end(key)
                 return self._open[key]
+        if path.resolve() != path:  # what was opened before gave way to a link
+            raise InputError(f"{path}: leads elsewhere by now; open it again")
         source = open_source(path, look=True, admit=admit_pictured)
         if like is not None:
             with self.held(like) as other:

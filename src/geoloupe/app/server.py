@@ -24,7 +24,12 @@ from geoloupe.version import __version__
 
 HOST = "127.0.0.1"
 _STATIC = resources.files("geoloupe.app") / "static"
-_KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_KINDS = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".md": "text/plain",
+}
 
 
 async def document(_state: AppState, _request: Request) -> Response:

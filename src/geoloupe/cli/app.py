@@ -19,7 +19,7 @@ def app(
         list[Path] | None,
         typer.Option(help="May be read and written; again for several. Default: this folder."),
     ] = None,
-    port: Annotated[int, typer.Option(help="Default: any that is free.", max=65535)] = 0,
+    port: Annotated[int, typer.Option(help="Default: any that is free.", min=0, max=65535)] = 0,
     state: Annotated[
         Path | None, typer.Option(help="Where jobs, previews and uploads are kept.")
     ] = None,
