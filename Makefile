@@ -3,6 +3,7 @@
 # make check  what can be known within a minute, while one works
 # make bench  the speed of every network against its textbook form, kept in benchmarks/history
 # make fuzz   10,000 damaged files of every kind
+# make qgis   the plug-in for QGIS as a zip
 # make mutants a hundred small bugs, and those that no test notices (hours)
 # make format rewrite the code in the house style
 
@@ -15,7 +16,7 @@ PIP    := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint
 QUICK  := tests/test_catalog.py tests/test_errors.py tests/test_layers.py tests/test_settings.py tests/imagery tests/degradations tests/metrics \
           tests/networks/test_golden.py
 
-.PHONY: demo test check style bench fuzz mutants format clean
+.PHONY: demo test check style bench fuzz qgis mutants format clean
 
 demo: $(VENV)/core
 	$(RUN) -m geoloupe demo demo
@@ -36,6 +37,10 @@ bench: $(VENV)/dev
 
 fuzz: $(VENV)/dev
 	GEOLOUPE_FUZZ=10000 $(RUN) -m pytest -m slow -s tests/fuzz
+
+qgis:
+	mkdir -p build
+	git archive --format=zip -o build/geoloupe-qgis.zip HEAD:qgis
 
 mutants: $(VENV)/dev
 	$(RUN) -m tools.mutants --count 100
