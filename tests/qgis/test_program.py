@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import rasterio
 
 from geoloupe.scenes.work_folder import work_folder
 from tests.datasets.small import picture
-from tests.scenes.pairs import ground
 
 PLACE = Path(__file__).parent.parent.parent / "qgis" / "geoloupe"
 
@@ -62,7 +62,8 @@ def test_the_program_is_found_by_its_name_or_its_file(
 
 
 def test_a_scene_is_made_and_tiles_are_counted(ours: str, tmp_path: Path) -> None:
-    scene = picture(tmp_path / "scene.tif", (ground(192) * 0.1 + 100).astype("uint16"))
+    values = np.random.default_rng(0).integers(1, 4000, (4, 192, 192)).astype(np.uint16)
+    scene = picture(tmp_path / "scene.tif", values)
     seen: list[tuple[int, int]] = []
     words = ["upscale", str(scene), "-o", str(tmp_path / "o.tif"), "--model", "bicubic"]
     words += ["--set", "tile=64", "--set", "scale=2"]
@@ -108,7 +109,8 @@ def test_gdal_and_python_of_qgis_are_kept_from_it(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="signals are others elsewhere")
 def test_a_cancelled_run_goes_on_where_it_was(ours: str, tmp_path: Path) -> None:
-    scene = picture(tmp_path / "scene.tif", (ground(900) * 0.1 + 100).astype("uint16"))
+    values = np.random.default_rng(0).integers(1, 4000, (4, 700, 700)).astype(np.uint16)
+    scene = picture(tmp_path / "scene.tif", values)
     target = tmp_path / "o.tif"
     words = ["upscale", str(scene), "-o", str(target), "--model", "loupe-x4", "--set", "tile=64"]
     begun: list[float] = []
