@@ -21,7 +21,7 @@ LAYERS = (
     {"scenes"},
     {"evaluation"},
     {"training"},
-    {"studies", "xarray"},
+    {"studies", "xarray", "notebook"},
     {"app"},
     {"cli"},
 )

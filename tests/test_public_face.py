@@ -22,7 +22,16 @@ from geoloupe.scenes.sharpen_settings import SharpenSettings
 from geoloupe.scenes.upscale_order import UpscaleSettings
 
 NAMES = [  # in an order in which each finds what those before have made
-    *("load", "upscale", "upscale_array", "inspect", "sharpen", "degrade", "prepare"),
+    *(
+        "load",
+        "upscale",
+        "upscale_array",
+        "compare_widget",
+        "inspect",
+        "sharpen",
+        "degrade",
+        "prepare",
+    ),
     *("evaluate", "compare", "train"),
 ]
 FUNCTIONS = {name: getattr(geoloupe, name) for name in NAMES} | {

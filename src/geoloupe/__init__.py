@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from geoloupe.evaluation.evaluate import evaluate
     from geoloupe.imagery.image import Image
     from geoloupe.models.model import Model, load
+    from geoloupe.notebook.comparing import compare_widget
     from geoloupe.scenes.arrays import upscale_array
     from geoloupe.scenes.degrade import degrade
     from geoloupe.scenes.inspection import inspect
@@ -32,6 +33,7 @@ __all__ = [
     "RunError",
     "__version__",
     "compare",
+    "compare_widget",
     "degrade",
     "evaluate",
     "inspect",
@@ -49,6 +51,7 @@ _LAZY = {
     "Image": "geoloupe.imagery.image",
     "Model": "geoloupe.models.model",
     "compare": "geoloupe.evaluation.comparison",
+    "compare_widget": "geoloupe.notebook.comparing",
     "degrade": "geoloupe.scenes.degrade",
     "evaluate": "geoloupe.evaluation.evaluate",
     "inspect": "geoloupe.scenes.inspection",

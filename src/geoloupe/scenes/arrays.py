@@ -79,8 +79,8 @@ def upscale_array(
     chosen = settings.build(PredictOptions, options, "upscale_array")
     loaded = load_chosen(model, chosen)
     chosen = settled(chosen, loaded)
-    source = select_bands_and_range(_source(array, chosen.nodata), loaded, chosen)
-    scene = _scene(source, None if guide is None else _source(guide), loaded, chosen)
+    source = select_bands_and_range(source_of(array, chosen.nodata), loaded, chosen)
+    scene = _scene(source, None if guide is None else source_of(guide), loaded, chosen)
     beside: Mapping[str, NDArray[Any]] = {}
     near = loaded.network.signature.reach == "local"
     if is_lazy(array.data) and near and guide is None and not scene.layers:
@@ -179,7 +179,7 @@ class ArrayReader:
         """Hold nothing open."""
 
 
-def _source(array: "DataArray", nodata: Nodata = None) -> Source:
+def source_of(array: "DataArray", nodata: Nodata = None) -> Source:
     """See an array as a scene, with what its attributes say in words."""
     values = _values(array)
     words = {str(key): text for key, text in array.attrs.items() if isinstance(text, str)}
