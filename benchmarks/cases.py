@@ -78,7 +78,7 @@ def build(case: Case) -> Network:
 
 @torch.no_grad()
 def fill(network: nn.Module, gain: float) -> None:
-    """Give every parameter seeded values, also those that start at zero."""
+    """Fill every parameter with seeded values, also those that start at zero."""
     generator = torch.Generator().manual_seed(0)
     for name, parameter in network.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator)

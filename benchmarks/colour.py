@@ -59,7 +59,7 @@ def _psnr(values: Values, truth: Values) -> float:
 def _answers(
     path: str, model: Model, sensor: str | None, noise: float
 ) -> Iterator[tuple[str, tuple[float, float, float]]]:
-    """Give what is measured of the truth and of each answer to its LR image."""
+    """Return what is measured of the truth and of each answer to its LR image."""
     scale = model.network.signature.scale
     with open_source(path) as source:
         height, width = (

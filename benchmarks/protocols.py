@@ -26,7 +26,7 @@ COLUMNS = ("psnr", "ssim", "sam", "rmse", "ergas", "cc")
 
 
 def pair() -> tuple[Image, Image]:
-    """Give the enlarged image, as a network would give it, and the truth."""
+    """Return the enlarged image, as a network would give it, and the truth."""
     scene = sample_scene().select([0, 1, 2])
     stretched = replace(scene, radiometry=replace(scene.radiometry, high=(4000.0,)))
     hr = stretched.in_radiometry(BYTE)

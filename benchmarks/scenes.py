@@ -75,7 +75,7 @@ def measured(command: list[str]) -> tuple[float, float, str]:
 
 
 def upscale(source: Path, target: Path, *options: str) -> list[str]:
-    """Give the command that enlarges a scene four times."""
+    """Return the command that enlarges a scene four times."""
     words = ["-m", "geoloupe", "upscale", str(source), "-o", str(target), "-q", "--overwrite"]
     return [sys.executable, *words, *options]
 

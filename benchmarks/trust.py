@@ -84,7 +84,7 @@ def with_steps(
 
 
 def _faded(part: Span, length: int) -> Values:
-    """Give the weight of a part of an axis along the product, as tiles are blended."""
+    """Return the weight of a part of an axis along the product, as tiles are blended."""
     place = (np.arange(length * SCALE) + 0.5) / SCALE
     weight = np.ones(len(place))
     if part.full:
@@ -169,7 +169,7 @@ def _seams(paths: Sequence[str], count: int) -> dict[str, list[float]]:
 def _planted(
     sr: NDArray[np.floating], whole: float, parts: Sequence[Sequence[Span]]
 ) -> Iterator[tuple[str, NDArray[np.floating]]]:
-    """Give a product as it is, and with steps of 1 and 2 % of the contrast along its tiles."""
+    """Return a product as it is, and with steps of 1 and 2 % of the contrast along its tiles."""
     height = sr.shape[1] // SCALE
     columns = (spans(height, tile=height, margin=0), parts[1])
     yield "nothing planted", sr
@@ -189,7 +189,7 @@ def _part(path: str) -> Image:
 
 
 def _rows(found: dict[str, list[float]], limit: float, good: Sequence[str]) -> Iterator[str]:
-    """Give the lines of a table: how large, how often above the limit, how far from the good."""
+    """Return the lines of a table: how large, how often above the limit, how far from the good."""
     known = np.concatenate([found[name] for name in good])
     for name, values in found.items():
         middle, high = np.percentile(values, (50, 90))

@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--data", required=True, help="what sigma is fitted on: SET:SPLIT")
     parser.add_argument("--tried", required=True, help="what it is tried on: SET:SPLIT")
-    parser.add_argument("--every", type=int, default=1, help="try only every so many images")
+    parser.add_argument("--every", type=int, default=1, help="try only every Nth image")
     words = parser.parse_args()
     folder = shipped().get(words.model, Path(words.model))
     model = load(folder)

@@ -44,7 +44,7 @@ pairs; `python -m tools.ship_guided` measures them.
 
 
 def page() -> str:
-    """Give the whole page."""
+    """Return the whole page."""
     enlarge = (line for name in shipped() for line in _section(name))
     sharpen = (line for name in shipped_sharpeners() for line in _sharpener(name))
     return "\n".join([_HEAD, *enlarge, _SHARPENING, *sharpen])

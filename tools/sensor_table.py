@@ -120,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", nargs="+")
     parser.add_argument("--data", nargs="+", required=True, help="prepared sets, as data/mine:test")
-    parser.add_argument("--every", type=int, default=1, help="only every so manieth image")
+    parser.add_argument("--every", type=int, default=1, help="measure only every Nth image")
     parser.add_argument("--tell", type=float, help="an MTF that is told whatever the true one is")
     parser.add_argument("--free", action="store_true", help="answers as the networks give them")
     parser.add_argument("--cards", action="store_true", help="write the gains into the cards")

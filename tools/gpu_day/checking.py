@@ -63,7 +63,7 @@ def findings(device: torch.device, recipe: Recipe | None) -> Iterator[Finding]:
 
 
 def _networks() -> Iterator[tuple[str, Any]]:
-    """Give every network of the catalog, small, and every model that ships."""
+    """Yield every network of the catalog, small, and every model that ships."""
     torch.manual_seed(0)
     for name in catalog.names("network"):
         chosen = network_class(name)
