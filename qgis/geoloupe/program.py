@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -60,7 +58,6 @@ def run(
         encoding="utf-8",
         errors="replace",
         env=_environment(),
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
     lines: list[str] = []
     output: list[str] = []
@@ -121,11 +118,8 @@ def _result(text: str) -> dict[str, Any]:
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:
-    """Stop it as Ctrl+C does, so that what is done is kept."""
-    if sys.platform == "win32":
-        process.send_signal(signal.CTRL_BREAK_EVENT)
-    else:
-        process.send_signal(signal.SIGINT)
+    """End it; the blocks that are done are whole on the disk, and are gone on with."""
+    process.terminate()
     try:
         process.wait(_WAIT)
     except subprocess.TimeoutExpired:

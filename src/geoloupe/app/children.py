@@ -55,18 +55,17 @@ class Child:
         return self.pid is not None and self.born is not None and _birth(self.pid) == self.born
 
     def stop(self) -> None:
-        """Ask it to end, as Ctrl+C does; what is done is kept."""
+        """End it; the blocks that are done are whole on the disk, and are gone on with."""
         if not self.alive() or self.pid is None:
             return
         (self.folder / _STOPPED).touch()
         self.asked = time.monotonic()
-        # Its blocks are whole on the disk in either case.
-        self._signal(signal.SIGTERM if os.name == "nt" else signal.SIGINT)
+        self._signal(signal.SIGTERM)  # a shell may have told all its children to ignore Ctrl+C
 
     def hurry(self) -> None:
-        """End it if it was asked to long ago: a shell may have told it to ignore Ctrl+C."""
+        """Kill it if it was asked to end long ago."""
         if self.asked is not None and time.monotonic() - self.asked > _PATIENCE:
-            self._signal(signal.SIGTERM)
+            self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def _signal(self, number: int) -> None:
         assert self.pid is not None
