@@ -107,6 +107,7 @@ def test_gdal_and_python_of_qgis_are_kept_from_it(
     assert program.run(asks, []) == {"proj": None}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="signals are others elsewhere")
 def test_a_cancelled_run_goes_on_where_it_was(ours: str, tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(1, 4000, (4, 700, 700)).astype(np.uint16)
