@@ -25,7 +25,7 @@ MODELS = {
     "hsenet-x4": "0aa022d6d3b23d9b",
     "loupe-x2": "b47aeb52c2e2e39d",
     "loupe-x3": "13d0fa03e778f138",
-    "loupe-x4": "88366661655d7ca0",
+    "loupe-x4": "58a7ff247b8adc31",
     "loupe-x8": "6306d1142d62bf10",
     "mulsr-x4": "9bef9bb1c124744d",
     "sspsr-x4": "4c6aaca1720012c8",
