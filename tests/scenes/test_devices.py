@@ -23,7 +23,7 @@ OPTIONS: dict[str, Any] = {"model": "bicubic", "scale": 4, "tile": 64}
 @pytest.fixture
 def scene(tmp_path: Path) -> Path:
     """A scene of several blocks."""
-    values = np.random.default_rng(0).integers(1, 4000, (4, 560, 420)).astype(np.uint16)
+    values = np.random.default_rng(0).integers(1, 4000, (4, 600, 500)).astype(np.uint16)
     return picture(tmp_path / "scene.tif", values)
 
 
