@@ -17,7 +17,7 @@ from geoloupe.models.card import Rounding, read_weights, write_weights
 from geoloupe.models.sharpeners import is_sharpener
 from geoloupe.models.shipped import shipped, shipped_sharpeners
 
-_GUIDED = "wald"  # the protocol of models that sharpen by a guide
+_GUIDED = "wald"  # the protocol of models that sharpen with a guide
 
 
 def measure(

@@ -206,7 +206,7 @@ class InspectAlgorithm(_Algorithm):
     NAME = "inspect"
     TITLE = "Inspect"
     HELP = (
-        "Measures a finer product against the scene it was made from: brightness, colour, place, "
+        "Measures a finer product against the scene it came from: brightness, colour, position, "
         "seams, invented detail. Writes a page and the numbers."
     )
 

@@ -80,7 +80,7 @@ def run(
         for thread in listening:
             thread.join(_WAIT)
     if stopped:
-        raise ProgramError("stopped; run the same again to go on where it was")
+        raise ProgramError("stopped; run the same again to continue where it was")
     if process.returncode != 0:
         said = [line for line in lines if line.strip()]
         raise ProgramError(said[-1] if said else f"geoloupe ended with {process.returncode}")

@@ -42,7 +42,7 @@ def test_tables_are_printed_and_written(folder: Path, tmp_path: Path) -> None:
         (("--data", "FOLDER:train"), "--models"),
         (
             ("--models", "bicubic", "--data", "FOLDER:train", "--set", "progress=1"),
-            "--set progress: is said in another way",
+            "--set progress: cannot be set this way",
         ),
         (("--models", "bicubic", "--data", "FOLDER:train", "--set", "seed=-1"), "seed must be 0"),
     ],

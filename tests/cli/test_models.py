@@ -94,11 +94,11 @@ def test_shipped_sharpeners_show_what_was_measured_and_are_copied(tmp_path: Path
         assert card.licence
         assert card.not_for
     done = geoloupe("models", "guided-pan")
-    assert "Errors as shares of interpolation's" in done.stdout
+    assert "Errors relative to interpolation's" in done.stdout
     done = geoloupe("models", "guided-pan", "-o", tmp_path / "copy")
     assert load_sharpener(done_at(done)).digest == load_sharpener("guided-pan").digest
     assert (
-        "sharpens bands by a guide" in geoloupe("upscale", "a.tif", "--model", "guided-s2").stderr
+        "sharpens bands with a guide" in geoloupe("upscale", "a.tif", "--model", "guided-s2").stderr
     )
 
 

@@ -108,7 +108,7 @@ def test_a_folder_is_not_left_behind_by_failures_nor_by_a_dry_run(scene: Path) -
 def test_several_scenes_are_not_written_into_one_file(doubtful: Path, scene: Path) -> None:
     done = run(doubtful, scene, "-o", scene.parent / "one.tif", *INTERPOLATED)
     assert done.returncode == 2
-    assert "one.tif: is no folder" in done.stderr
+    assert "one.tif: is not a folder" in done.stderr
 
 
 def test_what_lies_in_an_archive_comes_to_lie_in_the_current_folder(

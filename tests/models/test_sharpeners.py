@@ -84,7 +84,7 @@ def test_weights_that_are_not_what_their_card_says_are_refused(
 
 
 def test_what_enlarges_and_what_sharpens_are_told_apart() -> None:
-    with pytest.raises(InputError, match="does not sharpen by a guide"):
+    with pytest.raises(InputError, match="cannot sharpen with a guide"):
         load_sharpener(shipped()["loupe-x2"])
-    with pytest.raises(InputError, match="sharpens bands by a guide"):
+    with pytest.raises(InputError, match="sharpens bands with a guide"):
         load("guided-s2")

@@ -115,7 +115,7 @@ def test_a_cancelled_run_goes_on_where_it_was(ours: str, tmp_path: Path) -> None
     target = tmp_path / "o.tif"
     words = ["upscale", str(scene), "-o", str(target), "--model", "loupe-x4", "--set", "tile=64"]
     begun: list[float] = []
-    with pytest.raises(program.ProgramError, match="run the same again to go on"):
+    with pytest.raises(program.ProgramError, match="run the same again to continue"):
         program.run(
             ours,
             words,

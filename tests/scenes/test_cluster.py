@@ -110,9 +110,7 @@ def test_a_scheduler_that_dies_is_told_of_and_the_work_goes_on(scene: Path) -> N
 
         killer = threading.Thread(target=kill)
         killer.start()
-        with pytest.raises(
-            RunError, match=r"scheduler is not there any more; what is done is kept"
-        ):
+        with pytest.raises(RunError, match=r"scheduler is no longer there; finished work is kept"):
             geoloupe.upscale(scene, target, cluster=address, **OPTIONS)
         killer.join()
     assert list(finished.glob("*.safetensors"))

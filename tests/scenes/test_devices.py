@@ -63,7 +63,7 @@ def test_what_a_killed_process_leaves_is_gone_on_with(scene: Path) -> None:
 
     watcher = threading.Thread(target=kill, daemon=True)
     watcher.start()
-    with pytest.raises(RunError, match="what is done is kept: run the same again to go on"):
+    with pytest.raises(RunError, match="finished work is kept: run the same again to continue"):
         geoloupe.upscale(scene, target, **OPTIONS | {"device": "cpu,cpu"})
     watcher.join(30)
     assert not target.exists()

@@ -26,8 +26,8 @@ def test_what_the_guide_sharpened_is_nearer_to_it_than_interpolation(tmp_path: P
         (1 - found["glp"]["D_lambda"]) * (1 - found["glp"]["D_s"])
     )
     small = write(tmp_path / "small.tif", truth[:1, :96], PLACE)
-    with pytest.raises(InputError, match="another size"):
+    with pytest.raises(InputError, match="differs in size"):
         inspect(made.path, ms, guide=small)
     both = write(tmp_path / "both.tif", np.ascontiguousarray(truth[:2]), PLACE)
-    with pytest.raises(InputError, match="ask for a guide of one"):
+    with pytest.raises(InputError, match="need a guide of one"):
         inspect(made.path, ms, guide=both)

@@ -160,7 +160,7 @@ def test_ctrl_c_is_one_sentence_and_the_work_goes_on(tmp_path: Path) -> None:
     if child.returncode == 0:
         pytest.skip("this machine was done before it could be stopped")
     assert child.returncode == 130
-    assert "run the same again to go on" in told
+    assert "run the same again to continue" in told
     assert "Traceback" not in told
     assert not target.exists()
     assert subprocess.run(command(path, target), capture_output=True, check=False).returncode == 0

@@ -141,7 +141,7 @@ def test_damaged_block_files_are_named_and_made_again(scene: Path, whole: bytes)
     spoilt = bytearray(blocks[3].read_bytes())
     spoilt[-1] ^= 1
     blocks[3].write_bytes(spoilt)
-    with pytest.raises(RunError, match=r"was damaged and is deleted; run the same again"):
+    with pytest.raises(RunError, match=r"was damaged and has been deleted; run the same again"):
         geoloupe.upscale(scene, target, **OPTIONS)
     geoloupe.upscale(scene, target, **OPTIONS)
     assert target.read_bytes() == whole
@@ -239,7 +239,7 @@ def test_assemble_finishes_what_shards_left(scene: Path, whole: bytes) -> None:
     done = program("assemble", target)
     assert done.returncode == 2
     assert "blocks are missing" in done.stderr
-    with pytest.raises(InputError, match="there is no unfinished work on it"):
+    with pytest.raises(InputError, match="has no unfinished work"):
         finish(scene.with_name("other.tif"))
 
 

@@ -178,7 +178,7 @@ def test_of_two_runs_at_once_one_is_told(scene: Path, whole: bytes, turn: int) -
     codes = [child.returncode for child in children]
     assert sorted(codes) == [0, 1]  # the slow program shows what was raised as it is
     why = told[codes.index(1)]
-    assert "another process works on it now" in why or "exists already" in why
+    assert "another process is working on it now" in why or "exists already" in why
     assert target.read_bytes() == whole
     assert names(scene.parent) == ["out.tif", "scene.tif", "whole.tif"]
 

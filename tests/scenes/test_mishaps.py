@@ -137,7 +137,7 @@ def test_results_of_several_scenes_do_not_fall_on_each_other(tmp_path: Path) -> 
     one, two = scene_in(tmp_path / "a"), scene_in(tmp_path / "b")
     done = program("upscale", one, two, "-o", tmp_path)
     assert done.returncode == 2
-    assert "would be made of both" in done.stderr
+    assert "would be made from both" in done.stderr
     assert program("upscale", one, "-o", tmp_path, "--set", "scale=2").returncode == 0
     assert (tmp_path / "scene.tif").exists()
     names = ["x/c.mat:one", "x/c.mat:two", "S2.SAFE:20m", "S2B_T.SAFE.zip", "/d/e.tif", ".hidden"]
@@ -155,7 +155,7 @@ def test_a_second_run_leaves_the_first_alone(
     while not list((work_folder(target) / "blocks").glob("*.safetensors")):
         assert first.poll() is None
         time.sleep(0.02)
-    with pytest.raises(InputError, match="another process works on it now"):
+    with pytest.raises(InputError, match="another process is working on it now"):
         geoloupe.upscale(scene, target, **OPTIONS)
     second = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     time.sleep(0.5)
@@ -194,8 +194,8 @@ def test_assembling_does_not_depend_on_the_folder_one_is_in(tmp_path: Path) -> N
 
 
 MISTAKES = {
-    "an option of its own": (("--set", "model=nearest"), "--set model: is said in another way"),
-    "a place of its own": (("--set", "path=x"), "--set path: is said in another way"),
+    "an option of its own": (("--set", "model=nearest"), "--set model: cannot be set this way"),
+    "a place of its own": (("--set", "path=x"), "--set path: cannot be set this way"),
     "no workers": (("--workers", "0"), "workers must be 1 or more"),
     "dots for a wavelength": (("--bands", "...nm"), "no band is called"),
     "endless memory": (("--memory", "1e400"), "memory is a size"),

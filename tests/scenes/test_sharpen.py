@@ -1,4 +1,4 @@
-"""Sharpening by a guide: its grid, its detail, and bands whose sensor sees what it saw."""
+"""Sharpening with a guide: its grid, its detail, and bands whose sensor sees what it saw."""
 
 import subprocess
 import sys
@@ -147,7 +147,7 @@ def test_a_guide_that_lies_elsewhere_is_refused_unless_a_person_insists(tmp_path
     moved = write(tmp_path / "moved.tif", pan(truth), PLACE @ Affine.translation(4, -1))
     with pytest.raises(InputError, match=r"lies -\d.\d\d rows and \+\d.\d\d col") as refused:
         geoloupe.sharpen(ms, tmp_path / "out.tif", guide=moved, mtf=MTF)
-    assert "say shift=" in str(refused.value)
+    assert "give shift=" in str(refused.value)
     assert not (tmp_path / "out.tif").exists()
     believed = geoloupe.sharpen(ms, tmp_path / "a.tif", guide=moved, mtf=MTF, anyway=True)
     assert not believed.registrations[0].corrected
@@ -266,7 +266,7 @@ def test_a_forecast_writes_nothing_and_a_preview_is_a_part(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"guide": None}, r"ms\.tif: nothing says which finer image guides it"),
+        ({"guide": None}, r"ms\.tif: no finer image is known to guide it"),
         ({"guide": "ms.tif"}, r"ms\.tif: .*so it is no finer"),
         ({"guide": "flat.tif"}, r"ms\.tif: .*flat\.tif does not say where it lies"),
         ({"model": "glpp"}, "no sharpener is called 'glpp'; did you mean 'glp'"),

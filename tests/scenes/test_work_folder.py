@@ -198,7 +198,7 @@ def test_work_whose_result_is_there_is_swept(
     assert target.read_bytes() == right[0]
     with pytest.raises(KeyboardInterrupt):
         made(scenes[0], target, overwrite=True)
-    with pytest.raises(InputError, match="there is no unfinished work on it"):
+    with pytest.raises(InputError, match="has no unfinished work"):
         finish(target)
     monkeypatch.undo()
     monkeypatch.setattr(planning, "_BLOCK_BYTES", BLOCK)
@@ -349,8 +349,8 @@ def test_other_scenes_and_guides_are_named_in_plain_words(
     with pytest.raises(InputError) as caught:
         made(scenes[1], target)
     assert str(caught.value) == (
-        f"{target}: an unfinished run of another scene lies in {work_folder(target)}: it is of "
-        f"{scenes[0]}, not {scenes[1]}; choose as then to finish it, or delete that folder"
+        f"{target}: an unfinished run of another scene lies in {work_folder(target)}: "
+        f"{scenes[0]}, not {scenes[1]}; make the same choices to finish it, or delete that folder"
     )
 
 

@@ -50,7 +50,7 @@ def files(state: AppState, request: Request) -> dict[str, Any]:
     name = request.query_params.get("folder")
     folder = state.allowed(name) if name else state.settings.roots[0]
     if not folder.is_dir():
-        raise InputError(f"{folder}: is no folder")
+        raise InputError(f"{folder}: is not a folder")
     try:
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         scenes = [path for path in scenes_in(folder) if _is_allowed(state, path)][:_LISTED]

@@ -33,7 +33,7 @@ from geoloupe.system.allocator import keep_freed_memory
 from geoloupe.version import __version__
 
 INTERRUPTED = 130  # what shells expect of a program that was stopped with Ctrl+C
-STOPPED = "stopped; what is done is kept where that can be: run the same again to go on"
+STOPPED = "stopped; finished work is kept where possible: run the same again to continue"
 
 app = typer.Typer(
     name="geoloupe",
@@ -66,7 +66,7 @@ app.command("app")(app_command)
 
 def main() -> NoReturn:
     """Run the program and leave with its exit code: 2 for wrong input, 1 for a failed run."""
-    # GDAL's own complaints: what matters of them is in our message, the rest confuses.
+    # GDAL's own complaints: our messages say what matters in them, the rest confuses.
     logging.getLogger("rasterio").addHandler(logging.NullHandler())
     ours = logging.StreamHandler()
     ours.setFormatter(PlainFormatter())
@@ -77,7 +77,7 @@ def main() -> NoReturn:
     except GeoloupeError as error:
         _leave(in_flags(str(error)), error.exit_code)
     except MemoryError:
-        _leave("out of memory; choose a smaller --set tile=, or smaller batches and images", 1)
+        _leave("out of memory; choose a smaller --set tile=, or smaller batches or images", 1)
     except KeyboardInterrupt:
         _leave(STOPPED, INTERRUPTED)
     except SystemExit as leaving:
@@ -108,7 +108,7 @@ def program(
 def _leave(message: str, code: int) -> NoReturn:
     say(f"geoloupe: {message}", to_errors=True)
     if code == INTERRUPTED:
-        # All is cleaned up; threads that still compute would make the interpreter's end a crash.
+        # Everything is cleaned up; threads still computing would crash the interpreter's exit.
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)

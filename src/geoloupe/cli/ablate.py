@@ -25,9 +25,9 @@ def ablate(
         typer.Option("--set", help="Change all variants: schedule.steps=500, data.set=mine."),
     ] = None,
 ) -> None:
-    """Train a network without one of its parts at a time, and say what each part is worth.
+    """Train a network with one part left out at a time, and report what each part is worth.
 
-    A stopped ablation goes on when the same is run again; variants that are done stay.
+    A stopped ablation continues when run again; finished variants are kept.
     """
     from geoloupe.cli.progress import progress_bar
     from geoloupe.evaluation.comparison import compare

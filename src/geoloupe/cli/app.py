@@ -1,4 +1,4 @@
-"""`geoloupe app`: a page to look at scenes and make them finer, on this machine alone."""
+"""`geoloupe app`: a page to view scenes and enlarge them, on this machine only."""
 
 import importlib.util
 from pathlib import Path
@@ -12,14 +12,14 @@ from geoloupe.errors import InputError
 
 def app(
     scene: Annotated[
-        Path | None, typer.Argument(help="A scene to begin with; its folder may be read.")
+        Path | None, typer.Argument(help="A scene to open first; its folder becomes readable.")
     ] = None,
     *,
     folder: Annotated[
         list[Path] | None,
-        typer.Option(help="May be read and written; again for several. Default: this folder."),
+        typer.Option(help="A folder to read and write; repeatable. Default: this folder."),
     ] = None,
-    port: Annotated[int, typer.Option(help="Default: any that is free.", min=0, max=65535)] = 0,
+    port: Annotated[int, typer.Option(help="Default: any free port.", min=0, max=65535)] = 0,
     state: Annotated[
         Path | None, typer.Option(help="Where jobs, previews and uploads are kept.")
     ] = None,
@@ -54,7 +54,7 @@ def app(
     settings.prepare()
 
     def ready(address: str) -> None:
-        say(f"{address}\n  open it in a browser on this machine; Ctrl+C ends the server")
+        say(f"{address}\n  open it in a browser on this machine; Ctrl+C stops the server")
         if browser:
             typer.launch(address)
 

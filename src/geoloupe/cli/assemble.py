@@ -1,4 +1,4 @@
-"""`geoloupe assemble`: the shards of a scene become its result."""
+"""`geoloupe assemble`: put a scene's shards together."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Words of the command line that hold settings: `key=value`, and names with commas between."""
+"""Settings as command-line words: `key=value`, and comma-separated names."""
 
 import json
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from geoloupe.errors import InputError
 def parse_assignments(assignments: Iterable[str], taken: Iterable[str] = ()) -> dict[str, Any]:
     """Read `key=value` words, with values as in JSON and bare words or lists as text.
 
-    Keys that are `taken` are said in another way.
+    Keys in `taken` cannot be set this way.
     """
     values = {}
     for assignment in assignments:
@@ -18,13 +18,13 @@ def parse_assignments(assignments: Iterable[str], taken: Iterable[str] = ()) -> 
         if not equals or not key.strip():
             raise InputError(f"--set {assignment!r}: write it as key=value")
         if key.strip() in taken:
-            raise InputError(f"--set {key.strip()}: is said in another way; see --help")
+            raise InputError(f"--set {key.strip()}: cannot be set this way; see --help")
         values[key.strip()] = _value(text.strip())
     return values
 
 
 def parse_names(words: Iterable[str]) -> list[str]:
-    """Read names that are given one an option, or several with commas between."""
+    """Read names given one per option, or several separated by commas."""
     return [name.strip() for word in words for name in word.split(",") if name.strip()]
 
 

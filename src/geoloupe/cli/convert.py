@@ -1,4 +1,4 @@
-"""`geoloupe convert`: published weights become a folder of weights that says what it is."""
+"""`geoloupe convert`: published weights become a self-describing folder of weights."""
 
 from pathlib import Path
 from typing import Annotated

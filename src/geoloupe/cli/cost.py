@@ -32,7 +32,7 @@ def cost(
         ),
     ] = None,
 ) -> None:
-    """Measure what networks cost, by the size of an image."""
+    """Measure what networks cost by image size."""
     from geoloupe.cli.progress import progress_bar
     from geoloupe.reports.study import PAGE, check_study
     from geoloupe.studies.cost import NUMBERS, CostSettings, costs, study_of

@@ -25,7 +25,7 @@ def degrade(
     seed: Annotated[int, typer.Option(help="Seed of the random noise and blur.")] = 0,
     response: Annotated[
         str | None,
-        typer.Option(help="A sensor that sees a cube first: nikon-d700, sentinel-2, landsat-8."),
+        typer.Option(help="Sensor to see a cube through first: nikon-d700, sentinel-2, landsat-8."),
     ] = None,
     area: Area = None,
     overwrite: Annotated[

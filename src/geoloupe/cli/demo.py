@@ -1,4 +1,4 @@
-"""`geoloupe demo`: the main job end to end, on a drawn scene that comes along."""
+"""`geoloupe demo`: the main job end to end, on a drawn sample scene."""
 
 import shutil
 from importlib import resources
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 HOME = Path(str(resources.files("geoloupe") / "sample"))
 SCENE, TRUTH = "scene.tif", "truth.tif"
 SCALE = 4
-MARK = "GEOLOUPE_SAMPLE"  # the tag that tells a scene of ours from a person's
+MARK = "GEOLOUPE_SAMPLE"  # the tag that tells our scene from a user's
 FILES = (SCENE, f"scene_x{SCALE}.tif", "demo.html")
 SHOWN = (250, 820, 640, 420)  # top, left, width and height of what the page shows, in fine pixels
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to write; made if it does not exist.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write; created if missing.")],
 ) -> None:
     """Make a sample scene four times finer, and a page that compares it with the truth."""
     from geoloupe.scenes.upscale import upscale
@@ -42,7 +42,7 @@ def demo(
     say(f"A drawn scene of {image.grid.width} x {image.grid.height} pixels: {scene}")
     say(f"and made it {SCALE} times finer:")
     report(made)
-    say(f"look at it beside interpolation and the truth, in any browser: {page}")
+    say(f"compare it with interpolation and the truth in any browser: {page}")
     say(f"or try other models on it: geoloupe app {scene} (pip install 'geoloupe[app]')")
 
 
@@ -96,13 +96,13 @@ def _page(image: "Image", result: "Image", truth: "Image", model: str) -> str:
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder, and refuse one whose files of the same names are not the demo's."""
+    """Make the folder; refuse one whose files of these names the demo did not make."""
     from geoloupe.rasters.opening import open_source
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be made a folder ({error.strerror})") from None
+        raise InputError(f"{folder}: cannot make this folder ({error.strerror})") from None
     present = [name for name in FILES if (folder / name).exists()]
     if not present:
         return

@@ -1,4 +1,4 @@
-"""`geoloupe downstream`: what sharpened images are good for, beside interpolation and the truth."""
+"""`geoloupe downstream`: how useful sharpened images are, beside interpolation and the truth."""
 
 from dataclasses import fields
 from enum import StrEnum
@@ -13,7 +13,7 @@ from geoloupe.cli.screen import say
 
 
 class Task(StrEnum):
-    """What comes after."""
+    """The downstream task."""
 
     SCENES = "scenes"
     PIXELS = "pixels"
@@ -27,7 +27,7 @@ def downstream(
     task: Annotated[
         Task,
         typer.Argument(
-            help="scenes: recognise their classes; pixels: tell spectra of cubes apart, with all "
+            help="scenes: recognise their classes; pixels: classify the spectra of cubes, with all "
             "bands and with few; indices: NDVI and others."
         ),
     ],
@@ -54,7 +54,7 @@ def downstream(
         ),
     ] = None,
 ) -> None:
-    """Try what people do with images on sharpened ones, and on the truth."""
+    """Try downstream tasks on sharpened images and on the truth."""
     from geoloupe.cli.progress import progress_bar
     from geoloupe.reports.study import PAGE, check_study
     from geoloupe.studies.downstream import indices, pixels, scenes
@@ -86,5 +86,5 @@ def downstream(
 
 
 def _taken(options: dict[str, object], kind: type) -> dict[str, object]:
-    """Take out of the options those of a task."""
+    """Take a task's settings out of the options."""
     return {field.name: options.pop(field.name) for field in fields(kind) if field.name in options}

@@ -61,7 +61,7 @@ def evaluate(
     if scale is not None:
         options["scale"] = scale
     if cards and options.get("bound") is not None:
-        raise InputError("cards hold scores under their own bound; leave --set bound out")
+        raise InputError("cards hold scores under their own bound; leave out --set bound")
     check_folder(folder, FILES, overwrite=overwrite)
     with progress_bar("images") as progress:
         result = run(names, data, progress=progress, **options)
@@ -86,7 +86,7 @@ def _print(result: "Result") -> None:
             name: [_score(summary.mean.get(name)) for summary in summaries]
             for name in result.metrics
         },
-        "s an image": [f"{summary.seconds:.3f}" for summary in summaries],
+        "s per image": [f"{summary.seconds:.3f}" for summary in summaries],
         "peak MB": [f"{summary.peak / 1e6:.0f}" for summary in summaries],
     }
     if len(columns) <= WIDEST:

@@ -1,4 +1,4 @@
-"""`geoloupe inspect`: what can be believed of a product."""
+"""`geoloupe inspect`: how far a product can be trusted."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def inspect(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
-    """Measure a product against its input: brightness, colour, place, seams, invented detail."""
+    """Measure a product against its input: brightness, colour, position, seams, invented detail."""
     from geoloupe.scenes.inspection import inspect as run
     from geoloupe.scenes.inspection_page import PAGE, check_verdict, write_verdict
 

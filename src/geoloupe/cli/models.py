@@ -55,7 +55,7 @@ def models(
 
 
 def _show(card: "Card", digest: str, copied: Path | None, *, as_json: bool) -> None:
-    """Print where a copy lies, or a card."""
+    """Print the path of a copy, or a card."""
     if copied is not None:
         say(copied)
     elif as_json:
@@ -73,7 +73,7 @@ def _print_list(cards: "dict[str, Card]") -> None:
             gain = f"{best.values['psnr'] - best.bicubic['psnr']:+.2f} dB on {best.data}"
         if card.shares:
             pair = card.shares[0]
-            gain = f"{-20 * math.log10(pair.model):+.2f} dB on {pair.data}, by a guide"
+            gain = f"{-20 * math.log10(pair.model):+.2f} dB on {pair.data}, with a guide"
         scale = f"x{card.settings['scale']}" if "scale" in card.settings else "the guide's"
         rows.append([name, card.network, scale, _bands(card), gain])
     print_table(["name", "network", "scale", "bands", "over bicubic"], rows)
@@ -117,14 +117,14 @@ def _print_card(card: "Card", digest: str) -> None:
         ]
         print_table(["", card.name, "bicubic"], rows, numbers={card.name, "bicubic"})
     if card.shares:
-        say("\nErrors as shares of interpolation's on pairs it never saw, all bands and each")
+        say("\nErrors relative to interpolation's on unseen pairs, all bands and each")
     for pair in card.shares:
         both = {"all": (pair.model, pair.glp)} | pair.bands
         cells = [[band, *(f"{100 * x:.1f} %" for x in found)] for band, found in both.items()]
         heads = [f"{pair.data}, x{pair.ratio}", card.name, "glp"]
         print_table(heads, cells, numbers={card.name, "glp"})
     if card.gains:
-        say("\nPSNR over bicubic by sensor, dB, with its 95 % interval; noise is of 255")
+        say("\nPSNR over bicubic by sensor, dB, with its 95 % interval; noise out of 255")
         head, lines = gain_table(card.gains)
         print_table(head, lines, numbers=set(head[1:]))
 
@@ -146,4 +146,4 @@ def _print_calibration(found: "Calibration") -> None:
     ]
     shares = ["68 %", "90 %", "95 %"]
     print_table(["tried on", *shares, "worst class, 90 %", "worst images, 90 %", "score"], rows)
-    say("The score is of intervals for 90 %, in parts of one width for all; less is better.")
+    say("The score is of 90 % intervals, relative to one width for all; less is better.")

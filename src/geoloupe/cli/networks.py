@@ -1,4 +1,4 @@
-"""`geoloupe networks`: what there is to choose from, and what one network is made of."""
+"""`geoloupe networks`: what is available, and what one network is made of."""
 
 import json
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from geoloupe.cli.screen import print_table, say
 
 
 def networks(
-    name: Annotated[str | None, typer.Argument(help="A network to look into.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A network to show.")] = None,
     *,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", help="A setting to show it with: scale=2.")

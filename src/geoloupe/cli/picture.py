@@ -1,4 +1,4 @@
-"""`geoloupe picture`: a scene as people look at it."""
+"""`geoloupe picture`: a scene as a picture to look at."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ def picture(
         typer.Option(help="One or three bands. Default: red, green and blue, or similar."),
     ] = None,
     area: Area = None,
-    like: Annotated[str | None, typer.Option(help="Another scene whose stretch is used.")] = None,
+    like: Annotated[str | None, typer.Option(help="Another scene whose stretch to use.")] = None,
     side: Annotated[
         int, typer.Option(help="Largest side in pixels; larger scenes are averaged.")
     ] = 2048,

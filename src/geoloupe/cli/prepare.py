@@ -22,7 +22,7 @@ def prepare(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the split; it is recorded.")] = 0,
 ) -> None:
-    """Check an archive, split it, and write it once in a fast form; stop and go on at any time."""
+    """Check an archive, split it, and write it once in a fast form; can be stopped and resumed."""
     from geoloupe import catalog
     from geoloupe.cli.progress import progress_bar
     from geoloupe.datasets.preparation.prepare import prepare as run
@@ -36,7 +36,7 @@ def prepare(
     if source is None:
         card = dataset.card  # type: ignore[attr-defined]
         raise InputError(
-            f"say with --from where {name} lies: {card.layout}. Get it at {card.source}"
+            f"name the place of {name} with --from: {card.layout}. Get it at {card.source}"
         )
     target = output or default_folder(name)
     with progress_bar("scenes") as progress:

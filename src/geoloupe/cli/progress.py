@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 from geoloupe.cli.screen import say
 
-_EVERY = 0.2  # seconds between two lines at least
+_EVERY = 0.2  # minimum seconds between two lines
 
 
 @contextmanager
 def progress_bar(unit: str, *, hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """Return a function to call with how many are done, of how many in all."""
+    """Return a function to call with the number done and the total."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -25,7 +25,7 @@ def progress_bar(unit: str, *, hidden: bool = False) -> Iterator[Callable[[int, 
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """How many are done in a second."""
+        """Items done per second."""
 
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
@@ -40,7 +40,7 @@ def progress_bar(unit: str, *, hidden: bool = False) -> Iterator[Callable[[int, 
 
 
 def json_progress() -> Callable[[int, int], None]:
-    """Return a function that prints lines such as {"done": 3, "count": 20} to stderr, not many."""
+    """Return a function that prints lines such as {"done": 3, "count": 20} to stderr."""
     last = -_EVERY
 
     def tell(done: int, count: int) -> None:

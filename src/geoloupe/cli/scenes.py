@@ -1,4 +1,4 @@
-"""Commands that make scenes into files: their options, names of results, and failures."""
+"""Commands that turn scenes into files: their options, names of results, and failures."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ Area = Annotated[
     ),
 ]
 Memory = Annotated[
-    str | None, typer.Option(help="Memory limit, such as 2GB. Default: a part of what is free.")
+    str | None, typer.Option(help="Memory limit, such as 2GB. Default: a part of free memory.")
 ]
 Shard = Annotated[
     str | None,
@@ -51,7 +51,7 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be done, its size and its time.")
 ]
 Preview = Annotated[
-    bool, typer.Option("--preview", help="Compute one tile from the middle only, as a small file.")
+    bool, typer.Option("--preview", help="Compute only one tile from the middle, as a small file.")
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON for a script; progress, line by line, to stderr.")
@@ -61,7 +61,7 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log what is deci
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 
 
-# Said by options, or nobody's to say; --set is for the rest.
+# Set by options, or not by users at all; --set is for the rest.
 ALREADY = (
     *("path", "output", "model", "bands", "sensor", "guide", "area", "memory", "shard", "cluster"),
     *("workers", "overwrite", "progress"),
@@ -70,7 +70,7 @@ ALREADY = (
 
 @dataclass(frozen=True, kw_only=True)
 class Making:
-    """How a command makes scenes, and says what it made."""
+    """How a command makes scenes and reports what it made."""
 
     verb: str
     report: Callable[[Any], None]  # a few lines for people
@@ -81,7 +81,7 @@ class Making:
     quiet: bool
 
     def each(self, scenes: Sequence[str], output: str | None, options: dict[str, Any]) -> None:
-        """Make every scene; of several, one that fails is named and the others are made."""
+        """Make every scene; of several, one that fails is named and the rest are still made."""
         from geoloupe.rasters.opening import stem_of
 
         several = len(scenes) > 1
@@ -142,7 +142,7 @@ class Making:
 
 
 def speak(verbose: bool) -> None:
-    """Log what is decided if asked to."""
+    """Log decisions if asked to."""
     if verbose:
         logging.getLogger("geoloupe").setLevel(logging.INFO)
 
@@ -161,7 +161,7 @@ def lines(result: Any) -> list[str]:
         size += f" of {width:g} x {height:g} map units"
     dtype, bands = layout.radiometry.dtype, len(layout.facts.bands)
     if not result.complete:
-        others = f"{result.pending} blocks of others are missing; when all are done"
+        others = f"{result.pending} blocks of other shards are missing; when all are done"
         rest = others if result.pending else "and so are all others"
         return [
             str(result.path),
@@ -202,13 +202,13 @@ def _folder(output: str | None, *, several: bool) -> Path | None:
     if path.is_dir() or output.endswith(("/", os.sep)):
         return path
     if several and (path.exists() or path.suffix.lower() in FORMATS):
-        raise InputError(f"{output}: is no folder; several scenes need one for their results")
+        raise InputError(f"{output}: is not a folder; several scenes need one for their results")
     return path if several else None
 
 
 @contextmanager
 def _existing(folder: Path | None) -> Iterator[None]:
-    """Make a folder for results, and take it away again if nothing came to lie in it."""
+    """Make a folder for results, and remove it again if nothing ends up in it."""
     if folder is None:
         yield
         return
@@ -230,7 +230,7 @@ def _refuse_doubles(scenes: Sequence[str], targets: Sequence[Path | None]) -> No
     for name, target in zip(scenes, targets, strict=True):
         if target in seen:
             raise InputError(
-                f"{target}: would be made of both {seen[target]} and {name}; run them apart"
+                f"{target}: would be made from both {seen[target]} and {name}; run them separately"
             )
         if target is not None:
             seen[target] = name

@@ -1,6 +1,6 @@
-"""What the program says: sentences and tables, on the screen and the same in a pipe.
+"""What the program prints: sentences and tables, the same on a screen and in a pipe.
 
-Names come from files that strangers made: nothing in them may command the terminal.
+Names come from files that strangers made: nothing in them may control the terminal.
 """
 
 import logging
@@ -21,11 +21,11 @@ def say(text: object = "", *, to_errors: bool = False) -> None:
     typer.echo(printable(str(text)), err=to_errors)
 
 
-# Options that have a flag of their own; others are said by --set.
+# Options that have a flag of their own; others are given with --set.
 _FLAGS = ("area", "bands", "guide", "network", "sensor", "split")
 _SWITCHES = ("overwrite", "resume")
 _SETTINGS = ("alpha", "anyway", "nodata", "range", "shift", "tile", "trust")
-_ASKED = ("mean", "overlap", "(?<=such as )scale")  # of networks: no published weights tell them
+_ASKED = ("mean", "overlap", "(?<=such as )scale")  # of networks: not told by published weights
 _NAMES = "|".join((*_FLAGS, *_SWITCHES, *_SETTINGS, *_ASKED))
 _ASSIGNED = re.compile(rf"(?<![-\w./=])(?<!set )({_NAMES})=(true\b)?")
 
@@ -43,7 +43,7 @@ def in_flags(message: str) -> str:
 
 
 class PlainFormatter(logging.Formatter):
-    """Formats what the program's parts have to say of a run."""
+    """Formats log messages about a run."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the message alone."""
@@ -51,12 +51,12 @@ class PlainFormatter(logging.Formatter):
 
 
 def collected_warnings() -> AbstractContextManager[list[str]]:
-    """Yield a list that grows by every warning of the `with` block, for JSON."""
+    """Yield a list that collects the warnings of the `with` block, for JSON."""
     return telling.collected_warnings(worded=in_flags)
 
 
 def print_table(titles: list[str], rows: list[list[str]], numbers: set[str] | None = None) -> None:
-    """Print rows under titles, those of `numbers` to the right."""
+    """Print rows under titles; columns in `numbers` are right-aligned."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

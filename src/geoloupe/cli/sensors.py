@@ -1,4 +1,4 @@
-"""`geoloupe sensors`: the sensors that are known, and the figures of one with their sources."""
+"""`geoloupe sensors`: the known sensors, and the figures of one with their sources."""
 
 import json
 from typing import Annotated
@@ -9,9 +9,7 @@ from geoloupe.cli.screen import print_table, say
 
 
 def sensors(
-    name: Annotated[
-        str | None, typer.Argument(help="A sensor or a satellite to look into.")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="A sensor or a satellite to show.")] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:

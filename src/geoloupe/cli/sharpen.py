@@ -77,7 +77,7 @@ def sharpen(
     overwrite: Overwrite = False,
     assignments: Assignments = None,
 ) -> None:
-    """Put a finer image's detail into coarser bands. Stopped, it can be run again."""
+    """Put a finer image's detail into coarser bands. Can be stopped and run again."""
     speak(verbose)
     options = parse_assignments(assignments or (), taken=ALREADY)
     options |= said(bands=bands, sensor=sensor, guide=guide, area=area)
@@ -96,7 +96,7 @@ def sharpen(
 
 
 def report(result: "Sharpened") -> None:
-    """Print where a result is and what it is, a few lines."""
+    """Print a few lines: where a result is and what it is."""
     shown = lines(result)
     if result.complete:
         for ratio, optics, found in zip(

@@ -39,7 +39,7 @@ def train(
     devices: Devices = "auto",
     workers: Workers = None,
 ) -> None:
-    """Train a model by a recipe; a stopped run goes on with --resume as if nothing had been."""
+    """Train a model from a recipe; --resume continues a stopped run as if uninterrupted."""
     from geoloupe.training.recipe import read_recipe, shipped
     from geoloupe.training.run_folder import RECIPE_FILE
 
@@ -47,7 +47,7 @@ def train(
         raise InputError(f"name a recipe or a run to --resume; recipes: {', '.join(shipped())}")
     if resume is not None:
         if assignments or output:
-            raise InputError("a run goes on as it began: leave --set and --output out")
+            raise InputError("a run continues as it began: leave out --set and --output")
         chosen, folder = read_recipe(resume / RECIPE_FILE), resume
     else:
         chosen = read_recipe(str(recipe), parse_assignments(assignments or ()))
@@ -57,7 +57,7 @@ def train(
 
 def finetune(
     *,
-    start: Annotated[str, typer.Option("--from", help="The model to begin with.")],
+    start: Annotated[str, typer.Option("--from", help="The model to start from.")],
     data: Annotated[
         Path, typer.Option(help="A prepared data set, or a folder of images or rasters.")
     ],

@@ -1,4 +1,4 @@
-"""`geoloupe upscale`: scenes become finer ones."""
+"""`geoloupe upscale`: enlarge scenes."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,7 +41,7 @@ Scenes = Annotated[
 ModelName = Annotated[
     str | None,
     typer.Option(
-        help="A shipped model, weights, or bicubic. Default: loupe-x4, or loupe of scale=."
+        help="A shipped model, weights, or bicubic. Default: loupe-x4, or the loupe of scale=."
     ),
 ]
 Guide = Annotated[
@@ -77,7 +77,7 @@ def upscale(
     overwrite: Overwrite = False,
     assignments: Assignments = None,
 ) -> None:
-    """Enlarge scenes; place, bands, nodata and tags are kept. Stopped, it can be run again."""
+    """Enlarge scenes; place, bands, nodata and tags are kept. Can be stopped and run again."""
     speak(verbose)
     options = parse_assignments(assignments or (), taken=ALREADY)
     options |= said(bands=bands, sensor=sensor, guide=guide, area=area)
@@ -96,7 +96,7 @@ def upscale(
 
 
 def report(result: "Upscaled") -> None:
-    """Print where a result is and what it is, a few lines."""
+    """Print a few lines: where a result is and what it is."""
     low, high = result.radiometry.low[0], result.radiometry.high[0]
     shown = lines(result)
     if result.complete:

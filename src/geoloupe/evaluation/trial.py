@@ -28,7 +28,7 @@ from geoloupe.networks.acceleration.accelerate import Precision
 from geoloupe.system.measuring import PeakMemory, Stopwatch
 from geoloupe.system.progress import Progress
 
-_SHARPENED = 2  # times finer that bands become by a guide, unless it is said
+_SHARPENED = 2  # times finer that bands become with a guide, unless it is said
 
 
 class EvaluateOptions(TypedDict, total=False):

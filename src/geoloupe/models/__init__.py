@@ -12,7 +12,7 @@ def names() -> list[str]:
     """Return the names of the models that come along.
 
     Returns:
-        Those that enlarge, then those that sharpen by a guide.
+        Those that enlarge, then those that sharpen with a guide.
 
     Example:
         >>> "loupe-x4" in geoloupe.models.names()

@@ -59,7 +59,7 @@ def _predicted(model: "Model", image: Image, guide: Image | None, mtf: Mtf, opti
     each = (mtf,) if isinstance(mtf, int | float) else mtf
     if each is not None and len(each) not in (1, len(image.bands)):
         raise InputError(f"{len(each)} MTFs for an image of {len(image.bands)} bands")
-    # What sharpens by a guide agrees with the bands already, where its method is to.
+    # What sharpens with a guide agrees with the bands already, where its method is to.
     consistent = mtf is not None and not model.network.signature.guided
     predictor = model.tuned(consistent=consistent, **options).predictor(image, each)
     return predictor.super_resolve(image, guide)
@@ -68,7 +68,7 @@ def _predicted(model: "Model", image: Image, guide: Image | None, mtf: Mtf, opti
 def _enlarger(
     model: "Model", value_range: Range, mtf: Mtf, options: Any
 ) -> Callable[[NDArray[Any], NDArray[Any] | None], NDArray[Any]]:
-    """Return what enlarges an array (C,H,W) by a guide."""
+    """Return what enlarges an array (C,H,W) with a guide."""
 
     def enlarge(values: NDArray[Any], guide: NDArray[Any] | None) -> NDArray[Any]:
         bands, taken = len(values), model.network.signature.bands

@@ -155,7 +155,7 @@ class Card(CardModel):
     trained_on: str | None = None
     training: Training | None = None
     scores: tuple[Score, ...] = ()
-    shares: tuple[Shares, ...] = ()  # of what sharpens by a guide, on pairs it never saw
+    shares: tuple[Shares, ...] = ()  # of what sharpens with a guide, on pairs it never saw
     gains: tuple[Gain, ...] = ()  # by data and degradation
     bf16: Rounding | None = None  # None: nobody measured what it costs
     calibration: Calibration | None = None  # of sigma; None: it has no uncertainty to tell

@@ -151,7 +151,7 @@ def load(name_or_path: str | Path, **settings: Any) -> Model:
     if name in shipped():
         return _with_weights(shipped()[name], settings)
     if name in shipped_sharpeners():
-        raise InputError(f"{name} sharpens bands by a guide and does not enlarge: see sharpen")
+        raise InputError(f"{name} sharpens bands with a guide and does not enlarge: see sharpen")
     if path.suffix or len(path.parts) > 1:
         raise InputError(f"{path}: no such file or folder of weights")
     known = [*shipped(), *catalog.names("network")]

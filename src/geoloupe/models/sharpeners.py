@@ -43,7 +43,7 @@ class TrainedSharpener:
 def default_sharpener(
     guide_bands: int, ratios: Sequence[float], sensors: Sequence[str | None]
 ) -> str:
-    """Return what sharpens bands of these sensors by a guide of a number of bands and factors.
+    """Return what sharpens bands of these sensors with a guide of a number of bands and factors.
 
     One panchromatic band is not like another: on GaoFen-2 what Landsat's taught loses to glp.
     """
@@ -62,7 +62,7 @@ def weights_for(guide_bands: int) -> str:
 
 
 def is_sharpener(name: str | Path) -> bool:
-    """Return whether a name, or a folder of weights, is of what sharpens by a guide."""
+    """Return whether a name, or a folder of weights, is of what sharpens with a guide."""
     if str(name) in shipped_sharpeners():
         return True
     if str(name) in catalog.names("network"):
@@ -127,7 +127,7 @@ def digest_of(network: Guided) -> str:
 def _built(card: Card, arrays: Mapping[str, Array]) -> Guided:
     """Build the network that a card tells and load it strictly."""
     if card.network != NETWORK:
-        raise InputError(f"these weights are of {card.network}, which does not sharpen by a guide")
+        raise InputError(f"these weights are for {card.network}, which cannot sharpen with a guide")
     try:
         inferred = {
             "looks": arrays["look.weight"].shape[0],

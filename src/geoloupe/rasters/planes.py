@@ -237,7 +237,7 @@ class Planes:
                 stream.seek(first + index * width * dtype.itemsize)
                 if not _read_all(stream, line):
                     raise RunError(
-                        f"{file}: was cut short while it was used; run the same again to go on"
+                        f"{file}: was cut short while it was used; run the same again to continue"
                     )
         return values
 

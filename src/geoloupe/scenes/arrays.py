@@ -1,4 +1,4 @@
-"""Arrays that know their coordinates (xarray) through a network, as files go through it."""
+"""Arrays with coordinates (xarray), enlarged by a network as files are."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from xarray import DataArray, Dataset
 
 _NAME = "the array"
-_SAMPLE = 4_000_000  # values that the range of an array is measured on
+_SAMPLE = 4_000_000  # values from which an array's range is measured
 _BAND_NAMES = ("band", "bands", "wavelength", "wavelengths", "channel", "time")
 _NODATA = ("_FillValue", "missing_value", "nodata")
 
@@ -54,12 +54,12 @@ def upscale_array(
 ) -> "DataArray | Dataset":
     """Enlarge an array in memory, with its coordinates, attributes and spatial reference.
 
-    The numbers are those that `upscale` writes of the same scene and value range (one that is
-    measured may differ a little on large scenes).
+    The numbers are those that `upscale` writes for the same scene and value range (a measured
+    range may differ a little on large scenes).
 
     Args:
         array: An array (y,x), (band,y,x) or (time,band,y,x). Of a Dask array, models that look near
-            make a Dask array; the value range is measured at once, by a look at all chunks.
+            make a Dask array; the value range is measured at once, from all chunks.
         model: A shipped model's name, weights, or a loaded model; without it, ours of the factor.
         guide: For models with a guide, of the result's size.
         **options: scale, bands, range, sensor, mtf and others; see PredictOptions.
@@ -99,7 +99,7 @@ def upscale_array(
 def _each(
     array: "DataArray", model: str | Path | Model | None, options: ArrayOptions
 ) -> "DataArray | Dataset":
-    """Enlarge an array (time,band,y,x), or with another first dimension, one by one."""
+    """Enlarge an array (time,band,y,x), or one with another first dimension, item by item."""
     from xarray import concat
 
     loaded = load_chosen(model, settings.build(PredictOptions, options, "upscale_array"))
@@ -139,7 +139,7 @@ def _scene(
 
 
 def _together(made: "DataArray", layout: Layout, layers: Mapping[str, NDArray[Any]]) -> "Dataset":
-    """Put an array and its layers, of the same coordinates, into a Dataset."""
+    """Put an array and its layers, with the same coordinates, into a Dataset."""
     from xarray import Dataset
 
     arrays = {made.name or "enlarged": made}
@@ -154,14 +154,14 @@ def _together(made: "DataArray", layout: Layout, layers: Mapping[str, NDArray[An
 
 
 def _refuse_large(layout: Layout) -> None:
-    """Refuse a result of which memory has no room, as unit values and as it is stored."""
+    """Refuse a result too large for memory, as unit values and as stored."""
     pixels = layout.grid.height * layout.grid.width
     stacked = len(layout.facts.bands) * (1 + len(layout.beside))
     size, free = 4 * pixels * stacked + layout.size, available()
     if size > free:
         raise OutOfMemoryError(
-            f"the array's result takes {size_text(size)} of memory, and {size_text(free)} are "
-            "free; write the array to a file and enlarge that, which is done in pieces"
+            f"the array's result needs {size_text(size)} of memory, but only {size_text(free)} are "
+            "free; write the array to a file and enlarge that, which works in pieces"
         )
 
 
@@ -180,7 +180,7 @@ class ArrayReader:
 
 
 def source_of(array: "DataArray", nodata: Nodata = None) -> Source:
-    """See an array as a scene, with what its attributes say in words."""
+    """Treat an array as a scene, with what its attributes say in words."""
     values = _values(array)
     words = {str(key): text for key, text in array.attrs.items() if isinstance(text, str)}
     tags = {"short_name": str(array.name or "")} | words
@@ -195,7 +195,7 @@ def source_of(array: "DataArray", nodata: Nodata = None) -> Source:
 
 
 def _values(array: "DataArray") -> NDArray[Any]:
-    """Take the values (band,y,x); of a Dask array, without computing them."""
+    """Take the values (band,y,x), without computing those of a Dask array."""
     if not hasattr(array, "dims") or not hasattr(array, "encoding") or not hasattr(array, "ndim"):
         raise InputError(f"upscale_array takes an xarray.DataArray, not a {type(array).__name__}")
     if array.ndim not in (2, 3) or 0 in array.shape or set(array.dims[-2:]) & set(_BAND_NAMES):
@@ -211,8 +211,8 @@ def _values(array: "DataArray") -> NDArray[Any]:
 
 
 def _radiometry(array: "DataArray", values: NDArray[Any], nodata: Nodata) -> Radiometry:
-    """Read and measure what the numbers of an array mean."""
-    # What the encoding says is of the file: decoded floats hold NaN instead.
+    """Read and measure what an array's numbers mean."""
+    # The encoding describes the file: decoded floats hold NaN instead.
     attributes = array.attrs if values.dtype.kind == "f" else {**array.encoding, **array.attrs}
     step = max(int((values.size / _SAMPLE) ** 0.5), 1)
     sample = np.asarray(values[:, ::step, ::step])
@@ -278,7 +278,7 @@ def _band_facts(array: "DataArray", count: int) -> tuple[BandFacts, ...]:
 def _like(
     array: "DataArray", values: NDArray[Any], scale: int, indexes: Sequence[int]
 ) -> "DataArray":
-    """Return the values the coordinates, attributes and name of the array, each pixel cut finer."""
+    """Give the values the array's coordinates, attributes and name, each pixel subdivided."""
     if array.ndim == 3:
         array = array.isel({array.dims[0]: list(indexes)})
     down, across = array.dims[-2:]
@@ -299,7 +299,7 @@ def _like(
 
 
 def _marked(made: "DataArray", nodata: float | None, attributes: Nodata) -> "DataArray":
-    """Return what missing pixels hold where the array did not say so, or where a person did."""
+    """Return what missing pixels hold if the array did not say so, or if the user did."""
     said = _nodata({**made.encoding, **made.attrs})
     if attributes is not None or (said is None and nodata is not None):
         for key in _NODATA:
@@ -321,9 +321,9 @@ def _steps(array: "DataArray") -> tuple[float, float]:
 
 
 def _finer(centres: NDArray[Any], axis: int, scale: int, step: float) -> NDArray[Any]:
-    """Return the centres of pixels cut into `scale`, along an axis; the outline stays.
+    """Return the centres of pixels divided by `scale` along an axis; the outline stays.
 
-    Between centres they are spread evenly, and beyond the outermost the last step goes on.
+    Between centres they are spread evenly; beyond the outermost the last step continues.
     """
     count = centres.shape[axis]
     if centres.dtype.kind not in "uif":
@@ -340,7 +340,7 @@ def _finer(centres: NDArray[Any], axis: int, scale: int, step: float) -> NDArray
 
 
 def _finer_reference(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
-    """Return the attributes of a coordinate; the transform that rioxarray keeps in one is finer."""
+    """Return a coordinate's attributes; a transform that rioxarray keeps there is refined."""
     attributes = dict(attrs)
     if "GeoTransform" in attributes:
         c, a, b, f, d, e = (float(number) for number in str(attributes["GeoTransform"]).split())

@@ -1,6 +1,6 @@
-"""Finished blocks into one image: what each has alone, and what it shares with its neighbours.
+"""Assemble finished blocks: what each has alone, and what it shares with its neighbours.
 
-Across first, then down, as tiles are blended within a block: so the result does not depend on
+Across first, then down, as tiles are blended within a block, so the result does not depend on
 where one block ends and the next begins.
 """
 
@@ -29,7 +29,7 @@ def assemble(
     overwrite: bool,
     memory: int | None = None,
 ) -> int:
-    """Make the file of a job whose blocks are all done; return the number of tiles without data."""
+    """Make the file of a job whose blocks are all done; return how many tiles have no data."""
     planes = job.planes or job.placed(layout)
     give_back_freed_memory()  # by the threads that computed
     canvas = _Canvas(job, planes, plan.scale)
@@ -50,7 +50,7 @@ def assemble(
 
 
 class _Canvas:
-    """Places parts of blocks at their place of the whole, in HR pixels."""
+    """Puts parts of blocks in their place in the whole image, in HR pixels."""
 
     def __init__(self, job: Job, planes: Planes, scale: int) -> None:
         self.job = job
@@ -66,17 +66,17 @@ class _Canvas:
             layer.put(self.job.part(block, layer.name), valid, top=top, left=left)
 
     def put_across(self, left: Block, right: Block) -> None:
-        """Place what two blocks side by side share."""
+        """Place what two side-by-side blocks share."""
         if right.across.full > right.across.enter:
             values = faded_across(self.job.part(left, "right"), self.job.part(right, "left"))
             self._put(values, left.down.full, right.across.enter)
 
     def put_down(self, upper: tuple[Block, ...], lower: tuple[Block, ...]) -> None:
-        """Place what two rows of blocks share, corners of four included."""
+        """Place what two rows of blocks share, including the corners of four."""
         row = lower[0].down.enter
         if lower[0].down.full == row:
             return
-        before: list[Any] = []  # of the blocks to the left; all of a wide row would be too much
+        before: list[Any] = []  # of the blocks to the left; a whole wide row would be too much
         for above, below in zip(upper, lower, strict=True):
             edges = [self.job.part(above, "bottom"), self.job.part(below, "top")]
             across = above.across

@@ -1,8 +1,8 @@
 """Tiles into blocks, without visible seams.
 
 Where two tiles overlap the later one is faded in: old + weight * (new - old), first across, then
-down. When both agree the result is that very number, to the bit, which weighted sums and their
-division would not give.
+down. When both agree the result is exactly that number, bit for bit, which dividing weighted sums
+would not guarantee.
 """
 
 from dataclasses import dataclass, field
@@ -23,18 +23,18 @@ def fade(length: int) -> Array:
 
 
 def faded_across(left: NDArray[Any], right: NDArray[Any]) -> Array:
-    """Fade from one image (B,h,w) to another of the same place, from left to right."""
+    """Fade between two images (B,h,w) of the same place, from left to right."""
     return _faded(left, right, fade(left.shape[2]))
 
 
 def faded_down(upper: NDArray[Any], lower: NDArray[Any]) -> Array:
-    """Fade from one image (B,h,w) to another of the same place, from the top down."""
+    """Fade between two images (B,h,w) of the same place, from the top down."""
     return _faded(upper, lower, fade(upper.shape[1])[:, None])
 
 
 @dataclass(kw_only=True)
 class Blender:
-    """Takes the unit values of a block's tiles in their order and gives those of the block.
+    """Takes the unit values of a block's tiles in order and returns those of the block.
 
     A block reaches from where its first tile begins to fade in to where its last has faded out.
     """
@@ -53,7 +53,7 @@ class Blender:
             self._values = np.empty((self.band_count, height, width), np.float32)
         first = self._top(row)
         last = first + (self.block.rows[row].end - self.block.rows[row].enter) * self.block.scale
-        # The rows in which it fades in hold the tiles above; they are merged in `finish`.
+        # The rows where it fades in hold the tiles above; `finish` merges them.
         apart = self._ramp(row) > 0
         self._strip = (
             np.empty((self.band_count, last - first, width), np.float32)
@@ -80,7 +80,7 @@ class Blender:
             self._strip[:, :, enter:full] = faded_across(self._strip[:, :, enter:full], new)
 
     def finish(self, row: int) -> Array:
-        """End a row of tiles; give the values (B,h,w) of the block so far."""
+        """End a row of tiles; return the block's values (B,h,w) so far."""
         first, ramp = self._top(row), self._ramp(row)
         if ramp:
             over = self._values[:, first : first + ramp]

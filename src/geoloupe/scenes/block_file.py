@@ -1,4 +1,4 @@
-"""A finished block as a file: its arrays, and a sealed record of what they are and whose."""
+"""A finished block as a file: its arrays, and a sealed record of what they are and which job's."""
 
 import json
 import re
@@ -25,10 +25,10 @@ class BlockRecord:
     """What the file of a finished block says besides its arrays."""
 
     job: str  # the digest of the work it was computed for
-    block: str  # the name of the block, which says its place
+    block: str  # the name of the block, which gives its place
     empty: int  # tiles without data
     shape: tuple[int, int]
-    pixels: int | None  # the checksum of pixels that are in their place; None: they are in the file
+    pixels: int | None  # the checksum of pixels already in place; None: they are in this file
     sums: Mapping[str, int]  # the checksums of the file's arrays
 
     def sealed(self) -> dict[str, str]:
@@ -38,7 +38,7 @@ class BlockRecord:
 
     @classmethod
     def unsealed(cls, metadata: Mapping[str, str]) -> Self:
-        """Read it from metadata; a ValueError or KeyError says that it is damaged."""
+        """Read it from metadata; raise ValueError or KeyError if it is damaged."""
         text = metadata["record"]
         if str(zlib.crc32(text.encode())) != metadata["seal"]:
             raise ValueError("its seal is broken")
@@ -47,12 +47,12 @@ class BlockRecord:
 
 
 def checksum(array: NDArray[Any], before: int = 0) -> int:
-    """Return the checksum of an array, or of it and what was summed `before`."""
+    """Return the checksum of an array, continuing from `before` if given."""
     return zlib.crc32(np.ascontiguousarray(array).data, before)
 
 
 def write_block(path: Path, arrays: Mapping[str, NDArray[Any]], record: BlockRecord) -> None:
-    """Write the file of a finished block, which is whole or absent."""
+    """Write the file of a finished block, whole or not at all."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(exist_ok=True)
@@ -65,15 +65,15 @@ def write_block(path: Path, arrays: Mapping[str, NDArray[Any]], record: BlockRec
         cause = _CAUSE.search(str(error))
         why = cause[1] if cause else getattr(error, "strerror", None) or error
         raise RunError(
-            f"{path}: could not be written ({why}); what is done is kept: run the same again to "
-            "go on"
+            f"{path}: could not be written ({why}); finished work is kept: "
+            "run the same again to continue"
         ) from None
     finally:
         part.unlink(missing_ok=True)
 
 
 def read_record(path: Path) -> BlockRecord:
-    """Read whose a finished block is; a ValueError says what is wrong with it."""
+    """Read a finished block's record; a ValueError says what is wrong with it."""
     try:
         with safe_open(path, "np") as file:
             return BlockRecord.unsealed(file.metadata() or {})
@@ -87,7 +87,7 @@ def read_array(path: Path, name: str, record: BlockRecord) -> Any:
         with safe_open(path, "np") as file:
             array = file.get_tensor(name)
         if checksum(array) != record.sums[name]:
-            raise ValueError("its checksum is another")
+            raise ValueError("its checksum differs")
     except _DAMAGE as error:
         raise ValueError(str(error)) from None
     return array

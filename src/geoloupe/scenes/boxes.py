@@ -1,4 +1,4 @@
-"""A rectangle of a scene through a model, tile by tile as each is done: nothing is written."""
+"""A rectangle of a scene through a model, tile by tile as each is done; writes nothing."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -26,12 +26,12 @@ from geoloupe.scenes.plan import Plan, Span, make_plan
 from geoloupe.scenes.scene import Enlargement
 from geoloupe.scenes.upscale_order import UpscaleSettings, open_guide
 
-_QUICK = 96  # LR pixels of a tile that counts, where its size is free to choose: soon to see
+_QUICK = 96  # LR pixels of a tile that count, where its size is free: quick to show
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A tile of a box: the scene's pixels read, and those of the box that it decides."""
+    """A tile of a box: the scene's pixels it reads, and the box's pixels it decides."""
 
     read: Window
     core: Window
@@ -70,10 +70,10 @@ def open_box(
     model: str | Path | Model | None = None,
     **options: Any,
 ) -> Box:
-    """Open a scene for one rectangle of it; all else is as `upscale` has it.
+    """Open a scene for one rectangle of it; everything else is as in `upscale`.
 
     Tiles are those of the whole scene where they decide the answer, so that the box shows what the
-    product will; where they do not, they are small, so that the first is there soon.
+    product will; elsewhere they are small, so that the first arrives soon.
     """
     chosen = settings.build(UpscaleSettings, options, "upscale")
     loaded = load_chosen(model, chosen)
@@ -105,14 +105,14 @@ def open_box(
 
 
 def _quick(plan: Plan) -> Plan:
-    """Return smaller tiles of a plan whose answer does not depend on them."""
+    """Return a plan of smaller tiles where the answer does not depend on them."""
     tile = min(plan.tile, _QUICK + 3 * plan.margin)
     size = (plan.height, plan.width)
     return make_plan(size, tile=tile, margin=plan.margin, scale=plan.scale, fit=True)
 
 
 def _cells(plan: Plan, window: Window) -> Iterator[Cell]:
-    """List the tiles that decide a window, each with what of the window it decides."""
+    """List the tiles that decide a window, each with the part it decides."""
     for down, (top, bottom) in _decided(plan.rows, window.top, window.height):
         for across, (left, right) in _decided(plan.columns, window.left, window.width):
             yield Cell(
@@ -129,7 +129,7 @@ def _cells(plan: Plan, window: Window) -> Iterator[Cell]:
 def _decided(
     spans: tuple[Span, ...], start: int, length: int
 ) -> Iterator[tuple[Span, tuple[int, int]]]:
-    """List spans and what of a stretch each decides: up to the middle of where two blend."""
+    """List spans and the part of a stretch each decides: up to the middle of each blend."""
     for span in spans:
         first = max((span.enter + span.full) // 2, start)
         last = min((span.leave + span.end) // 2, start + length)

@@ -1,4 +1,4 @@
-"""What a person chooses of a model and a scene, and what follows from it before any pixel."""
+"""What a user chooses about model and scene, and what follows before any pixel is read."""
 
 import math
 from dataclasses import dataclass, replace
@@ -28,29 +28,29 @@ Layers = tuple[Layer, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions:
-    """What decides the numbers of a result, besides the scene and the model."""
+    """What decides a result's numbers, besides the scene and the model."""
 
-    scale: int | None = None  # None: the model's; of ours and of interpolation, 4
+    scale: int | None = None  # None: the model's; for ours and interpolation, 4
     bands: str | tuple[str | int, ...] | None = None  # numbers from 1, names or wavelengths
-    tile: int | None = None  # None: the model's own, which belongs to its answer
-    range: tuple[float, float] | None = None  # stored values that a network sees as 0 and 1
-    sensor: str | None = None  # a name of geoloupe sensors, or "unknown"; None: as the scene tells
+    tile: int | None = None  # None: the model's own, which is part of its answer
+    range: tuple[float, float] | None = None  # stored values that the network sees as 0 and 1
+    sensor: str | None = None  # a name of geoloupe sensors, or "unknown"; None: from the scene
     mtf: float | tuple[float, ...] | None = None  # of all bands, or each; None: the sensor's
     # Whether the sensor would see the scene itself in the result, noise and all; None: where it is
     # known, but for noise
     consistent: bool | None = None
     alpha: bool | None = None  # whether a band marked as transparency is; None: by its content
-    trust: bool = False  # whether a file may lead to others outside of its folder, and to servers
-    # What missing pixels hold; None: as the scene says, or a fill that plainly is one; "none": none
+    trust: bool = False  # whether a file may refer to files outside its folder, and to servers
+    # What missing pixels hold; None: as declared, or an obvious fill value; "none": none
     nodata: Nodata = None
-    # How far answers may go beyond the pixels around, in parts of their range; True: as the model's
+    # How far answers may exceed the pixels around, in parts of their range; True: as the model's
     # card says, else as most models; False: anywhere
     bound: bool | float = True
     anyway: bool = False  # use a model on a scene that its card refuses
-    ensemble: bool = False  # the mean of eight answers, one for each turn and mirror image
-    uncertainty: bool = False  # a file of sigma beside the product, if the model's card tells it
-    detail: bool = False  # a file of what the product has that interpolation has not
-    # "auto": bf16 where the processor multiplies it and the card proves that nothing is lost
+    ensemble: bool = False  # the mean of eight answers, one per rotation and mirror image
+    uncertainty: bool = False  # a file of sigma beside the product, if the model's card allows it
+    detail: bool = False  # a file of what the product adds to interpolation
+    # "auto": bf16 where the processor supports it and the card proves nothing is lost
     precision: PrecisionChoice = "auto"
     engine: Engine = "torch"
     device: str = "auto"
@@ -59,18 +59,18 @@ class PredictOptions:
         if self.tile is not None and self.tile < 1:
             raise ValueError(f"tile must be 1 or more, not {self.tile}")
         if self.range is not None and not -math.inf < self.range[0] < self.range[1] < math.inf:
-            raise ValueError(f"range must rise, but {self.range[0]:g} to {self.range[1]:g} do not")
+            raise ValueError(f"range must rise, not go from {self.range[0]:g} to {self.range[1]:g}")
         if isinstance(self.nodata, float) and not math.isfinite(self.nodata):
             raise ValueError("NaN and infinity always count as missing; leave nodata out")
         if not 0 <= self.bound < math.inf:
-            raise ValueError(f"bound must be true, false or 0 and more, not {self.bound:g}")
+            raise ValueError(f"bound must be true, false, or 0 or more, not {self.bound:g}")
 
 
 ChoicesT = TypeVar("ChoicesT", bound=PredictOptions)
 
 
 def load_chosen(model: str | Path | Model | None, choices: PredictOptions) -> Model:
-    """Load a model for the factor that was asked for; None is ours."""
+    """Load a model for the requested factor; None is ours."""
     scale = choices.scale
     if model is None:
         model = default_model(scale)
@@ -83,7 +83,7 @@ def load_chosen(model: str | Path | Model | None, choices: PredictOptions) -> Mo
 
 
 def settled(choices: ChoicesT, model: Model) -> ChoicesT:
-    """Return the choices with the precision that "auto" is here, so that workers have the same."""
+    """Return the choices with "auto" precision resolved here, so that workers use the same."""
     precision = chosen_precision(
         choices.precision, model.card, device_of(choices.device), choices.engine
     )
@@ -91,13 +91,13 @@ def settled(choices: ChoicesT, model: Model) -> ChoicesT:
 
 
 def chosen_optics(part: Source, choices: PredictOptions) -> Optics:
-    """Return what the chosen bands of a scene were seen through."""
+    """Return the optics the chosen bands of a scene were seen through."""
     optics = optics_of(part, sensor=choices.sensor, mtf=choices.mtf)
     return with_noise(optics, part) if optics.known and choices.consistent is None else optics
 
 
 def predictor_for(model: Model, optics: Optics, choices: PredictOptions) -> Predictor:
-    """Make a model ready to run as was asked for."""
+    """Make a model ready to run as requested."""
     ready = Predictor.of(
         tuned_to(model, optics),
         device=choices.device,
@@ -110,7 +110,7 @@ def predictor_for(model: Model, optics: Optics, choices: PredictOptions) -> Pred
 
 
 def margin_for(model: Model, optics: Optics, choices: PredictOptions) -> int:
-    """Return the context that a tile throws away: more where more looks at it than the network.
+    """Return the context that a tile discards: more where more than the network looks at it.
 
     The tiles of networks that look at all of them are no others for it.
     """
@@ -122,7 +122,7 @@ def margin_for(model: Model, optics: Optics, choices: PredictOptions) -> int:
 
 
 def select_bands_and_range(source: Source, model: Model, choices: PredictOptions) -> Source:
-    """Return the bands that the model needs, with the value range that was asked for."""
+    """Return the bands that the model needs, with the requested value range."""
     words = choices.bands.split(",") if isinstance(choices.bands, str) else choices.bands
     signature = model.network.signature
     with errors_named(source.name):
@@ -143,7 +143,7 @@ def plan_of(
     group: int | None = None,
     memory: int | None = None,
 ) -> Plan:
-    """Cut a scene as the model needs it, in blocks of `group` tiles a side or as memory allows."""
+    """Cut a scene as the model needs, in blocks of `group` tiles a side or as memory allows."""
     signature, grid = model.network.signature, source.grid
     margin = margin_for(model, optics, choices)
     local = signature.reach == "local"
@@ -188,7 +188,7 @@ def layout_of(
     optics: Optics,
     layers: Layers = (),
 ) -> Layout:
-    """Return what the result will be: the scene's facts, finer, and how it was made."""
+    """Return what the result will be: the scene's facts, refined, and how it was made."""
     scale = model.network.signature.scale
     lines = zip(source.radiometry.low, source.radiometry.high, strict=True)
     bound = margin_of(model, choices.bound)

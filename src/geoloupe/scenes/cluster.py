@@ -1,7 +1,7 @@
-"""Blocks on a Dask cluster: workers compute, each block becomes a file in the folder of the job.
+"""Blocks on a Dask cluster: workers compute, and each block becomes a file in the job's folder.
 
 Workers and this process must see that folder, the scene and the weights under the same names.
-Workers may come and go: a block that was lost is computed again elsewhere.
+Workers may come and go: a lost block is computed again elsewhere.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,8 @@ from geoloupe.scenes.plan import Block
 from geoloupe.scenes.work_folder import work_folder
 from geoloupe.system.progress import Progress
 
-_CLOSE_TIMEOUT_S = 10  # seconds that a scheduler or workers may take to say goodbye
-_BLOCKS_PER_THREAD = (
-    4  # blocks that are handed out for each thread of the cluster, so that none waits
-)
+_CLOSE_TIMEOUT_S = 10  # seconds that a scheduler or workers may take to shut down
+_BLOCKS_PER_THREAD = 4  # blocks handed out per thread of the cluster, so that none waits
 
 
 def compute_on_cluster(
@@ -31,9 +29,9 @@ def compute_on_cluster(
     progress: Progress,
     before: int = 0,
 ) -> None:
-    """Have all blocks computed by workers; ends when their files are there.
+    """Have all blocks computed by workers; returns when their files exist.
 
-    Progress counts tiles, with those that were finished `before`.
+    Progress counts tiles, including those finished `before`.
     """
     errand = order.errand(job.identity)
     done, count = before, before + sum(block.count for block in blocks)
@@ -44,13 +42,13 @@ def compute_on_cluster(
     lost = [block.name for block in blocks if not job.done(block)]
     if lost:
         raise RunError(
-            f"{job.folder}: workers finished {len(lost)} blocks that are not there; do they see "
+            f"{job.folder}: workers finished {len(lost)} blocks that are missing; do they see "
             "this folder under the same name?"
         )
 
 
 def _finished(client: Any, errand: Errand, blocks: Sequence[Block]) -> Iterator[Block]:
-    """Hand out blocks, not all at once, and yield each that is done."""
+    """Hand out blocks, a few at a time, and yield each finished one."""
     from distributed import as_completed
 
     waiting = iter(blocks)
@@ -74,24 +72,24 @@ def _finished(client: Any, errand: Errand, blocks: Sequence[Block]) -> Iterator[
 
 @contextmanager
 def _losses() -> Iterator[None]:
-    """Turn what Dask says of members that died into a sentence."""
+    """Turn Dask's report of dead members into one sentence."""
     from distributed import CancelledError
     from distributed.client import ClosedClientError
     from distributed.scheduler import KilledWorker
 
-    again = "what is done is kept: run the same again to go on"
+    again = "finished work is kept: run the same again to continue"
     try:
         yield
     except KilledWorker:
         raise RunError(
-            f"several workers died at one block; do they have memory enough? {again.capitalize()}"
+            f"several workers died on one block; do they have enough memory? {again.capitalize()}"
         ) from None
     except (CancelledError, ClosedClientError, OSError, TimeoutError) as error:
-        raise RunError(f"the Dask scheduler is not there any more; {again} ({error})") from None
+        raise RunError(f"the Dask scheduler is no longer there; {again} ({error})") from None
 
 
 def compute_block(errand: Errand, place: tuple[int, int]) -> None:
-    """Compute one block and keep it: what a worker does."""
+    """Compute one block and keep it: a worker's job."""
     order, job = _opened(errand)
     block = order.scene.plan.block_rows[place[0]][place[1]]
     if not job.done(block):
@@ -128,14 +126,14 @@ def _client(chosen: Resources) -> Iterator[Any]:
         try:
             client = Client(address, timeout="20s")
         except (OSError, ValueError, TimeoutError) as error:
-            raise InputError(f"{address}: no Dask scheduler answers there ({error})") from None
+            raise InputError(f"{address}: no Dask scheduler responds there ({error})") from None
         yield _left(stack, client)
 
 
 def _started(cluster: Any, count: int | None) -> Any:
     """Start worker processes on this machine."""
     try:
-        # No dashboard: it would listen to the whole network, on a port that nobody knows.
+        # No dashboard: it would listen on the whole network, on a port nobody knows.
         return cluster(
             n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
         )
@@ -147,7 +145,7 @@ def _started(cluster: Any, count: int | None) -> Any:
 
 
 def _left(stack: ExitStack, member: Any) -> Any:
-    """Have a client or a cluster closed at the end; the work is done then, and waits for none."""
+    """Close a client or a cluster at the end; the work is done then and waits for nothing."""
 
     def close() -> None:
         with suppress(OSError, TimeoutError):

@@ -1,4 +1,4 @@
-"""What can be made of a scene by name, and how work that was begun is finished."""
+"""The commands that make results from scenes, and how work once begun is finished."""
 
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,13 @@ def finish(target: Path, *, overwrite: bool = False) -> Any:
     identity = read_job(target)
     call, blocks = identity.call, identity.blocks
     if call.model is None:
-        raise InputError(f"{target}: was begun with a model of a program; finish it there")
+        raise InputError(f"{target}: was begun with a model from a program; finish it there")
     missing = blocks - Job(folder=work_folder(target), identity=identity).finished()
     if missing > 0:
         raise InputError(
             f"{target}: {missing} of {blocks} blocks are missing; run the shards that did not "
-            f"finish, or the same {call.verb} without a shard for all that is missing"
+            f"finish, or the same {call.verb} without a shard for everything missing"
         )
     if call.verb not in COMMANDS:
-        raise InputError(f"{target}: was begun by {call.verb}, which this version does not know")
+        raise InputError(f"{target}: was begun by {call.verb}, which this version lacks")
     return COMMANDS[call.verb].again(identity, target, overwrite=overwrite)

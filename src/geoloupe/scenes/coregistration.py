@@ -1,8 +1,8 @@
-"""How far a guide lies beside the bands that it is to sharpen: measured, reported, and undone.
+"""How far a guide is shifted from the bands it is to sharpen: measured, reported, undone.
 
 Edges of the bands are compared with those of the guide as the bands' own sensor sees it, in windows
-spread over the scene; the median of those that are sure counts. A guide is never resampled: the
-bands are laid where it says that they lie.
+spread over the scene; the median of the confident ones counts. A guide is never resampled: the
+bands are placed where it says they lie.
 """
 
 import logging
@@ -24,22 +24,20 @@ from geoloupe.scenes.fusion import Coarse, Reading
 
 _log = logging.getLogger(__name__)
 
-MAX_SHIFT_PX = (
-    2.0  # guide pixels up to which a shift is undone; more is another place, or another day
-)
+MAX_SHIFT_PX = 2.0  # guide pixels up to which a shift is undone; more means another place or day
 _WINDOW_PX = 384  # guide pixels of a window, about
-_MIN_COARSE_PX = 48  # coarse pixels of it at least
+_MIN_COARSE_PX = 48  # coarse pixels of it, at least
 _WINDOWS = 3  # windows along each axis
-_BANDS = 4  # of the coarse image that are looked at
-_SEARCH_COARSE_PX = 4  # coarse pixels of shift that are sought
-_MIN_CONFIDENCE = 0.5  # confidence from which a window counts
-_MIN_CORRECTION_PX = 0.1  # guide pixels below which nothing is gained by a correction
-_ERROR_COARSE_PX = 0.05  # coarse pixels that a measurement may be wrong by
+_BANDS = 4  # of the coarse image that are examined
+_SEARCH_COARSE_PX = 4  # coarse pixels of shift to search
+_MIN_CONFIDENCE = 0.5  # least confidence for a window to count
+_MIN_CORRECTION_PX = 0.1  # guide pixels below which correcting gains nothing
+_ERROR_COARSE_PX = 0.05  # coarse pixels by which a measurement may be wrong
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """By how many guide pixels the guide lies below and right of where the bands say."""
+    """How many guide pixels the guide lies below and right of where the bands say."""
 
     rows: float = 0.0
     columns: float = 0.0
@@ -53,7 +51,7 @@ class Registration:
         return float(np.hypot(self.rows, self.columns))
 
     def __str__(self) -> str:
-        """Return one line for people."""
+        """Return a one-line summary."""
         if self.how == "not measured":
             return "the shift between guide and bands could not be measured"
         undone = "corrected" if self.corrected else "left as it is"
@@ -71,7 +69,7 @@ def registered(
     shift: tuple[float, float] | None,
     anyway: bool,
 ) -> tuple[Coarse, Registration]:
-    """Lay a group where the guide says that it lies; `shift` and `anyway` are a person's word.
+    """Place a group where the guide says it lies; `shift` and `anyway` are the user's choice.
 
     A shift that is too great to be one is an InputError, unless anyway.
     """
@@ -105,12 +103,12 @@ def measured(reading: Reading, group: Coarse, size: tuple[int, int]) -> Registra
 
 
 def _judge(reading: Reading, group: Coarse, found: Registration, *, anyway: bool) -> None:
-    """Refuse a shift that is too great, and say what else a person should know."""
+    """Refuse a shift that is too great, and warn of anything else worth knowing."""
     names = group.source.name, reading.guide.name
     if not found.windows:
         _log.warning(
-            "%s: how it lies beside %s could not be measured (too small, flat, or too different); "
-            "their georeference is believed",
+            "%s: its shift against %s could not be measured (too small, flat, or too different); "
+            "their georeference is trusted",
             *names,
         )
     elif found.length > MAX_SHIFT_PX:
@@ -120,10 +118,10 @@ def _judge(reading: Reading, group: Coarse, found: Registration, *, anyway: bool
         )
         if not anyway:
             raise InputError(
-                f"{message}; if that is so, say shift={found.rows:g},{found.columns:g}; if "
-                "the files are right, anyway=true; else mend their georeference"
+                f"{message}; if that is so, give shift={found.rows:g},{found.columns:g}; if "
+                "the files are right, anyway=true; else fix their georeference"
             )
-        _log.warning("%s; their georeference is believed", message)
+        _log.warning("%s; their georeference is trusted", message)
 
 
 def _shift(reading: Reading, group: Coarse, window: Window) -> Shift:
@@ -158,7 +156,7 @@ def _shift(reading: Reading, group: Coarse, window: Window) -> Shift:
 def _explained(bands: Tensor, low: Tensor) -> Tensor:
     """Return what bands (1,C,h,w) are as mixtures of the guide's (1,G,h,w), by regression.
 
-    Shadows and crowns move what one colour shows against another: a band is compared with its like.
+    Shadows and tree crowns shift one colour against another: a band is compared with its like.
     """
     known = low[0].flatten(1).double()
     known = known - known.mean(1, keepdim=True)
@@ -172,7 +170,7 @@ def _array(values: Tensor) -> NDArray[np.float32]:
 
 
 def _windows(meeting: Meeting, size: tuple[int, int]) -> Iterator[Window]:
-    """Spread windows of the product over it."""
+    """Spread windows over the product."""
     side = max(_WINDOW_PX, int(np.ceil(_MIN_COARSE_PX * meeting.ratio)))
     height, width = min(side, size[0]), min(side, size[1])
     for top in _starts(size[0], height):

@@ -1,4 +1,4 @@
-"""A raster's coarser twin, made strip by strip: what `geoloupe degrade` does."""
+"""A coarser copy of a raster, made strip by strip: what `geoloupe degrade` does."""
 
 import json
 from collections.abc import Mapping
@@ -26,9 +26,9 @@ from geoloupe.storage.sizes import size_text
 from geoloupe.system.memory import available
 from geoloupe.system.progress import Progress
 
-_STRIP = 2**22  # values of the scene that are in memory at once, roughly
-_ROWS = 16  # of the result that are made at once, at least
-_BYTES = 24  # that a value of the scene takes meanwhile: as it is stored, and in both precisions
+_STRIP = 2**22  # values of the scene in memory at once, roughly
+_ROWS = 16  # of the result made at once, at least
+_BYTES = 24  # per value of the scene meanwhile: as stored, and in both precisions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,8 @@ class DegradeSettings:
     degradation: str = "bi"  # a name, or a .json file
     scale: int = 4
     seed: int = 0
-    response: str | None = None  # a sensor that looks at the scene first
-    area: str | None = None  # a box or a GeoJSON file: only the pixels that it touches
+    response: str | None = None  # a sensor that sees the scene first
+    area: str | None = None  # a box or a GeoJSON file: only the pixels it touches
 
     def __post_init__(self) -> None:
         if self.scale < 1:
@@ -85,7 +85,7 @@ def degrade(
     with open_source(path, area=chosen.area, admit=admit) as source:
         if min(source.grid.height, source.grid.width) < scale:
             size = f"{source.grid.width} x {source.grid.height}"
-            raise InputError(f"{path}: {size} pixels have no x{scale} coarser image")
+            raise InputError(f"{path}: {size} pixels are too few to be made {scale} times coarser")
         _refuse_wide(source, scale)
         look = _Look(source, response)
         with errors_named(path):
@@ -101,12 +101,12 @@ def degrade(
 
 
 def _refuse_wide(source: Source, scale: int) -> None:
-    """Refuse a scene of whose narrowest strip memory has no room, before a row of it is read."""
+    """Refuse a scene whose narrowest strip does not fit in memory, before reading a row of it."""
     values = _ROWS * scale * source.grid.width * len(source.bands)
     size, free = values * _BYTES, available()
     if size > free:
         raise OutOfMemoryError(
-            f"{source.name}: a strip of its {source.grid.width} columns takes some "
+            f"{source.name}: a strip of its {source.grid.width} columns needs about "
             f"{size_text(size)} of memory, and {size_text(free)} are free; cut it into narrower "
             "scenes"
         )
@@ -147,7 +147,7 @@ def _layout(
 def _write_strips(
     look: _Look, drawn: DrawnDegradation, product: Product, progress: Progress | None
 ) -> None:
-    """Read each strip with what surrounds it, so that strips join as if there were none."""
+    """Read each strip with its surroundings, so that strips join seamlessly."""
     scale, grid = drawn.scale, product.layout.grid
     width = grid.width * scale
     height = _strip_height(len(look.source.bands) * width * scale, drawn.rows)

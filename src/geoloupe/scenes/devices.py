@@ -1,4 +1,4 @@
-"""Blocks on several devices of this machine: a process for each, all keeping into one folder.
+"""Blocks on several devices of this machine: one process each, all saving to one folder.
 
 Python runs one thread at a time, and a GPU computes a tile faster than a thread prepares the next.
 """
@@ -28,9 +28,9 @@ def compute_on_devices(
     progress: Progress,
     before: int = 0,
 ) -> None:
-    """Have all blocks computed, each by the device that is free first.
+    """Have all blocks computed, each by the first free device.
 
-    Progress counts tiles, with those that were finished `before`.
+    Progress counts tiles, including those finished `before`.
     """
     errand = order.errand(job.identity)
     done, count = before, before + sum(block.count for block in blocks)
@@ -49,8 +49,8 @@ def compute_on_devices(
                     future.result()
                 except BrokenProcessPool:
                     raise RunError(
-                        f"{order.scene.name}: the process of a device was killed, most likely for "
-                        "the memory it took; what is done is kept: run the same again to go on"
+                        f"{order.scene.name}: a device's process was killed, most likely for the "
+                        "memory it used; finished work is kept: run the same again to continue"
                     ) from None
                 done += block.count
                 progress(done, count)
@@ -59,7 +59,7 @@ def compute_on_devices(
 
 
 def _worker(stack: ExitStack, errand: Errand, device: str) -> Callable[[Block], "Future[None]"]:
-    """Start the process of a device; return what hands it a block."""
+    """Start a device's process; return a function that hands it a block."""
     settings: Any = errand.settings
     own = replace(errand, settings=replace(settings, device=device))
     pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))

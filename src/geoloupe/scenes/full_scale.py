@@ -1,4 +1,4 @@
-"""Quality of a product sharpened by a panchromatic band at its own scale, where no truth is known.
+"""Full-scale quality of a product sharpened by a panchromatic band, where no truth is known.
 
 The QNR family of `metrics.no_reference`, on windows spread over the product.
 """
@@ -12,9 +12,9 @@ from geoloupe.metrics.no_reference import d_lambda, d_lambda_khan, d_s
 from geoloupe.rasters.source import Source
 
 MEANINGS = {
-    "D_lambda": "change of the likeness between bands, 0 is best",
-    "D_lambda (Khan)": "what the bands' sensor would see unlike the bands, 0 is best",
-    "D_s": "change of the likeness of the bands to the guide, 0 is best",
+    "D_lambda": "change in similarity between bands, 0 is best",
+    "D_lambda (Khan)": "difference of what the bands' sensor would see, 0 is best",
+    "D_s": "change in similarity of the bands to the guide, 0 is best",
     "QNR": "(1 - D_lambda) (1 - D_s), 1 is best",
     "HQNR": "(1 - D_lambda (Khan)) (1 - D_s), 1 is best",
 }
@@ -26,10 +26,10 @@ def full_scale(
     """Measure a product by its guide, on at most `along` windows of `side` LR pixels each way."""
     if len(guide.bands) != 1:
         raise InputError(
-            f"{guide.name}: has {len(guide.bands)} bands, and these measures ask for a guide of one"
+            f"{guide.name}: has {len(guide.bands)} bands, but these measures need a guide of one"
         )
     if (guide.grid.height, guide.grid.width) != (fine.grid.height, fine.grid.width):
-        raise InputError(f"{guide.name}: has another size than {fine.name}")
+        raise InputError(f"{guide.name}: differs in size from {fine.name}")
     rows: list[dict[str, float]] = []
     for window in spread_windows(coarse.grid, side=side, along=along):
         over = window.finer(scale)
@@ -43,7 +43,7 @@ def full_scale(
                     "D_s": d_s(made, ms, pan[0]),
                 }
             )
-        except InputError:  # no data, which is one window's misfortune
+        except InputError:  # no data: skip this window only
             continue
     if not rows:
         raise InputError(f"{fine.name}: no window of it and of {guide.name} holds data")

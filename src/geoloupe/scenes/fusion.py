@@ -1,7 +1,7 @@
 """A tile of a guide with coarser bands: guide and bands -> method -> consistent -> bounded.
 
-The plan's pixels are the guide's own, which is never resampled. Under each tile lie coarse pixels,
-whole ones, and the tile knows by which part of a pixel it begins after the first of them.
+The plan's pixels are the guide's own, which is never resampled. Under each tile lie whole coarse
+pixels, and the tile knows by what part of a pixel it starts after the first of them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,15 +31,13 @@ from geoloupe.rasters.source import Source
 from geoloupe.scenes.optics import Optics
 from geoloupe.scenes.scene import SceneRun, any_data
 
-_HOLE_FILL_PX = (
-    5  # coarse pixels into a hole that values around it go on, farther than any regression sees
-)
-_FAR_VALUE = 0.25  # unit value from there on: the same for every tile, and near most ground
+_HOLE_FILL_PX = 5  # coarse pixels that values extend into a hole, farther than any regression sees
+_FAR_VALUE = 0.25  # unit value beyond that: the same for every tile, and near most ground
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Coarse:
-    """Bands of one pixel size, how they lie on the product, and which of its bands they become."""
+    """Bands of one pixel size, how they lie on the product, and which product bands they become."""
 
     source: Source
     meeting: Meeting
@@ -47,13 +45,13 @@ class Coarse:
     places: tuple[int, ...]
 
     def sensors(self, meeting: Meeting) -> list[Observation]:
-        """Return the sensor of each band for a part of the image that meets a tile so."""
+        """Return each band's sensor for a part of the image that lies so under a tile."""
         down, across = meeting.down.axis, meeting.across.axis
         return [Observation(mtf=(gain,), down=down, across=across) for gain in self.optics.mtf]
 
     @property
     def margin(self) -> int:
-        """Coarse pixels around a pixel that its sensors and being consistent look at."""
+        """Coarse pixels around a pixel that its sensors and consistency look at."""
         return max(sensor.reach for sensor in self.sensors(self.meeting))
 
 
@@ -72,10 +70,10 @@ class Reading:
     """The guide and all coarse bands, read together by windows of the product."""
 
     guide: Source
-    looked: tuple[int, ...]  # bands of the guide that methods see
-    corner: tuple[int, int]  # of the product in the guide
+    looked: tuple[int, ...]  # guide bands that methods see
+    corner: tuple[int, int]  # of the product within the guide
     device: torch.device
-    lock: Any = field(default_factory=Lock, repr=False)  # sources are not for several threads
+    lock: Any = field(default_factory=Lock, repr=False)  # sources are not thread-safe
 
     def guide_at(self, window: Window) -> Image:
         """Read the guide in unit values."""
@@ -117,7 +115,7 @@ class Fusion(SceneRun):
     reading: Reading
     groups: tuple[Coarse, ...]
     sharpeners: tuple[Sharpener, ...]  # one a group
-    through: Mapping[int, int]  # bands of the product that are the guide's own: which of its bands
+    through: Mapping[int, int]  # product bands that are the guide's own: which of its bands
     precision: PrecisionChoice
     consistent: bool
     bound: float | None
@@ -135,7 +133,7 @@ class Fusion(SceneRun):
 
     @property
     def minimum(self) -> int:
-        """Any size is enough: borders are mirrored."""
+        """Any size will do: borders are mirrored."""
         return 1
 
     def predict(self, window: Window) -> Image | None:
@@ -192,7 +190,7 @@ class Fusion(SceneRun):
         coarse: Image,
         under: tuple[Sequence[int], Sequence[int]],
     ) -> Tensor:
-        """Hold an answer (C,H,W) within what the coarse pixels around each pixel leave open."""
+        """Hold an answer (C,H,W) within what the coarse pixels around each pixel allow."""
         if self.bound is None:
             return answer
         lr = torch.tensor(unit, device=self.device)
@@ -201,7 +199,7 @@ class Fusion(SceneRun):
 
     @contextmanager
     def _memory(self, window: Window) -> Iterator[None]:
-        """Turn a lack of memory into an error that names the tile."""
+        """Turn running out of memory into an error that names the tile."""
         try:
             yield
         except (RuntimeError, MemoryError) as error:

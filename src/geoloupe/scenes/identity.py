@@ -1,4 +1,4 @@
-"""All that a result depends on, so that unfinished work is continued only as what it was."""
+"""Everything a result depends on, so that unfinished work only continues unchanged."""
 
 import hashlib
 import json
@@ -13,18 +13,18 @@ from pathlib import Path
 
 from pydantic import JsonValue, TypeAdapter
 
-# Other programs write statistics and overviews there while a run lasts; no result needs them.
+# Other programs write statistics and overviews there during a run; no result needs them.
 _SIDECARS = (".aux.xml", ".ovr")
 _VIRTUAL = re.compile(r"^(/vsi[a-z]+/)+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """The call that began the work, with names that another process can open."""
+    """The call that began the work, with names another process can open."""
 
     verb: str
     path: str
-    model: str | None  # None: a model that only the program that began has
+    model: str | None  # None: a model that only the starting program has
     guide: str | None
 
 
@@ -33,7 +33,7 @@ class JobIdentity:
     """Everything that the pixels of a result depend on."""
 
     version: str
-    scene: Mapping[str, str]  # files with their size and time of change
+    scene: Mapping[str, str]  # files with their size and modification time
     guide: Mapping[str, str]
     settings: Mapping[str, JsonValue]
     model: Mapping[str, str]
@@ -44,7 +44,7 @@ class JobIdentity:
     beside: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # tags of layers
     blocks: int
     call: Call
-    id: str = ""  # random: no two pieces of work are the same to a block that was left of one
+    id: str = ""  # random: a leftover block fits no other work
 
     @cached_property
     def digest(self) -> str:
@@ -68,19 +68,19 @@ class JobIdentity:
 
 
 def absolute(name: str | Path | None) -> str | None:
-    """Name a file so that a process in another folder finds it; other names stay."""
+    """Name a file so that a process in another folder finds it; leave other names alone."""
     if name is None:
         return None
     return os.path.abspath(name) if os.path.exists(name) else str(name)
 
 
 def identities(*names: str | Path) -> dict[str, str]:
-    """Return size and time of change of files, by their place."""
+    """Return size and modification time of files, by path."""
     return {file: facts for file, facts in map(_identity, names) if facts}
 
 
 def _identity(name: str | Path) -> tuple[str, str]:
-    """Find the file of a name, which may be an address or something in an archive."""
+    """Find the file for a name, which may be an address or something in an archive."""
     path = Path(_VIRTUAL.sub("", str(name)))
     if path.name.endswith(_SIDECARS):
         return str(path), ""

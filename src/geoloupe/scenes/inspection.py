@@ -1,4 +1,4 @@
-"""What can be believed of one product: measured on windows spread over it, said in plain words."""
+"""How far one product can be trusted: measured on windows spread over it, in plain words."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -26,14 +26,14 @@ from geoloupe.rasters.source import Source
 from geoloupe.scenes.full_scale import MEANINGS, full_scale
 from geoloupe.scenes.seams import seam_steps
 
-_WINDOW_PX = 128  # LR pixels of a window that is measured
+_WINDOW_PX = 128  # LR pixels of a measured window
 _WINDOWS = 3  # windows along each axis
 _FAULTS = {"seams": "seams", "texture": "invented texture"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was measured."""
+    """One measurement."""
 
     name: str
     value: float
@@ -56,20 +56,20 @@ class Inspection:
     findings: tuple[Finding, ...]
     windows: int
     shown: Mapping[str, Image]  # LR pixels, the product, perhaps the truth
-    doubt: NDArray[np.float64] | None  # (H,W) of the window shown: where detail may be invented
+    doubt: NDArray[np.float64] | None  # (H,W) of the shown window: where detail may be invented
     doubt_name: str
 
     @property
     def verdict(self) -> str:
-        """Return a sentence or two for people."""
+        """Return a sentence or two as a verdict."""
         bad = [finding for finding in self.findings if not finding.good]
         if not bad:
             measured = {finding.name for finding in self.findings}
             faults = [text for name, text in _FAULTS.items() if name in measured]
             shown = f", and shows no {' and no '.join(faults)}" if faults else ""
-            return f"It agrees with its input in brightness, colour and place{shown}."
+            return f"It agrees with its input in brightness, colour and position{shown}."
         worst = "; ".join(f"{f.name} is {f.value:.3g}{f.unit}, above {f.limit:g}" for f in bad)
-        return f"Look before you use it: {worst}."
+        return f"Check it before use: {worst}."
 
 
 def inspect(
@@ -80,12 +80,12 @@ def inspect(
     model: str | None = None,
     guide: str | Path | None = None,
 ) -> Inspection:
-    """Measure whether a product can be believed: brightness, colour, place, seams, added detail.
+    """Measure whether a product can be trusted: brightness, colour, position, seams, added detail.
 
     Args:
         product: What was made.
         lr: What it was made from.
-        hr: The truth on the product's grid, if it is known.
+        hr: The truth on the product's grid, if known.
         model: What made it, if its tags do not say: to measure doubt.
         guide: The panchromatic image that sharpened it: adds QNR and HQNR.
 
@@ -107,7 +107,7 @@ def inspect(
         if hr is not None:
             real = stack.enter_context(open_source(hr))
             if (real.grid.height, real.grid.width) != (fine.grid.height, fine.grid.width):
-                raise InputError(f"{hr}: has another size than {product}")
+                raise InputError(f"{hr}: differs in size from {product}")
             truth = like_input(real.select(_same_bands(real, fine)), coarse)
         tags = made.facts.tags
         chosen = _maker(model, tags.get("GEOLOUPE_MODEL"), scale)
@@ -143,7 +143,7 @@ def _inspected(
             spread = telling.predictor(low, mtf).disagreement(low).astype(np.float64)
         try:
             row = _measured(low, high, real, scale)
-        except InputError as error:  # too few pixels, which is one window's misfortune
+        except InputError as error:  # too few pixels: skip this window only
             failure = InputError(f"{fine.name}: {error}")
             continue
         if spread is not None:
@@ -183,26 +183,26 @@ def _measured(low: Image, high: Image, real: Image | None, scale: int) -> dict[s
         try:
             row[f"{index.name} drift"] = index_error(down, low, index)
         except InputError:
-            continue  # the bands for it are not there
+            continue  # it lacks the bands for it
     return row
 
 
 _MEANINGS: dict[str, tuple[str, float | None, str]] = {
-    "reflectance": ("", 0.01, "mean difference from the input, both on its pixels; 1 is bright"),
+    "reflectance": ("", 0.01, "mean difference from the input, both on its pixels; bright is 1"),
     "spectral": ("°", 2.0, "mean angle between spectra of input and product"),
     "spatial": (" px", 0.5, "shift against the input, in pixels of the product"),
     "synthesis": ("", None, "mean difference from interpolation: how much was added"),
     "improvement": ("", None, "share of the detail that is right"),
     "omission": ("", None, "share of the detail that is missing"),
     "hallucination": ("", 0.34, "share of the detail that is neither input nor truth"),
-    "disagreement": ("", 0.02, "deviation among eight turned and mirrored answers"),
-    "texture": ("", 0.1, "share of it with fine strokes that nothing in the input bears out"),
+    "disagreement": ("", 0.02, "deviation among eight rotated and mirrored answers"),
+    "texture": ("", 0.1, "share of it with fine strokes that nothing in the input supports"),
     "seams": (
         "",
         0.005,
-        "step of brightness along seams that is not beside them; 1 is the contrast",
+        "brightness step along seams but not beside them; 1 is the contrast",
     ),
-    "nodata": ("", 1e-6, "difference of the shares without data"),
+    "nodata": ("", 1e-6, "difference between the shares without data"),
     "clipped": ("", 0.001, "share of values at the type's limits, beyond the input's"),
     **{name: ("", None, meaning) for name, meaning in MEANINGS.items()},
 }
@@ -227,16 +227,16 @@ def _scale(fine: Source, coarse: Source) -> int:
     )
     if down != across or not down.is_integer() or down < 1:
         raise InputError(
-            f"{fine.name}: {fine.grid.width} x {fine.grid.height} pixels are no whole multiple of "
+            f"{fine.name}: {fine.grid.width} x {fine.grid.height} pixels are no multiple of "
             f"{coarse.name}'s {coarse.grid.width} x {coarse.grid.height}"
         )
     return int(down)
 
 
 def _shared_bands(made: Source, source: Source) -> list[int]:
-    """Choose the bands of a product that its input has by name; all where it has no fewer.
+    """Choose the product bands that its input has by name; all if it has no fewer.
 
-    What was sharpened holds bands of several pixel sizes, of which an input is one.
+    A sharpened product holds bands of several pixel sizes, one of which is the input's.
     """
     everything = list(range(len(made.bands)))
     if len(made.bands) <= len(source.bands):
@@ -253,13 +253,13 @@ def _same_bands(source: Source, like: Source) -> list[int]:
     if not all(names):
         raise InputError(
             f"{source.name}: has {len(source.bands)} bands and {like.name} {len(like.bands)}, and "
-            "no names tell which are the same"
+            "their names do not tell which are the same"
         )
     return choose_bands(source.bands, names, wanted=None, count=len(names))
 
 
 def like_input(fine: Source, coarse: Source) -> Source:
-    """Read the product with the input's meaning of numbers, where both are stored alike."""
+    """Read the product with the input's radiometry, where both are stored alike."""
     one, other = fine.radiometry, coarse.radiometry
     if one.dtype != other.dtype or len(set(other.low)) > 1 or len(set(other.high)) > 1:
         return fine
@@ -267,7 +267,7 @@ def like_input(fine: Source, coarse: Source) -> Source:
 
 
 def _maker(name: str | None, tag: str | None, scale: int) -> Model | None:
-    """Load the model that a person names, or the shipped one that a product's tag names."""
+    """Load the model that the user names, or the shipped one in the product's tags."""
     place = name or shipped().get(tag or "")
     if place is None:
         return None
@@ -277,7 +277,7 @@ def _maker(name: str | None, tag: str | None, scale: int) -> Model | None:
 
 
 def _telling(model: Model, tags: Mapping[str, str]) -> TunedModel:
-    """Make a model give the answers that the product was made of."""
+    """Prepare a model to give the answers the product was made from."""
     return TunedModel(model, consistent=tags.get("GEOLOUPE_CONSISTENT", "no") != "no")
 
 
@@ -306,7 +306,7 @@ def _averaged(high: Image, low: Image, scale: int) -> Image:
 
 
 def _invented(low: Image, high: Image, real: Image, scale: int) -> NDArray[np.float64]:
-    """Map the share of invented detail (H,W); 0 where there is no detail."""
+    """Map the share of invented detail (H,W), 0 where there is no detail."""
     units: Sequence[NDArray[np.float64]] = [
         np.nan_to_num(image.in_unit().values.astype(np.float64)) for image in (low, high, real)
     ]

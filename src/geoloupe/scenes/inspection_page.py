@@ -1,4 +1,4 @@
-"""An inspection as files: a page with its verdict, and its numbers beside."""
+"""An inspection as files: a page with its verdict, and its numbers."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ PAGE, NUMBERS = "inspection.html", "inspection.csv"
 
 
 def check_verdict(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that cannot hold it, before the work."""
+    """Refuse a folder that cannot hold it, before any work."""
     check_folder(folder, (PAGE, NUMBERS), overwrite=overwrite)
 
 
@@ -47,7 +47,7 @@ def _page(found: Inspection) -> Page:
         for row in found.findings
     ]
     return Page(
-        title=f"Can {Path(found.product).name} be believed?",
+        title=f"Can {Path(found.product).name} be trusted?",
         lead=found.verdict,
         parts=[
             Viewer(
@@ -59,7 +59,7 @@ def _page(found: Inspection) -> Page:
             ),
             Table(
                 title="Measured",
-                note=f"Means over {found.windows} windows; the seams are looked at everywhere.",
+                note=f"Means over {found.windows} windows; the seams are checked everywhere.",
                 headings=["measure", "value", "good up to", "", "is"],
                 rows=rows,
             ),

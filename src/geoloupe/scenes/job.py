@@ -1,9 +1,9 @@
-"""Work on a result that can be stopped, continued and shared: a folder of finished pieces.
+"""Resumable, shareable work on a result: a folder of finished pieces.
 
-The folder lies beside the result until that is complete. Its `job.json` says what is being made;
-each block is one file that appears when it is whole, so the files are the ledger. A block's file is
+The folder lies beside the result until it is complete. Its `job.json` says what is being made;
+each block is one file that appears when whole, so the files are the ledger. A block's file is
 sealed with the digest of that `job.json` and the block's own name: one of other work, or of another
-place, counts as not there. Any number of processes and machines that see the folder may add to it.
+place, counts as missing. Any number of processes and machines that see the folder may add to it.
 """
 
 import errno
@@ -50,12 +50,12 @@ class Job:
 
     folder: Path
     identity: JobIdentity  # the content of `job.json`
-    planes: Planes | None = None  # where pixels go at once; None: into the blocks' own files
+    planes: Planes | None = None  # where pixels go directly; None: into the blocks' own files
 
     @classmethod
     @contextmanager
     def open(cls, target: Path, identity: JobIdentity, *, alone: bool) -> Iterator[Self]:
-        """Begin work on a new file, or take up what a stopped run of the very same left.
+        """Begin work on a new file, or take up what a stopped run of the same work left.
 
         Other processes are kept out meanwhile, or with `alone` False those that want to be alone. A
         start that fails leaves nothing behind.
@@ -83,15 +83,15 @@ class Job:
         return self._record(block.name) is not None
 
     def pending(self, plan: Plan) -> list[Block]:
-        """List what is still to be computed."""
+        """List the blocks still to be computed."""
         return [block for block in plan.blocks if not self.done(block)]
 
     def in_place(self, layout: Layout) -> "Job":
-        """Put pixels where they belong at once: for one machine, on which nobody else writes."""
+        """Put pixels directly in place: for one machine, where nobody else writes."""
         return replace(self, planes=self.placed(layout))
 
     def placed(self, layout: Layout) -> Planes:
-        """Open the pixels that are in their place already, or make room for them."""
+        """Open the pixels already in place, or make room for them."""
         try:
             return Planes.open(self.folder, layout)
         except OSError as error:
@@ -101,7 +101,7 @@ class Job:
             ) from None
 
     def discard_damaged_blocks(self, plan: Plan, layout: Layout) -> None:
-        """Forget finished blocks whose pixels are not what they were: the power may have failed."""
+        """Forget finished blocks whose pixels have changed: the power may have failed."""
         planes = self.placed(layout) if (self.folder / PIXELS).exists() else None
         for block in plan.blocks:
             record = self._record(block.name)
@@ -113,11 +113,11 @@ class Job:
                 if planes.checksum(**place, width=record.shape[1]) == record.pixels:
                     continue
             if self._file(block.name).exists():
-                _log.info("%s: is not what was computed; it is made again", self._file(block.name))
+                _log.info("%s: has changed since; it is made again", self._file(block.name))
                 self._file(block.name).unlink(missing_ok=True)
 
     def save(self, block: Block, piece: Piece) -> None:
-        """Keep a finished block; its file is whole or absent."""
+        """Save a finished block; its file is whole or absent."""
         self.check_ours()
         arrays = {name: np.ascontiguousarray(getattr(piece, name)) for name in _EDGES}
         pixels = None
@@ -150,8 +150,8 @@ class Job:
                 layer.put(piece.beside[layer.name], piece.valid, top=top, left=left)
         except OSError as error:
             raise RunError(
-                f"{self.folder}: could not be written ({error.strerror}); what is done is kept: "
-                "run the same again to go on"
+                f"{self.folder}: could not be written ({error.strerror}); finished work is kept: "
+                "run the same again to continue"
             ) from None
 
     def apart(self, block: Block) -> bool:
@@ -176,44 +176,44 @@ class Job:
 
     @contextmanager
     def held(self, *, alone: bool) -> Iterator[bool]:
-        """Keep other processes out, or with `alone` False only those that want to be alone.
+        """Keep other processes out, or if not `alone`, only those that need to be alone.
 
-        Yields whether that is sure: not every disk can.
+        Yields whether that is certain: not every disk can lock.
         """
-        gone = f"{self.folder}: another process has just ended this work"
+        gone = f"{self.folder}: another process has just finished this work"
         with held(self.folder, alone=alone, gone=gone) as sure:
             self.check_ours()
             yield sure
 
     def check_ours(self) -> None:
-        """Refuse to go on in a folder that was deleted meanwhile, or in which other work began."""
+        """Refuse to go on in a folder that has been deleted, or where other work has begun."""
         try:
             there = JobIdentity.from_json((self.folder / FACTS).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             there = None
         if there != self.identity:
             what = "its work is gone" if there is None else "other work has begun in it"
-            raise RunError(f"{self.folder}: {what}; another process or person ended this one")
+            raise RunError(f"{self.folder}: {what}; another process or person stopped this run")
 
     def remove(self) -> None:
         """Delete the work: the result is complete."""
         discard(self.folder)
 
     def _remove_if_idle(self) -> None:
-        """Delete the work if nothing was finished and nobody else works on it."""
+        """Delete the work if nothing is finished and nobody else works on it."""
         with suppress(GeoloupeError), self.held(alone=True) as sure:
             if sure and not any((self.folder / BLOCKS).glob("*.safetensors")):
                 self.remove()
 
     def _refuse_other(self, target: Path, identity: JobIdentity) -> None:
-        # It does not matter on what device nothing is left to compute.
+        # With nothing left to compute, the device does not matter.
         complete = self.finished() >= self.identity.blocks
         ignored = frozenset({"call", "device"} if complete else {"call"})
         changed = self.identity.changed(identity, ignored=ignored)
         if changed:
             raise InputError(
-                f"{target}: {_difference(self.folder, self.identity, identity, changed)}; choose "
-                "as then to finish it, or delete that folder"
+                f"{target}: {_difference(self.folder, self.identity, identity, changed)}; make "
+                "the same choices to finish it, or delete that folder"
             )
 
     def _record(self, name: str) -> BlockRecord | None:
@@ -227,14 +227,14 @@ class Job:
     def _sure(self, block: Block) -> BlockRecord:
         record = self._record(block.name)
         if record is None:
-            raise self._damaged(block, "its record is not what it was")
+            raise self._damaged(block, "its record has changed")
         return record
 
     def _damaged(self, block: Block, why: str) -> RunError:
         file = self._file(block.name)
         with suppress(OSError):
             file.unlink()
-        return RunError(f"{file}: was damaged and is deleted; run the same again ({why})")
+        return RunError(f"{file}: was damaged and has been deleted; run the same again ({why})")
 
     def _file(self, name: str) -> Path:
         return self.folder / BLOCKS / f"{name}.safetensors"
@@ -242,14 +242,14 @@ class Job:
 
 def _difference(folder: Path, before: JobIdentity, now: JobIdentity, key: str) -> str:
     """Describe the unfinished work in a folder by the first thing that differs."""
-    lies = f"an unfinished run of other choices lies in {folder}"
+    lies = f"an unfinished run with other choices lies in {folder}"
     one, two = getattr(before, key), getattr(now, key)
     if not isinstance(one, Mapping) or not isinstance(two, Mapping):
         return f"{lies}: {key} was {one}, now {two}"
     gone = ", ".join(name for name in one if name not in two)
     new = ", ".join(name for name in two if name not in one)
     if gone and new:
-        return f"an unfinished run of another {key} lies in {folder}: it is of {gone}, not {new}"
+        return f"an unfinished run of another {key} lies in {folder}: {gone}, not {new}"
     if gone or new:
         return f"{lies}: {key} was {'with' if gone else 'without'} {gone or new}"
     inner = next(name for name in one if one[name] != two[name])

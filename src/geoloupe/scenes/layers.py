@@ -1,4 +1,4 @@
-"""What a product can have beside it: how sure each pixel is, and what was added to the scene."""
+"""Layers beside a product: how certain each pixel is, and what was added to the scene."""
 
 import logging
 import math
@@ -24,7 +24,7 @@ from geoloupe.storage.beside import DETAIL, SIGMA
 _log = logging.getLogger(__name__)
 
 _LINES = 3  # LR pixels around a pixel that interpolation looks at
-_MIN_WEIGHT_SHARE = 0.1  # of its weights fall on pixels that are there, wherever one itself is
+_MIN_WEIGHT_SHARE = 0.1  # of its weights fall on pixels present, wherever a pixel itself is present
 
 
 class Layer(Protocol):
@@ -32,41 +32,41 @@ class Layer(Protocol):
 
     @property
     def name(self) -> str:
-        """What its file is called after."""
+        """What its file is named after."""
         ...
 
     def of(self, sr: Image, lr: Image, scale: int) -> NDArray[np.float32]:
-        """Make it (B,H,W) of an answer in unit values, NaN where that is, and of its image."""
+        """Make it (B,H,W) from an answer in unit values, NaN where that is, and its image."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sigma:
-    """How far the truth may lie from the answer: within it for 68 of 100 pixels."""
+    """How far the truth may be from the answer: within it for 68 of 100 pixels."""
 
     doubt: Doubt
     name: str = SIGMA
 
     def of(self, sr: Image, lr: Image, scale: int) -> NDArray[np.float32]:
-        """Read it from how rough the answer is."""
+        """Derive it from how rough the answer is."""
         return self.doubt.sigma(sr, scale, rounding_steps(lr.radiometry))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detail:
-    """What the answer has that cubic interpolation of the scene has not."""
+    """What the answer adds to cubic interpolation of the scene."""
 
     name: str = DETAIL
 
     def of(self, sr: Image, lr: Image, scale: int) -> NDArray[np.float32]:
-        """Take the interpolated scene from the answer."""
+        """Subtract the interpolated scene from the answer."""
         unit = lr.in_unit().values
         present = torch.from_numpy((~np.isnan(unit)).astype(np.float32))[None]
         values = torch.from_numpy(np.nan_to_num(unit))[None]
-        alike = Observation.aligned(0.5, scale=scale)  # whose MTF matters to no interpolation
+        alike = Observation.aligned(0.5, scale=scale)  # interpolation does not use the MTF
         size = (sr.grid.height, sr.grid.width)
         plain = alike.interpolate(values, size)[0]
-        if not bool(present.all()):  # of the pixels that are there
+        if not bool(present.all()):  # of the pixels present
             share = alike.interpolate(present, size)[0]
             plain = plain / torch.where(share > _MIN_WEIGHT_SHARE, share, 1)
         return sr.values - plain.numpy()
@@ -80,31 +80,31 @@ def reach_of(*, uncertainty: bool, detail: bool) -> int:
 def layers_of(
     model: Model, optics: Optics, *, uncertainty: bool, detail: bool, name: str
 ) -> tuple[Layer, ...]:
-    """Choose the layers of a scene called `name`; doubt that nobody measured is refused.
+    """Choose the layers of a scene called `name`; refuse sigma without a calibration.
 
-    What was measured of other sensors only is said to be so.
+    Warn where it was calibrated on other sensors only.
     """
     layers: list[Layer] = []
     if uncertainty:
         calibration = model.card.calibration
         if calibration is None:
             raise InputError(
-                f"{model.card.name}: nobody has measured how sure it is, so sigma cannot be "
-                "estimated; choose a model whose card has a calibration, see geoloupe models"
+                f"{model.card.name}: its uncertainty has not been measured, so sigma cannot "
+                "be estimated; choose a model whose card has a calibration, see geoloupe models"
             )
         layers.append(Sigma(doubt=Doubt.of(calibration, optics.mtf)))
         why = uncalibrated(model, optics)
         if why:
             _log.warning(
-                "%s: sigma is not calibrated for this sensor (%s); take it for a hint of where "
-                "the answer is less sure",
+                "%s: sigma is not calibrated for this sensor (%s); take it as a hint of where "
+                "the answer is less certain",
                 *(name, why),
             )
     return tuple([*layers, Detail()] if detail else layers)
 
 
 def uncalibrated(model: Model, optics: Optics) -> str:
-    """Return why a model's calibration does not hold for a scene; nothing where it does."""
+    """Return why a model's calibration does not hold for a scene; empty if it does."""
     calibration = model.card.calibration
     if calibration is None:
         return "there is no calibration"
@@ -142,7 +142,7 @@ def beside(
 
 _ABOUT = {
     SIGMA: "sigma: 68 of 100 pixels of the truth lie within it, in the product's units",
-    DETAIL: "detail: the product less cubic interpolation of the scene, in the product's units",
+    DETAIL: "detail: the product minus cubic interpolation of the scene, in the product's units",
 }
 
 
@@ -171,7 +171,7 @@ def _layout(layout: Layout, name: str, tags: dict[str, str]) -> Layout:
 
 
 def _spans(radiometry: Radiometry) -> tuple[float, ...]:
-    """Return what a step of one is in stored values, of all bands or each."""
+    """Return what a stored step of one is worth, for all bands or each."""
     low, high = radiometry.low, radiometry.high
     count = max(len(low), len(high))
     return tuple(high[band % len(high)] - low[band % len(low)] for band in range(count))

@@ -1,4 +1,4 @@
-"""Dask arrays through a network that looks near: chunk by chunk, when somebody asks for them."""
+"""Dask arrays through a network that looks near: chunk by chunk, on demand."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,9 +21,9 @@ def is_lazy(values: Any) -> bool:
 
 
 def enlarged_lazily(values: Any, scene: Enlargement) -> Any:
-    """Return a Dask array (B,H*scale,W*scale) of what `scene` makes of a Dask array (B,H,W).
+    """Return the Dask array (B,H*scale,W*scale) that `scene` makes of a Dask array (B,H,W).
 
-    Each chunk is read with the margin that its tile would throw away: it is what a tile is.
+    Each chunk is read with the margin that a tile would discard: a chunk is a tile.
     """
     import dask.array
     from dask.delayed import delayed
@@ -32,7 +32,7 @@ def enlarged_lazily(values: Any, scene: Enlargement) -> Any:
     (_, tall, wide), scale = chosen.chunks, scene.scale
     layout = scene.layout
     made = delayed(_made, pure=True)
-    # Once in the graph, not once for each chunk.
+    # Once in the graph, not once per chunk.
     ready = delayed(replace(scene, source=replace(scene.source, reader=_NOTHING)), pure=False)
     rows = [
         [
@@ -51,10 +51,10 @@ def enlarged_lazily(values: Any, scene: Enlargement) -> Any:
 
 
 class _Nothing:
-    """Stands where a reader was, for workers that are given pixels."""
+    """Stands in for a reader on workers, which are given pixels."""
 
     def read(self, indexes: Sequence[int], window: Window) -> tuple[NDArray[Any], None]:
-        """Refuse: nobody asks."""
+        """Refuse: never called."""
         raise AssertionError("pixels come with the chunk")
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ def _spans(lengths: Sequence[int]) -> list[tuple[int, int]]:
 def _windows(
     down: tuple[int, int], across: tuple[int, int], shape: Sequence[int], margin: int
 ) -> tuple[Window, Window]:
-    """Return a chunk with its margin, as far as there are pixels, and the chunk in that."""
+    """Return a chunk with its margin, as far as pixels exist, and the chunk within it."""
     (top, bottom), (left, right) = down, across
     first, start = max(top - margin, 0), max(left - margin, 0)
     around = Window(

@@ -1,9 +1,9 @@
 """A network that learns more of a scene from the scene itself, in about a minute.
 
-Bands and guide are made coarser by the very factor between them, so that the bands as they are
-become the truth: Wald's protocol as a lesson. What is learned there is taken to hold one scale
-finer, as regression takes its lines to hold. Windows that were not learned from decide whether it
-is used. It begins with the weights that it is given.
+Bands and guide are made coarser by the factor between them, so that the bands themselves
+become the truth: Wald's protocol as a lesson. What is learned there is assumed to hold one scale
+finer, as regression assumes of its lines. Windows that were not learned from decide whether it
+is used. It starts from the weights it is given.
 """
 
 import logging
@@ -25,14 +25,14 @@ from geoloupe.scenes.fusion import Coarse, Reading
 
 _log = logging.getLogger(__name__)
 
-_WINDOW_COARSE_PX = 48  # coarse pixels of a window; for great factors more, so that some are left
-_MIN_COARSER_PX = 8  # pixels that such a window has when it is made coarser again
+_WINDOW_COARSE_PX = 48  # coarse pixels of a window; more for large factors, so that some are left
+_MIN_COARSER_PX = 8  # pixels of such a window after it is made coarser
 _MAX_WINDOWS = 9  # windows along each axis at most
-_MIN_CLEAR_WINDOWS = 6  # of them with data everywhere: fewer say nothing of a scene
+_MIN_CLEAR_WINDOWS = 6  # of them with data everywhere: fewer say nothing about a scene
 _HELD_OUT_EVERY = 4  # every fourth window decides and is not learned from
-_EDGE = 6  # pixels along the border of a window that do not count
+_EDGE = 6  # pixels along a window's border that do not count
 _STEPS, _BATCH, _RATE, _BANDS = 400, 4, 1e-3, 2
-_MIN_ERROR = 1e-4  # unit values of error below which no band is more important than another
+_MIN_ERROR = 1e-4  # unit values of error below which all bands matter alike
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Lesson:
     sensors: tuple[Observation, ...]
 
     def some(self, bands: Sequence[int]) -> "Lesson":
-        """Return the same of a few bands."""
+        """Return the same with a few bands."""
         chosen = list(bands)
         return Lesson(
             truth=self.truth[:, chosen],
@@ -62,19 +62,19 @@ class Lesson:
         return every.consistent(answer, self.lr, steps=steps)
 
     def missed(self, answer: Tensor) -> Tensor:
-        """Return the mean difference of each band from the truth, (C,)."""
+        """Return each band's mean difference from the truth, (C,)."""
         inner = slice(_EDGE, -_EDGE)
         return (answer - self.truth)[..., inner, inner].abs().mean((0, 2, 3))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Learned:
-    """What came of it, for people."""
+    """How the learning went."""
 
     before: float  # error on windows that were not learned from, in unit values
     after: float
     windows: int
-    otherwise: str  # what did best without
+    otherwise: str  # what did best without it
 
     @property
     def better(self) -> bool:
@@ -82,7 +82,7 @@ class Learned:
         return self.after < self.before
 
     def __str__(self) -> str:
-        """Return one line for people."""
+        """Return a one-line summary."""
         share = 100 * (1 - self.after / self.before) if self.before else 0.0
         used = "used" if self.better else f"so {self.otherwise} used as before"
         return f"learned from {self.windows} windows: {share:+.1f} % less error on others, {used}"
@@ -91,7 +91,7 @@ class Learned:
 def learn(
     network: Guided, reading: Reading, groups: Sequence[Coarse], size: tuple[int, int]
 ) -> Learned:
-    """Teach a network by all groups of a scene; what does not help is taken back.
+    """Teach a network with all groups of a scene; undo what does not help.
 
     The same scene teaches the same on one machine: one thread, one seed, a fixed number of steps.
     """
@@ -99,7 +99,7 @@ def learn(
     if len(lessons) < _MIN_CLEAR_WINDOWS:
         raise InputError(
             f"{groups[0].source.name}: {len(lessons)} windows of it hold data everywhere, too few "
-            "to learn from; leave learn out"
+            "to learn from; leave out learn"
         )
     held = lessons[::_HELD_OUT_EVERY]
     ours = [lesson for index, lesson in enumerate(lessons) if index % _HELD_OUT_EVERY]
@@ -138,7 +138,7 @@ def _taught(network: Guided, lessons: Sequence[Lesson]) -> None:
             count = len(lesson.sensors)
             bands = rng.choice(count, min(_BANDS, count), replace=False)
             part = lesson.some([int(band) for band in bands])
-            with torch.no_grad():  # a band counts by what is left to learn of it
+            with torch.no_grad():  # a band is weighted by what is left to learn
                 usual = part.missed(injected(part.lr, part.guide, part.sensors)) + _MIN_ERROR
             answer = part.agreed(network(part.lr, part.guide, part.sensors))
             (part.missed(answer) / usual / _BATCH).mean().backward()
@@ -160,7 +160,7 @@ def _score(lessons: Sequence[Lesson], sharpener: Sharpener) -> float:
 
 
 def _lessons(reading: Reading, group: Coarse, size: tuple[int, int]) -> Iterator[Lesson]:
-    """Make windows spread over a scene coarser, those with data everywhere."""
+    """Make coarser windows, spread over a scene, of those with data everywhere."""
     meeting = group.meeting
     side = max(_WINDOW_COARSE_PX, int(np.ceil(_MIN_COARSER_PX * meeting.greatest)))
     whole = Window(top=0, left=0, height=size[0], width=size[1])

@@ -1,7 +1,7 @@
-"""Blocks on this machine: one thread a core, so that reading, network and writing overlap.
+"""Blocks on this machine: one thread per core, so that reading, network and writing overlap.
 
-Each thread computes whole blocks and its share of the processor alone. A block's numbers then do
-not depend on how many cores there are.
+Each thread computes whole blocks alone, on its own share of the processor, so a block's numbers
+do not depend on how many cores there are.
 """
 
 import logging
@@ -30,14 +30,14 @@ from geoloupe.system.progress import Progress
 
 _log = logging.getLogger(__name__)
 
-_MEMORY_SHARE = 0.6  # of the free memory that is taken unless a person says otherwise
-_SAMPLED_BLOCKS = 4  # blocks of which a tile is measured
-_MIN_PILOT_PX = 16  # pixels of a side on which the need of a tile is foreseen, at least
+_MEMORY_SHARE = 0.6  # of free memory taken unless the user says otherwise
+_SAMPLED_BLOCKS = 4  # blocks in which a tile is measured
+_MIN_PILOT_PX = 16  # pixels of a side from which a tile's need is predicted, at least
 _MAX_PILOT_BYTES = 2**22  # bytes of the result there, at most
-_ENOUGH_FACTOR = 3  # times what one block was seen to need: then no other is looked at
-_GDAL_CACHE_BYTES = 2**26  # bytes of the scene that GDAL keeps at most, for all blocks together
-_THREAD_BYTES = 2**25  # bytes that a thread was seen to take whatever it does
-_FRAGMENTATION = 1.3  # times what is held at once: between its pieces, freed ones fit nothing
+_ENOUGH_FACTOR = 3  # times what one block was seen to need: then no other is measured
+_GDAL_CACHE_BYTES = 2**26  # bytes of the scene GDAL caches at most, for all blocks together
+_THREAD_BYTES = 2**25  # bytes a thread was seen to take whatever it does
+_FRAGMENTATION = 1.3  # times what is held at once, for fragmentation
 
 
 def compute_blocks(
@@ -49,9 +49,9 @@ def compute_blocks(
     before: int = 0,
     memory: int | None = None,
 ) -> None:
-    """Compute and keep blocks; those for which memory runs out are tried again one by one.
+    """Compute and keep blocks; those that run out of memory are retried one by one.
 
-    Progress counts tiles, with those that were finished `before`.
+    Progress counts tiles, including those finished `before`.
     """
     counter = _Counter(before, before + sum(block.count for block in blocks), progress)
 
@@ -62,15 +62,15 @@ def compute_blocks(
     if len(blocks) == 1:
         work(blocks[0])
         return
-    _log.info("%s blocks at once, each of some %.2f GB", threads, need / 1e9)
-    give_back_freed_memory()  # what one thread has freed is of no use to another
+    _log.info("%s blocks at once, each about %.2f GB", threads, need / 1e9)
+    give_back_freed_memory()  # memory freed by one thread is no use to another
     left = _in_threads(work, blocks, threads)
     for block in left:
         work(block)
 
 
 class _Counter:
-    """Counts finished tiles of all threads."""
+    """Counts the finished tiles of all threads."""
 
     def __init__(self, done: int, count: int, progress: Progress) -> None:
         self._done, self._all = done, count
@@ -84,7 +84,7 @@ class _Counter:
 
 
 def thread_count(scene: SceneRun, blocks: Sequence[Block], memory: int | None) -> tuple[int, int]:
-    """Choose how many blocks are computed at once, and return the bytes that each needs, measured.
+    """Choose how many blocks to compute at once, and return the measured bytes that each needs.
 
     One block that needs more than may be used is refused.
     """
@@ -102,20 +102,20 @@ def thread_count(scene: SceneRun, blocks: Sequence[Block], memory: int | None) -
             need = max(need, _need(scene, block, _taken(scene, _middle(block))))
             room.refuse_less(scene, block, need)
             if most * _ENOUGH_FACTOR * need <= room.free:
-                break  # there is room for all, even if another tile takes more
+                break  # room for all, even if another tile takes more
     return max(min(most, room.free // need), 1), need
 
 
 def refuse_crowd(
     scene: SceneRun, blocks: Sequence[Block], workers: int, memory: int | None
 ) -> None:
-    """Refuse more processes on this machine than memory has room for."""
+    """Refuse more processes on this machine than fit in memory."""
     _, need = thread_count(scene, blocks, memory)
     each = resident() + need
     room = int(_MEMORY_SHARE * available()) if memory is None else memory
     if workers * each > room:
         raise OutOfMemoryError(
-            f"{scene.name}: each of {workers} workers takes some {size_text(each)} of "
+            f"{scene.name}: each of {workers} workers needs about {size_text(each)} of "
             f"memory, and {size_text(room)} may be used; choose fewer workers, or allow more "
             "memory"
         )
@@ -123,37 +123,37 @@ def refuse_crowd(
 
 @dataclass(frozen=True, kw_only=True)
 class _Room:
-    """The bytes that blocks may take, beyond what the process holds already."""
+    """The bytes that blocks may take beyond what the process already holds."""
 
     free: int
     why: str
 
     @classmethod
     def of(cls, memory: int | None) -> Self:
-        """Take a part of what is free, or what a person allows where there is as much."""
+        """Take a part of what is free, or what the user allows if that much is free."""
         free = available()
         if memory is None:
             return cls(free=int(_MEMORY_SHARE * free), why=f"{_MEMORY_SHARE:.0%} of what is free")
         held = resident() + _GDAL_CACHE_BYTES
-        reason = f"{size_text(memory)} less the {size_text(held)} that the program takes itself"
+        reason = f"{size_text(memory)} less the {size_text(held)} that the program itself takes"
         return cls(free=min(memory - held, free), why=reason)
 
     def refuse_less(self, scene: SceneRun, block: Block, need: int) -> None:
-        """Refuse a scene of which not even one block has room, here or in the file."""
+        """Refuse a scene of which not even one block fits, here or as stored in the file."""
         need = max(need, packing_memory(scene.layout) - _GDAL_CACHE_BYTES)  # nothing is read then
         if need <= self.free:
             return
         tile = _middle(block)
         raise OutOfMemoryError(
             f"{scene.name}: a block of it, with tiles of {tile.width} x {tile.height} "
-            f"pixels and {scene.band_count} bands, takes some {size_text(need)} of memory, "
+            f"pixels and {scene.band_count} bands, needs about {size_text(need)} of memory, "
             f"and {size_text(max(self.free, 0))} may be used ({self.why}); allow more "
             "memory, or choose a smaller tile or fewer bands"
         )
 
 
 def _need(scene: SceneRun, block: Block, tile: int) -> int:
-    """Estimate what a block takes while it is computed and kept, from what a tile of it takes."""
+    """Estimate what a block takes while computed and kept, from what one of its tiles takes."""
     down, across, layout = block.down, block.across, scene.layout
     pixels = (down.end - down.enter) * (across.end - across.enter)
     plane = pixels * scene.scale**2 * scene.band_count * 4
@@ -164,7 +164,7 @@ def _need(scene: SceneRun, block: Block, tile: int) -> int:
 
 
 def _spread(blocks: Sequence[Block]) -> list[Block]:
-    """Choose some blocks from all over the scene: a corner may hold no data and cost nothing."""
+    """Choose blocks from all over the scene: a corner may hold no data and cost nothing."""
     step = max(len(blocks) // _SAMPLED_BLOCKS, 1)
     return list(dict.fromkeys([blocks[len(blocks) // 2], *blocks[::step][:_SAMPLED_BLOCKS]]))
 
@@ -176,7 +176,7 @@ def _middle(block: Block) -> Window:
 
 
 def _foreseen(scene: SceneRun, block: Block) -> int:
-    """Foresee what a tile takes from what a small part of it does: a whole one may be too much."""
+    """Predict what a tile takes from a small part of it: a whole one may be too much."""
     tile = _middle(block)
     least = max(scene.minimum, _MIN_PILOT_PX)
     few = int((_MAX_PILOT_BYTES / (4 * scene.band_count)) ** 0.5) // scene.scale
@@ -195,7 +195,7 @@ def _foreseen(scene: SceneRun, block: Block) -> int:
 
 def _taken(scene: SceneRun, window: Window) -> int:
     """Measure what making a window takes."""
-    give_back_freed_memory()  # else it would be taken again, and seem to cost nothing
+    give_back_freed_memory()  # else it would be reused, and seem to cost nothing
     with PeakMemory() as memory:
         scene.stacked(window)
     return memory.peak
@@ -204,7 +204,7 @@ def _taken(scene: SceneRun, window: Window) -> int:
 def _in_threads(
     work: Callable[[Block], None], blocks: Sequence[Block], threads: int
 ) -> list[Block]:
-    """SceneRun on all blocks; give those for which memory ran out."""
+    """Run all blocks; return those that ran out of memory."""
     failed: list[Block] = []
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         waiting: dict[Future[None], Block] = {pool.submit(work, block): block for block in blocks}

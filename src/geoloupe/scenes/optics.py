@@ -1,4 +1,4 @@
-"""How much contrast the bands of a scene hold at Nyquist: as a person says, or by their sensor."""
+"""How much contrast a scene's bands hold at Nyquist: as the user says, or by their sensor."""
 
 import logging
 from collections.abc import Sequence
@@ -23,20 +23,20 @@ _log = logging.getLogger(__name__)
 _NOISE_WINDOW, _NOISE_WINDOWS = (
     128,
     3,
-)  # pixels of a window in which noise is measured, and windows along an axis
+)  # pixels of a window where noise is measured, and windows along an axis
 
-UNKNOWN = "unknown"  # what a person says whose scene is of no sensor that is listed
-_LEARNED_MTF = (0.12, 0.7)  # what networks learned with, and what can be undone
+UNKNOWN = "unknown"  # what a user says whose scene is from no listed sensor
+_LEARNED_MTF = (0.12, 0.7)  # what networks were trained with, and what can be undone
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optics:
-    """What a scene's bands were seen through; without a sensor and a word of a person, a guess."""
+    """What a scene's bands were seen through; a guess without a sensor or the user's word."""
 
     mtf: tuple[float, ...]  # of each band
-    noise: tuple[float, ...] = ()  # of each band in unit values; without: nobody measured it
+    noise: tuple[float, ...] = ()  # of each band in unit values; empty: not measured
     sensor: str | None = None
-    how: str  # it is known, for people
+    how: str  # it is known, in words
 
     @property
     def known(self) -> bool:
@@ -44,7 +44,7 @@ class Optics:
         return self.how != _ASSUMED
 
     def __str__(self) -> str:
-        """Return one line for people."""
+        """Return a one-line summary."""
         gains = sorted({f"{gain:.2f}" for gain in self.mtf})
         shown = gains[0] if len(gains) == 1 else f"{gains[0]} to {gains[-1]}"
         return f"{self.sensor or UNKNOWN} sensor, MTF {shown} ({self.how})"
@@ -56,7 +56,7 @@ _ASSUMED = "assumed"
 def optics_of(
     source: Source, *, sensor: str | None = None, mtf: float | Sequence[float] | None = None
 ) -> Optics:
-    """Return the optics of the bands of a scene; `sensor` and `mtf` are a person's word."""
+    """Return the optics of a scene's bands; `sensor` and `mtf` are the user's choice."""
     count = len(source.bands)
     if mtf is not None:
         gains = [float(mtf)] if isinstance(mtf, float | int) else [float(gain) for gain in mtf]
@@ -81,7 +81,7 @@ def optics_of(
 
 
 def tuned_to(model: Model, optics: Optics) -> Model:
-    """Return a model whose weights hold the optics, if it is one that takes an MTF."""
+    """Return a model with the optics in its weights, if it takes an MTF."""
     network: Any = model.network
     return (
         replace(model, network=network.for_sensor(optics.mtf))
@@ -91,7 +91,7 @@ def tuned_to(model: Model, optics: Optics) -> Model:
 
 
 def observation_of(model: Model, optics: Optics, wanted: bool | None) -> Observation | None:
-    """Return what answers are made to agree with; unless it is said, where optics are known.
+    """Return what answers are made to agree with; by default, only where optics are known.
 
     Interpolation stays what it is.
     """
@@ -112,7 +112,7 @@ def with_noise(optics: Optics, source: Source) -> Optics:
         return optics
     levels = np.array(found)
     known = np.isfinite(levels).any(axis=0)
-    levels[:, ~known] = 0  # too little is there to have any
+    levels[:, ~known] = 0  # too small to have any
     return replace(optics, noise=tuple(float(level) for level in np.nanmedian(levels, axis=0)))
 
 
@@ -121,12 +121,12 @@ def _each(gains: Sequence[float], count: int) -> tuple[float, ...]:
 
 
 def _held(source: Source, optics: Optics) -> Optics:
-    """Keep the figures where networks were tried, and say so where that changes them."""
+    """Clamp the figures to where networks were tried, and warn where that changes them."""
     low, high = _LEARNED_MTF
     held = tuple(min(max(gain, low), high) for gain in optics.mtf)
     if held != optics.mtf:
         _log.warning(
-            "%s: bands of MTF %s are taken for %.2f to %.2f, within which models were tried",
+            "%s: bands of MTF %s are treated as %.2f to %.2f, the range models were tried in",
             *(source.name, ", ".join(f"{gain:.2f}" for gain in optics.mtf), low, high),
         )
     return replace(optics, mtf=held)

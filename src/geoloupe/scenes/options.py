@@ -1,6 +1,6 @@
-"""The options of the calls on scenes, by keyword, for editors and type checkers.
+"""Keyword options of the calls on scenes, for editors and type checkers.
 
-The settings document and check each of them; a test holds both to the same names and types.
+The settings document and check each; a test keeps both to the same names and types.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from geoloupe.networks.acceleration.accelerate import Engine
 
 
 class ResourceOptions(TypedDict, total=False):
-    """What a job may use, which does not change its result: see `Resources`."""
+    """What a job may use without changing its result: see `Resources`."""
 
     memory: str | None
     shard: str | None

@@ -1,6 +1,6 @@
-"""An order: what a person asked for, opened, and everything refused that cannot work.
+"""An order: what the user asked for, opened, with everything that cannot work refused.
 
-`upscale` and `sharpen` each make one; from there on everything is the same for both.
+`upscale` and `sharpen` each make one; from there on both work the same.
 """
 
 from collections.abc import Callable
@@ -19,18 +19,18 @@ SetUp = Callable[..., "Order"]
 """Opens an order: (stack, path, output, model, settings, *, overwrite) -> Order."""
 
 ONLY_HOW = ("memory", "shard", "cluster", "workers", "device")
-"""Settings that decide how a result is computed, but not its pixels."""
+"""Settings that decide how a result is computed but not its pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What a job may use, which does not change its result."""
+    """What a job may use without changing its result."""
 
     memory: str | None = None  # such as 2GB; None: a part of what is free
     shard: str | None = None  # such as 2/8: only this part of the blocks
     cluster: str | None = None  # the address of a Dask scheduler
     workers: int | None = None  # processes of a Dask cluster on this machine
-    device: str = "auto"  # as PyTorch names it; of several, as in cuda:0,1, each has a process
+    device: str = "auto"  # as PyTorch names it; each of several, as in cuda:0,1, has a process
 
     def __post_init__(self) -> None:
         if self.memory is not None:
@@ -69,15 +69,15 @@ class Order:
     scene: SceneRun
     target: Path
     identity: JobIdentity
-    inputs: tuple[str, ...]  # files that are read, so that none of them is written over
+    inputs: tuple[str, ...]  # files that are read, so that none is overwritten
     settings: Resources
-    set_up: SetUp  # opens the same order in another process
+    set_up: SetUp  # reopens the order in another process
 
     def errand(self, identity: JobIdentity) -> "Errand":
         """Return this order as a worker can open it again, for the work in a folder."""
         call = identity.call
         if call.model is None:
-            raise InputError("a cluster needs a model that its workers can load: a name or a path")
+            raise InputError("a cluster needs a model its workers can load: a name or a path")
         chosen: Any = replace(self.settings, cluster=None, workers=None, shard=None)
         return Errand(
             set_up=self.set_up,
@@ -101,7 +101,7 @@ class Errand:
     identity: JobIdentity
 
     def open(self, stack: ExitStack) -> Order:
-        """Set the order up again; what would make another result is an InputError."""
+        """Set the order up again; raise InputError if its result would differ."""
         order = self.set_up(
             stack, self.path, self.target, self.model, self.settings, overwrite=True
         )
@@ -109,7 +109,7 @@ class Errand:
             ours, theirs = getattr(order.identity, key), getattr(self.identity, key)
             if ours != theirs:
                 raise InputError(
-                    f"{self.path}: this worker would make something else: its {key} is {ours}, "
+                    f"{self.path}: this worker would make another result: its {key} is {ours}, "
                     f"not {theirs}"
                 )
         return order

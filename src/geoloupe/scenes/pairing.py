@@ -46,15 +46,15 @@ class Pair:
     """A guide and groups of coarse bands on its grid, and what the result will be."""
 
     guide: Source
-    looked: tuple[int, ...]  # bands of the guide that methods see
+    looked: tuple[int, ...]  # guide bands that methods see
     groups: tuple[Coarse, ...]
-    through: Mapping[int, int]  # bands of the result that are the guide's own: which of its bands
+    through: Mapping[int, int]  # result bands that are the guide's own: which of its bands
     crop: Window  # of the guide: where there are coarse bands
     layout: Layout
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All files that are read."""
+        """All files read."""
         return (*self.guide.files, *(file for group in self.groups for file in group.source.files))
 
 
@@ -66,7 +66,7 @@ def open_pair(stack: ExitStack, path: str | Path, chosen: "SharpenSettings") -> 
         if found is not None:
             return found
         raise InputError(
-            f"{path}: nothing says which finer image guides it; name one of the same place as the "
+            f"{path}: no finer image is known to guide it; name one of the same place as the "
             "guide, or a product that holds both: a Sentinel-2 .SAFE, a Landsat Level-1 folder"
         )
     coarse = open_source(path, alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust)
@@ -76,7 +76,7 @@ def open_pair(stack: ExitStack, path: str | Path, chosen: "SharpenSettings") -> 
 
 
 def _open_product(stack: ExitStack, path: str | Path, opening: Opening) -> Opened | None:
-    """Open the coarse and the fine bands of one product; None for anything else."""
+    """Open the coarse and fine bands of one product; None for anything else."""
     sentinel, landsat = product_name(str(path)), landsat_folder(str(path))
     if sentinel is not None:
         folder, size = sentinel
@@ -94,7 +94,7 @@ def _open_product(stack: ExitStack, path: str | Path, opening: Opening) -> Opene
 
 
 def laid(opened: Opened, chosen: "SharpenSettings") -> Pair:
-    """Choose bands and lay them on the guide; the result is cropped to where all have pixels."""
+    """Choose bands and place them on the guide; crop the result to where all have pixels."""
     guide, sources = opened.guide, opened.sources
     order = _order(sources, chosen.bands)
     places = [
@@ -107,7 +107,7 @@ def laid(opened: Opened, chosen: "SharpenSettings") -> Pair:
         if found
     ]
     if not parts:
-        raise InputError(f"{guide.name}: all bands that are chosen are as fine as the guide")
+        raise InputError(f"{guide.name}: all chosen bands are as fine as the guide")
     meetings = [met(part, guide) for part, _ in parts]
     with errors_named(parts[0][0].name):
         crop = _common([meeting.overlap(guide.grid) for _, meeting in meetings])
@@ -176,7 +176,7 @@ def _common(windows: Sequence[Window]) -> Window:
 def _each_mtf(
     mtf: float | tuple[float, ...] | None, counts: Sequence[int]
 ) -> list[float | tuple[float, ...] | None]:
-    """Share what a person says of all coarse bands among their groups."""
+    """Split what the user says of all coarse bands among their groups."""
     if mtf is None or isinstance(mtf, float | int) or len(mtf) == 1:
         return [mtf] * len(counts)
     if len(mtf) != sum(counts):
@@ -199,7 +199,7 @@ def _layout(
         if (other.dtype, other.nodata) != (first.dtype, first.nodata):
             raise InputError(
                 f"{sources[at].name}: holds {other.dtype} with nodata {other.nodata}, other bands "
-                f"{first.dtype} with nodata {first.nodata}; choose bands that are alike"
+                f"{first.dtype} with nodata {first.nodata}; choose bands stored alike"
             )
     bands: list[BandFacts] = [sources[at].facts.bands[band] for at, band in order]
     coarse = sources[order[0][0]].facts
@@ -215,7 +215,7 @@ def _layout(
 
 
 def _joined(radiometries: Sequence[Radiometry]) -> Radiometry:
-    """Join the meanings of the numbers of single bands."""
+    """Join the radiometries of single bands."""
     low, high, zero = (
         tuple(getattr(each, name)[0] for each in radiometries) for name in ("low", "high", "zero")
     )

@@ -1,7 +1,7 @@
 """How a scene is cut into tiles: plain integers, decided before any pixel is read.
 
-All numbers are LR pixels. Neighbouring tiles overlap; each throws away `margin` pixels on its side
-of the overlap, and across a ramp in the middle of it one fades into the other.
+All numbers are LR pixels. Neighbouring tiles overlap; each discards `margin` pixels on its side
+of the overlap, and one fades into the other across a ramp in its middle.
 """
 
 import hashlib
@@ -15,10 +15,10 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 
 _BLOCK_BYTES = 2**26  # bytes of a block's result in single precision
-_TILE_BYTES = 2**26  # bytes of a tile's, where its size is free to choose
-_BLOCKS_IN_MEMORY = 32  # blocks that would fill the memory that a person allows
-_MIN_MARGINS = 8  # margins that such a tile has a side at least: half of it is then thrown away
-_MAX_TILES = 2**20  # tiles along a side, and blocks: more are a mistake, or someone's bad joke
+_TILE_BYTES = 2**26  # bytes of a tile's, where its size is free
+_BLOCKS_IN_MEMORY = 32  # blocks that would fill the memory the user allows
+_MIN_MARGINS = 8  # least margins per side of such a tile: half of it is then discarded
+_MAX_TILES = 2**20  # tiles along a side, and blocks: more are a mistake
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Tile:
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """Neighbouring tiles that are computed at once: the piece of work that is kept or sent away.
+    """Neighbouring tiles computed together: the unit of work that is saved or sent away.
 
-    `down` and `across` are the stretches of all its tiles together.
+    `down` and `across` are the stretches of all its tiles.
     """
 
     row: int
@@ -60,7 +60,7 @@ class Block:
 
     @property
     def name(self) -> str:
-        """What its file is called."""
+        """The name of its file."""
         return f"{self.row:05}-{self.column:05}"
 
     @property
@@ -80,11 +80,11 @@ class Block:
 
     @property
     def corner(self) -> tuple[int, int]:
-        """The HR row and column where the pixels begin that no other block has a say in."""
+        """The HR row and column where the pixels that it alone decides begin."""
         return self.down.full * self.scale, self.across.full * self.scale
 
     def strip(self, row: int) -> Iterator[Tile]:
-        """List the tiles of one of its rows from left to right."""
+        """List the tiles of one of its rows, left to right."""
         down = self.rows[row]
         for column, across in enumerate(self.columns):
             window = Window(
@@ -100,8 +100,8 @@ class Block:
 class Plan:
     """The tiles of a scene: every row of tiles times every column of tiles, in square blocks.
 
-    What is computed does not depend on who computes which block, nor on how many there are. Tiles
-    and blocks are listed when they are asked for; until then a plan of any size costs nothing.
+    The result does not depend on who computes which block, nor on how many there are. Tiles
+    and blocks are listed on demand; until then a plan of any size costs nothing.
     """
 
     height: int
@@ -110,7 +110,7 @@ class Plan:
     margin: int
     group: int  # tiles along a side of a block
     scale: int = 1  # HR pixels along a side of an LR pixel
-    fit: bool = False  # tiles are no larger than as many of them need
+    fit: bool = False  # tiles are no larger than that many of them need
 
     @cached_property
     def rows(self) -> tuple[Span, ...]:
@@ -145,7 +145,7 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """A name for exactly these tiles, equal for equal plans on every machine."""
+        """A name for exactly these tiles, the same for equal plans on every machine."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -176,16 +176,16 @@ def make_plan(
     scale: int = 1,
     fit: bool = False,
 ) -> Plan:
-    """Cut a scene of `size` (height, width) into square tiles; no longer than one is not cut.
+    """Cut a scene of `size` (height, width) into square tiles; a side that fits one is not cut.
 
-    With `fit`, tiles are only as large as as many of them need: for networks that see no farther
-    than the margin, so that the tile is no part of their answer. More tiles than anybody computes
-    are an InputError.
+    With `fit`, tiles are only as large as that many of them need: for networks that see no farther
+    than the margin, whose answer does not depend on the tile. Absurdly many tiles are an
+    InputError.
     """
     height, width = size
     if tile <= 2 * margin and (height > tile or width > tile):
         raise InputError(
-            f"a tile of {tile} pixels leaves nothing when {margin} are thrown away on each side; "
+            f"a tile of {tile} pixels leaves nothing once {margin} are cut off on each side; "
             f"choose tile={4 * margin} or so"
         )
     plan = Plan(
@@ -194,18 +194,18 @@ def make_plan(
     if max(*plan.sides, plan.block_count) > _MAX_TILES:
         raise InputError(
             f"{width} x {height} pixels would be {plan.count:,} tiles in {plan.block_count:,} "
-            f"blocks, and at most {_MAX_TILES:,} can be kept account of; cut it into several scenes"
+            f"blocks, and at most {_MAX_TILES:,} can be tracked; cut it into several scenes"
         )
     return plan
 
 
 def span_count(length: int, *, tile: int, margin: int) -> int:
-    """Count the stretches that `spans` cuts an axis into, without listing them."""
+    """Count the stretches `spans` cuts an axis into, without listing them."""
     return 1 if length <= tile else -(-(length - tile) // _step(tile, margin)) + 1
 
 
 def spans(length: int, *, tile: int, margin: int, fit: bool = False) -> tuple[Span, ...]:
-    """Cut an axis into stretches of `tile` pixels that are spread evenly, or into a single one."""
+    """Cut an axis into evenly spread stretches of `tile` pixels, or a single one."""
     return tuple(
         span(index, length, tile=tile, margin=margin, fit=fit)
         for index in range(span_count(length, tile=tile, margin=margin))
@@ -237,14 +237,14 @@ def span(index: int, length: int, *, tile: int, margin: int, fit: bool = False) 
 def block_side(*, tile: int, margin: int, pixel: int, memory: int | None = None) -> int:
     """Choose how many tiles a side make a block of some 64 MB, or less where memory is short.
 
-    An LR pixel makes `pixel` bytes. How tiles are grouped does not change what is made of them.
+    An LR pixel makes `pixel` bytes. How tiles are grouped does not change the result.
     """
     most = _BLOCK_BYTES if memory is None else min(_BLOCK_BYTES, memory // _BLOCKS_IN_MEMORY)
     return max(int((most / pixel) ** 0.5) // max(_step(tile, margin), 1), 1)
 
 
 def tile_side(tile: int, *, margin: int, pixel: int) -> int:
-    """Shrink a tile that is no part of the answer until its result takes some 64 MB.
+    """Shrink a tile that does not affect the answer until its result takes some 64 MB.
 
     A block holds at least one tile, so with hundreds of bands the tile decides what memory it
     takes. It does not depend on how much there is: all who share the work must agree.
@@ -253,12 +253,12 @@ def tile_side(tile: int, *, margin: int, pixel: int) -> int:
 
 
 def _step(tile: int, margin: int) -> int:
-    """How far apart neighbouring tiles are at most."""
+    """The greatest distance between neighbouring tiles."""
     return tile - 2 * margin - _ramp(tile, margin)
 
 
 def _ramp(tile: int, margin: int) -> int:
-    """Over how many pixels neighbours fade into each other.
+    """The number of pixels over which neighbours fade into each other.
 
     Half of the margin hides a seam and costs little; two ramps of a tile must not touch.
     """

@@ -1,4 +1,4 @@
-"""What a run would do: its size, its memory and time measured on one tile, and that tile to see."""
+"""What a run would do: its size, memory and time measured on one tile, and that tile to see."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from geoloupe.system.memory import resident
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What is known before the work."""
+    """What is known before the run."""
 
     target: Path
     width: int
@@ -35,9 +35,9 @@ class Forecast:
     tiles: int
     blocks: int
     threads: int
-    bytes: int  # of the result, not compressed
-    disk: int  # bytes that the work needs at most
-    memory: int  # bytes that the process takes at most while it computes
+    bytes: int  # of the result, uncompressed
+    disk: int  # bytes the work needs at most
+    memory: int  # bytes the process takes at most while computing
     seconds: float  # of computing alone, from one tile in the middle
 
 
@@ -60,7 +60,7 @@ def forecast(
         threads, need = thread_count(scene, blocks, chosen.memory_bytes)
         memory = resident() + threads * need
         (tile,) = _middle(plan).strip(0)
-        scene.stacked(tile.window)  # the first call takes memory, and is slower
+        scene.stacked(tile.window)  # the first call takes memory and is slower
         with Stopwatch() as clock:
             scene.stacked(tile.window)
     count = sum(block.count for block in blocks)
@@ -89,7 +89,7 @@ def preview(
     verb: str = "upscale",
     **options: Any,
 ) -> Path:
-    """Write one tile from the middle of the scene as a file of its own; give its name."""
+    """Write one tile from the middle of the scene as its own file; return its name."""
     asked = COMMANDS[verb]
     chosen = settings.build(asked.settings, options, verb)
     with ExitStack() as stack:
@@ -108,7 +108,7 @@ def _tile(order: Order, window: Window) -> tuple[Image, Facts]:
     scene = order.scene
     answer = scene.predict(window)
     fine = window.finer(scene.scale)
-    if answer is None:  # nothing to see: it is all nodata
+    if answer is None:  # nothing to see: all nodata
         empty = np.full((scene.band_count, fine.height, fine.width), np.nan, np.float32)
         bands = tuple(facts.band for facts in scene.layout.facts.bands)
         grid = scene.layout.grid.window(fine)

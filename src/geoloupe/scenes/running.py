@@ -1,4 +1,4 @@
-"""An order, run to its end: here, as a shard or on a cluster, then assembled."""
+"""An order run to completion: here, as a shard or on a cluster, then assembled."""
 
 import time
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from geoloupe.system.progress import Progress
 class RunOutcome:
     """How a run ended."""
 
-    complete: bool  # False: a shard is done, and the result is to be assembled
+    complete: bool  # False: a shard is done, and the result is yet to be assembled
     pending: int  # blocks that are missing
     skipped: int  # tiles without data
     seconds: float
@@ -42,12 +42,12 @@ class SceneResult(RunOutcome):
 
     @property
     def radiometry(self) -> Radiometry:
-        """What the numbers of what was read and of the result mean."""
+        """What the numbers read and those of the result mean."""
         return self.layout.radiometry
 
 
 def run(order: Order, *, overwrite: bool, progress: Progress, started: float) -> RunOutcome:
-    """Compute what is missing and assemble the result, once all of it is there."""
+    """Compute what is missing and assemble the result once all of it exists."""
     scene, target, settings = order.scene, order.target, order.settings
     plan, layout = scene.plan, scene.layout
     assembled = partial(
@@ -60,7 +60,7 @@ def run(order: Order, *, overwrite: bool, progress: Progress, started: float) ->
     )
     skipped = pending = 0
     with Job.open(target, order.identity, alone=settings.alone) as opened:
-        # Before the work was ours, another run may have made the result.
+        # Another run may have made the result before we took the lock.
         check_targets(target, layout.beside, overwrite=overwrite, folder=opened.folder)
         job = opened.in_place(layout) if settings.alone else opened
         job.discard_damaged_blocks(plan, layout)
@@ -79,7 +79,7 @@ def run(order: Order, *, overwrite: bool, progress: Progress, started: float) ->
 
 
 def _compute(order: Order, job: Job, progress: Progress) -> None:
-    """Compute the blocks that are missing, or those of a shard, here or on a cluster."""
+    """Compute the missing blocks, or those of a shard, here or on a cluster."""
     settings, blocks = order.settings, list(order.scene.plan.blocks)
     if settings.part is not None:
         part, parts = settings.part

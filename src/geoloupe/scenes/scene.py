@@ -29,10 +29,10 @@ from geoloupe.storage.beside import SIGMA
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Piece:
-    """A finished block: stored values where no other block has a say, and edges to be blended.
+    """A finished block: stored values that it alone decides, and edges to be blended.
 
     Edges are unit values, those of layers below those of bands. `top` and `bottom` are as wide as
-    the block with its edges, `left` and `right` as high as what is finished.
+    the block with its edges, `left` and `right` as high as the finished part.
     """
 
     values: NDArray[Any]  # (count,h,w)
@@ -47,7 +47,7 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SceneRun(ABC):
-    """What is computed tile by tile: a plan, what the result will be, and how a tile is made."""
+    """What is computed tile by tile: a plan, the result's layout, and how a tile is made."""
 
     plan: Plan
     layout: Layout
@@ -55,7 +55,7 @@ class SceneRun(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What is worked on, as the person named it."""
+        """What is worked on, as the user named it."""
 
     @property
     @abstractmethod
@@ -65,7 +65,7 @@ class SceneRun(ABC):
     @property
     @abstractmethod
     def minimum(self) -> int:
-        """The least side of a tile in the plan's pixels."""
+        """The smallest side of a tile in the plan's pixels."""
 
     @abstractmethod
     def predict(self, window: Window) -> Image | None:
@@ -131,11 +131,11 @@ class Enlargement(SceneRun):
     guide: Source | None
     predictor: Predictor
     layers: tuple[Layer, ...] = ()  # those of layout.beside, in its order
-    _reading: Any = field(default_factory=Lock, repr=False)  # sources are not for several threads
+    _reading: Any = field(default_factory=Lock, repr=False)  # sources are not thread-safe
 
     @property
     def name(self) -> str:
-        """The scene as the person named it."""
+        """The scene as the user named it."""
         return self.source.name
 
     @property
@@ -145,7 +145,7 @@ class Enlargement(SceneRun):
 
     @property
     def minimum(self) -> int:
-        """The least side that the network takes."""
+        """The smallest side that the network takes."""
         return self.predictor.signature.minimum
 
     def predict(self, window: Window) -> Image | None:
@@ -154,7 +154,7 @@ class Enlargement(SceneRun):
         return None if both is None else both[1]
 
     def stacked(self, window: Window) -> Array | None:
-        """Enlarge one tile, and make its layers of the same answer."""
+        """Enlarge one tile, and make its layers from the same answer."""
         both = self._enlarged(window)
         if both is None:
             return None

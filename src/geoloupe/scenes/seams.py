@@ -1,8 +1,8 @@
 """Whether the tiles of a product show in its pixels.
 
-The scene itself is taken away first: what a small filter can make of the input's pixels, and along
-the seam every place where the input has an edge of its own. Of what remains, steps along seams are
-held against steps beside them.
+The scene itself is removed first: what a small filter can make of the input's pixels, and along
+the seam every place where the input has an edge of its own. In what remains, steps along seams
+are compared with steps beside them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,19 +17,19 @@ from geoloupe.imagery.grid import Window
 from geoloupe.rasters.source import Source
 from geoloupe.scenes.plan import Span, span, span_count
 
-_SEAMS = 8  # that are looked at along each axis
+_SEAMS = 8  # examined along each axis
 _PLACES = 4  # on each of them
 _LENGTH = 64  # LR pixels of each place
-_GUARD = 3  # LR pixels next to a seam that count neither as it nor as beside it
-_MIN_STRIP_ROOM = 8  # LR pixels at least beyond them, to compare with
+_GUARD = 3  # LR pixels next to a seam that count neither as seam nor as beside it
+_MIN_STRIP_ROOM = 8  # least LR pixels beyond them, to compare with
 _QUIET_SHARE = 0.6  # of the places in a strip, by the edges of the input there
-_QUIET_ONE_IN = 4  # at least one place in this many must be quiet, or nothing is concluded
-_SHARPENED = 0.3  # of an edge of the input, which a network may add to it without a seam
-_MAX_DISSENT = 1 / 3  # of the strips may show less of a step that is common to most
+_QUIET_ONE_IN = 4  # one place in this many must be quiet, or nothing is concluded
+_SHARPENED = 0.3  # of an input edge, which a network may add to it without a seam
+_MAX_DISSENT = 1 / 3  # of the strips may show less of a step common to most
 _ALONE = 3  # as many times stronger than all beside it,
 _ANYWHERE = 1.5  # and than all beside any seam, and a single step is a seam
 _DARK, _BRIGHT = 2, 98  # per cent of the pixels between which the contrast lies
-_MIN_CONTRAST = 1 / 256  # of the value range, below which the contrast of a flat scene is not taken
+_MIN_CONTRAST = 1 / 256  # of the value range: the least contrast assumed of a flat scene
 
 Cube = NDArray[np.float64]
 Steps = NDArray[np.float64]
@@ -47,8 +47,8 @@ class _Strip:
 def seam_steps(product: Source, lr: Source, tags: Mapping[str, str], scale: int) -> float | None:
     """Return the step of brightness that seams show, as a share of the scene's contrast.
 
-    It is what most places along most seams have in common, or one seam alone and plainly, beyond
-    what lies beside. None where there are no seams, or nothing is quiet enough to see them.
+    It is what most places along most seams, or one clear seam alone, have in common beyond what
+    lies beside them. None where there are no seams, or nothing is quiet enough to see them.
     """
     try:
         tile, margin = int(tags["GEOLOUPE_TILE"]), int(tags["GEOLOUPE_MARGIN"])
@@ -71,7 +71,7 @@ def seam_steps(product: Source, lr: Source, tags: Mapping[str, str], scale: int)
 
 
 def _excess(strips: Sequence[_Strip]) -> float:
-    """Return by how much steps on seams exceed those beside: most of them, or a single one."""
+    """Return how much steps on seams exceed those beside: most seams, or a single one."""
     fewest = min(len(strip.beside) for strip in strips)
     usual = np.median([strip.beside[:fewest] for strip in strips], axis=0).max()
     common = np.quantile([strip.on for strip in strips], _MAX_DISSENT, axis=0).max() - usual
@@ -81,7 +81,7 @@ def _excess(strips: Sequence[_Strip]) -> float:
 
 
 def _seams(length: int, tile: int, margin: int, *, fit: bool) -> Iterator[tuple[Span, Span]]:
-    """List some of the tiles along an axis with those that follow them, spread over all of it."""
+    """List some tiles along an axis, spread over all of it, each with the next."""
     count = span_count(length, tile=tile, margin=margin) - 1
     for index in range(1, count + 1, -(-count // _SEAMS) or 1):
         before, after = (
@@ -98,7 +98,7 @@ def _looked_at(
     *,
     upright: bool,
 ) -> Iterator[tuple[_Strip | None, _Strip | None]]:
-    """Look at places spread over seams, each between two tiles of an axis."""
+    """Examine places spread over seams, each between two tiles of an axis."""
     along = lr.grid.height if upright else lr.grid.width
     length = min(_LENGTH, along)
     count = min(-(-along // length), _PLACES)
@@ -154,14 +154,14 @@ def _across(
 
 
 def _strip(on: Steps, beside: Steps, low: Cube) -> _Strip | None:
-    """Keep what was measured, unless too little was; a place that tells nothing shows no step."""
+    """Keep what was measured unless it is too little; an uninformative place shows no step."""
     if not np.isfinite(on).any() or not np.isfinite(beside).any():
         return None
     return _Strip(on=np.nan_to_num(on), beside=np.nan_to_num(beside), lr=low)
 
 
 def _unexplained(low: Cube, high: Cube, scale: int) -> Cube | None:
-    """Take from each band what a filter of 3 x 3 LR pixels makes of the input, fitted to it."""
+    """Subtract from each band what a 3 x 3 LR filter of the input, fitted to it, explains."""
     bands, height, width = low.shape
     beyond = np.pad(low, ((0, 0), (1, 1), (1, 1)), mode="edge")
     near = sliding_window_view(beyond, (3, 3), axis=(1, 2)).reshape(bands, height * width, 9)
@@ -171,7 +171,7 @@ def _unexplained(low: Cube, high: Cube, scale: int) -> Cube | None:
     for band in range(bands):
         middle = near[band, :, 4:5]
         known = near[band] - middle
-        known[:, 4] = 1  # an offset in place of the middle, which is taken from both
+        known[:, 4] = 1  # an offset instead of the middle, which is subtracted from both
         wanted = made[band] - middle
         whole = np.isfinite(known).all(axis=1) & np.isfinite(wanted).all(axis=1)
         if whole.sum() * _QUIET_ONE_IN < len(whole):
@@ -183,7 +183,7 @@ def _unexplained(low: Cube, high: Cube, scale: int) -> Cube | None:
 
 
 def _cells(rest: Cube, scale: int, half: int) -> Cube:
-    """Average over LR pixels, also such as lie between two of them along the rows: (B,n,P)."""
+    """Average over LR pixels, including those between two of them along the rows: (B,n,P)."""
     bands, height, width = rest.shape
     fine = rest.reshape(bands, height // scale, scale, width // half, half).mean(axis=(2, 4))
     return sliding_window_view(fine, scale // half, axis=2).mean(axis=3)
@@ -221,7 +221,7 @@ def _wide_steps(cells: Cube, edges: Cube, gap: int, whole: int) -> Steps:
 
 
 def _steps(cells: Cube, edges: Cube, gap: int) -> Steps:
-    """Return the step (P - gap,) in the band where it is greatest, less what edges there explain.
+    """Return the step (P - gap,) in the band where it is greatest, minus what edges explain.
 
     NaN where too few rows are quiet.
     """

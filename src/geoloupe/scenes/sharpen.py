@@ -1,4 +1,4 @@
-"""The detail of a finer image in coarser bands: a product on the finer image's own grid."""
+"""A finer image's detail put into coarser bands: a product on the finer image's grid."""
 
 import time
 from contextlib import ExitStack
@@ -19,13 +19,13 @@ from geoloupe.system.progress import Progress, silent
 
 @dataclass(frozen=True, kw_only=True)
 class Sharpened(SceneResult):
-    """What was made, for people and programs."""
+    """What was made."""
 
     verb: ClassVar[str] = "sharpen"
     path: Path
     model: str
     guide: str
-    ratios: tuple[float, ...]  # how much finer, one for each pixel size of the coarse bands
+    ratios: tuple[float, ...]  # how much finer, one per pixel size of the coarse bands
     optics: tuple[Optics, ...]
     registrations: tuple[Registration, ...]
 
@@ -39,21 +39,21 @@ def sharpen(
     progress: Progress | None = None,
     **options: Unpack[SharpenOptions],
 ) -> Sharpened:
-    """Put the detail of a finer image into coarser bands; the result lies on the finer one's grid.
+    """Put a finer image's detail into coarser bands; the result has the finer image's grid.
 
     Args:
         path: Bands that are coarser than `guide`; or a product that holds both: Sentinel-2 (its 20
             and 60 m bands come to 10 m), a folder of Landsat Level 1 (bands by the panchromatic).
-        output: The new file; without it, one beside the scene.
-        model: Weights, their folder, or a method of the catalog. Without it, the trained weights
-            that fit the guide: guided-s2 for three bands and more, guided-pan for Landsat's
+        output: The new file; by default, one beside the scene.
+        model: Weights, their folder, or a method of the catalog. By default, the trained weights
+            that fit the guide: guided-s2 for three bands or more, guided-pan for Landsat's
             panchromatic band; else glp, regression.
         overwrite: Replace an old output.
-        progress: Called with the tiles that are done, and all.
+        progress: Called with the number of finished tiles and of all.
         **options: guide, bands, shift, memory and others; see SharpenSettings.
 
     Returns:
-        What was made, and what was found on the way, such as the shift between the images.
+        What was made, and what was found along the way, such as the shift between the images.
 
     Example:
         >>> made = geoloupe.sharpen("ms.tif", "sharp.tif", guide="pan.tif")

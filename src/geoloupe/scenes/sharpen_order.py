@@ -1,4 +1,4 @@
-"""An order to sharpen bands by a guide: everything is opened, and refused, before any pixel."""
+"""An order to sharpen bands with a guide: opened and checked before any pixel is computed."""
 
 import logging
 import math
@@ -42,8 +42,8 @@ from geoloupe.version import __version__
 
 _log = logging.getLogger(__name__)
 
-_TILE = 512  # pixels of a side of a tile at least, unless a person says otherwise
-_MARGINS = 14  # that a side has room for: a seventh of it is thrown away
+_TILE = 512  # least pixels per side of a tile, unless the user says otherwise
+_MARGINS = 14  # that fit in a side: a seventh of it is discarded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +99,9 @@ def set_up(
 def _scene(
     pair: Pair, method: Method, chosen: SharpenSettings, *, plan: Plan, layout: Layout, label: str
 ) -> tuple[Fusion, tuple[Registration, ...], dict[str, str]]:
-    """Look at the pixels of a whole scene: where the images lie, and what a method must know.
+    """Look at a whole scene's pixels: where the images lie, and what a method must know.
 
-    The tags that are returned say which weights are used, and what was learned.
+    The returned tags say which weights are used, and what was learned.
     """
     reading = Reading(
         guide=pair.guide,
@@ -137,21 +137,21 @@ def _scene(
 
 
 def _method(model: str | None, pair: Pair, *, learns: bool) -> tuple[str, Method]:
-    """Make the method that is named, or the one that fits a pair."""
+    """Make the named method, or the one that fits a pair."""
     ratios = [group.meeting.ratio for group in pair.groups]
     sensors = [group.optics.sensor for group in pair.groups]
     count = len(pair.looked)
     name = model or (weights_for(count) if learns else default_sharpener(count, ratios, sensors))
     method = make_sharpener(name)
     if learns and not isinstance(method, Guided):
-        raise InputError(f"{name} does not learn; leave learn out, or take the model {SEVERAL}")
+        raise InputError(f"{name} does not learn; leave out learn, or use the model {SEVERAL}")
     return name, method
 
 
 def _settled(chosen: SharpenSettings, name: str, method: Method) -> SharpenSettings:
-    """Return the settings with the precision that "auto" is here, so that workers have the same."""
+    """Return the settings with "auto" precision resolved here, so that workers use the same."""
     if not isinstance(method, Guided) and chosen.precision == "bf16":
-        raise InputError(f"{name} computes in fp32 only; leave precision out")
+        raise InputError(f"{name} computes in fp32 only; leave out precision")
     precision = chosen_precision(chosen.precision, card_of(name), device_of(chosen.device))
     return replace(chosen, precision=precision)
 
@@ -160,9 +160,9 @@ def _refuse_guide_bands(method: Method, name: str, pair: Pair) -> None:
     wanted = method.guide_bands
     if wanted is not None and len(pair.looked) != wanted:
         raise InputError(
-            f"{pair.guide.name}: {name} looks at a guide of {wanted} band, and this has "
-            f"{len(pair.looked)}; choose one with guide_bands, or take the model "
-            f"{CLASSICAL}, which looks at any number"
+            f"{pair.guide.name}: {name} needs a guide of {wanted} band, and this has "
+            f"{len(pair.looked)}; choose one with guide_bands, or use the model "
+            f"{CLASSICAL}, which takes any number"
         )
 
 
@@ -216,7 +216,7 @@ def _tags(
 
 
 def _tell(scene: Fusion, pair: Pair, name: str) -> None:
-    """Log what was decided, for those who ask."""
+    """Log the decisions, for those who ask."""
     grid, plan = scene.layout.grid, scene.plan
     _log.info(
         "%s: %s x %s pixels, those of %s", scene.name, grid.width, grid.height, pair.guide.name
@@ -226,7 +226,7 @@ def _tell(scene: Fusion, pair: Pair, name: str) -> None:
         _log.info("  %s: %.6g times finer by %s", bands, group.meeting.ratio, name)
         _log.info("  %s", group.optics)
     _log.info(
-        "  %s tiles of %s pixels, %s thrown away on each side, in %s blocks",
+        "  %s tiles of %s pixels, %s cut off on each side, in %s blocks",
         *(plan.count, plan.tile, plan.margin, plan.block_count),
     )
 
@@ -234,7 +234,7 @@ def _tell(scene: Fusion, pair: Pair, name: str) -> None:
 def _identity(
     path: str | Path, name: str, chosen: SharpenSettings, scene: Fusion, pair: Pair
 ) -> JobIdentity:
-    """Return all that the result depends on, so that an unfinished one is only ever continued."""
+    """Return everything the result depends on, so that unfinished work is only ever continued."""
     plain = {key: value for key, value in settings.dump(chosen).items() if key not in ONLY_HOW}
     coarse = (file for group in pair.groups for file in group.source.files)
     return JobIdentity(

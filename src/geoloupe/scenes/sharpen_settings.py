@@ -15,15 +15,15 @@ class SharpenSettings(Resources):
 
     guide: str | Path | None = None  # the finer image; a product of several pixel sizes brings it
     bands: str | tuple[str | int, ...] | None = None  # of the result, by number, name, wavelength
-    area: str | None = None  # a box or a GeoJSON file: only the guide's pixels that it touches
+    area: str | None = None  # a box or a GeoJSON file: only the guide's pixels it touches
     guide_bands: str | tuple[str | int, ...] | None = None  # of the guide; None: all
-    sensor: str | None = None  # of the coarse bands; None: as the scene tells
+    sensor: str | None = None  # of the coarse bands; None: from the scene
     mtf: float | tuple[float, ...] | None = None  # of all coarse bands, or each
     shift: tuple[float, float] | None = None  # rows, columns of the guide; None: measured
-    anyway: bool = False  # believe the georeference whatever is measured
-    learn: bool = False  # teach the network more by the scene itself first: a minute or two
+    anyway: bool = False  # trust the georeference whatever is measured
+    learn: bool = False  # first train the network further on the scene itself: a minute or two
     consistent: bool | None = None  # whether the bands' sensor would see them in the result
-    bound: bool | float = True  # how far answers go beyond the pixels around, in parts of a range
+    bound: bool | float = True  # how far answers may exceed the pixels around, in parts of a range
     tile: int | None = None
     nodata: Nodata = None  # what missing pixels of the coarse bands hold, or "none"
     alpha: bool | None = None
@@ -37,6 +37,6 @@ class SharpenSettings(Resources):
         if self.shift is not None and not all(math.isfinite(part) for part in self.shift):
             raise ValueError("shift is two numbers, rows and columns of the guide")
         if not 0 <= self.bound < math.inf:
-            raise ValueError(f"bound must be true, false or 0 and more, not {self.bound:g}")
+            raise ValueError(f"bound must be true, false, or 0 or more, not {self.bound:g}")
         if self.learn and not self.alone:
-            raise ValueError("what is learned is not shared yet: learn without shards and workers")
+            raise ValueError("learning cannot be shared yet: learn without shards and workers")

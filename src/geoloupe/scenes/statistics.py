@@ -1,4 +1,4 @@
-"""What a method needs to know of a whole scene: the moments of its features, in one pass."""
+"""What a method must know about a whole scene: the moments of its features, in one pass."""
 
 from collections.abc import Iterator
 
@@ -13,13 +13,13 @@ from geoloupe.networks.sharpening.method import Method, Sharpener
 from geoloupe.scenes.fusion import Coarse, Reading
 
 _WINDOW_COARSE_PX = 256  # coarse pixels of a window of the pass
-_HALO_COARSE_PX = 8  # coarse pixels read beyond it, for what sensors see there
+_HALO_COARSE_PX = 8  # coarse pixels read beyond it, for the sensors' reach
 
 
 def fitted(method: Method, reading: Reading, group: Coarse, size: tuple[int, int]) -> Sharpener:
-    """Return what a method maps the tiles of a group with, once it knows the scene; size is H, W.
+    """Return the map a method applies to a group's tiles, once it knows the scene; size is H, W.
 
-    Sums are taken over the coarse pixels of windows in a fixed order, in double precision: every
+    Sums run over the coarse pixels of windows in a fixed order, in double precision, so every
     machine that shares the work gets the same.
     """
     total, count = None, 0.0
@@ -30,7 +30,7 @@ def fitted(method: Method, reading: Reading, group: Coarse, size: tuple[int, int
         total = found if total is None else total + found
         count = float(total[0, 0])
     if total is None or not count:
-        raise InputError(f"{group.source.name}: no pixel of it has data where the guide has some")
+        raise InputError(f"{group.source.name}: none of its pixels has data where the guide has")
     return method.fitted(total / count)
 
 
@@ -59,7 +59,7 @@ def _moments(
 
 
 def _windows(meeting: Meeting, size: tuple[int, int]) -> Iterator[tuple[Window, Window]]:
-    """Cut all coarse pixels under a product into windows: of the product with more, and coarse."""
+    """Cut the coarse pixels under a product into windows: the product's, padded, and coarse."""
     whole = Window(top=0, left=0, height=size[0], width=size[1])
     under, _ = meeting.part(whole)
     for top in range(under.top, under.top + under.height, _WINDOW_COARSE_PX):

@@ -19,7 +19,7 @@ from geoloupe.system.progress import Progress, silent
 
 @dataclass(frozen=True, kw_only=True)
 class Upscaled(SceneResult):
-    """What was made, for people and programs."""
+    """What was made."""
 
     verb: ClassVar[str] = "upscale"
     path: Path
@@ -29,7 +29,7 @@ class Upscaled(SceneResult):
 
     @property
     def beside(self) -> dict[str, Path]:
-        """The files beside the result, by their layer."""
+        """The files beside the result, by layer."""
         return {layer: beside(self.path, layer) for layer in self.layout.beside}
 
 
@@ -42,12 +42,12 @@ def upscale(
     progress: Progress | None = None,
     **options: Unpack[UpscaleOptions],
 ) -> Upscaled:
-    """Enlarge a scene into a new file. Stopped at any moment, the same call goes on where it was.
+    """Enlarge a scene into a new file. After a stop at any moment, the same call resumes.
 
     Args:
         path: Anything GDAL opens, a Sentinel-2 product, a .mat file or an address.
         output: The new file, a Cloud Optimized GeoTIFF unless its suffix names another format;
-            without it, one beside the scene.
+            by default, one beside the scene.
         model: A shipped model's name, weights, or a loaded model; without it, ours of the factor.
         overwrite: Replace an old output.
         progress: Called with the number of finished tiles and of all.

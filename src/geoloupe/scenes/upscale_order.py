@@ -1,4 +1,4 @@
-"""An order to enlarge a scene: everything is opened, and refused, before a pixel is computed."""
+"""An order to enlarge a scene: opened and checked before any pixel is computed."""
 
 import logging
 from contextlib import ExitStack
@@ -42,7 +42,7 @@ class UpscaleSettings(PredictOptions, Resources):
     """What can be chosen besides the scene, the model and the result."""
 
     guide: str | Path | None = None
-    area: str | None = None  # a box or a GeoJSON file: only the pixels that it touches
+    area: str | None = None  # a box or a GeoJSON file: only the pixels it touches
 
     def __post_init__(self) -> None:
         PredictOptions.__post_init__(self)
@@ -120,7 +120,7 @@ def set_up(
 
 
 def _placed(layout: Layout, target: Path, *, overwrite: bool) -> Layout:
-    """Fit a layout to the kind of file that `target` names, and refuse where it cannot lie."""
+    """Fit a layout to the kind of file `target` names, and refuse where it cannot be written."""
     layout = fitting(layout, target)
     sweep(target)
     folder = work_folder(target)
@@ -131,7 +131,7 @@ def _placed(layout: Layout, target: Path, *, overwrite: bool) -> Layout:
 
 
 def _tell(scene: Enlargement, model: Model) -> None:
-    """Log what was decided, for those who ask."""
+    """Log the decisions, for those who ask."""
     source, plan, radiometry = scene.source, scene.plan, scene.source.radiometry
     names = [band.name or str(number) for number, band in enumerate(source.bands, start=1)]
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
@@ -140,10 +140,10 @@ def _tell(scene: Enlargement, model: Model) -> None:
     nodata = "none" if radiometry.nodata is None else f"{radiometry.nodata:g}"
     _log.info("%s: %s x %s pixels", source.name, source.grid.width, source.grid.height)
     _log.info("  bands %s; %s, nodata %s", shown, radiometry.dtype, nodata)
-    _log.info("  dark to bright is %s", " or ".join(sorted(ranges)[:4]))
+    _log.info("  dark to bright: %s", " or ".join(sorted(ranges)[:4]))
     _log.info("%s: %s on %s", model.card.name, model.digest, scene.predictor.device)
     _log.info(
-        "  %s tiles of %s pixels, %s thrown away on each side, in %s blocks",
+        "  %s tiles of %s pixels, %s cut off on each side, in %s blocks",
         *(plan.count, plan.tile, plan.margin, plan.block_count),
     )
 
@@ -155,7 +155,7 @@ def _identity(
     chosen: UpscaleSettings,
     scene: Enlargement,
 ) -> JobIdentity:
-    """Return all that the result depends on, so that an unfinished one is only ever continued."""
+    """Return everything the result depends on, so that unfinished work is only ever continued."""
     plain = {key: value for key, value in settings.dump(chosen).items() if key not in ONLY_HOW}
     guide = scene.guide
     return JobIdentity(

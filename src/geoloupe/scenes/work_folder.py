@@ -1,8 +1,8 @@
-"""The folder of unfinished work on a result: how it appears, whose it is, and how it goes.
+"""The folder of unfinished work on a result: how it appears, who owns it, how it goes.
 
 It lies beside the result and holds `job.json`, which says what is being made. It appears whole, by
 being renamed, and goes by being renamed before anything in it is deleted. So a folder of that name
-without a `job.json` is a ruin, and nothing in it is believed.
+without a `job.json` is a ruin, and nothing in it is trusted.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from geoloupe.storage.publish import publish_texts, published
 FACTS = "job.json"
 BLOCKS = "blocks"
 _MAX_NAME_LENGTH = 150
-# Names under which a folder is never taken up: not there yet, and not there any more.
+# Names under which a folder is never taken up: not there yet, or no longer there.
 _ASIDE = re.compile(r"\.[0-9a-f]{8}\.(new|old)")
 # What a ruin may hold; NFS keeps what is open under a name of its own.
 _OURS = re.compile(
@@ -43,13 +43,13 @@ def work_folder(target: Path) -> Path:
         raise InputError(f"{target}: is a folder; name a file in it")
     if (
         len(name) > _MAX_NAME_LENGTH
-    ):  # a file's name has an end, and others must not be mistaken for it
+    ):  # a file name's length is limited, and others must not be mistaken for it
         name = name[:_MAX_NAME_LENGTH] + hashlib.sha256(name.encode()).hexdigest()[:8]
     return target.with_name(f".{name}.work")
 
 
 def begin(target: Path, identity: JobIdentity) -> JobIdentity:
-    """Make the folder unless it is there; return what is made in it, which may be other work."""
+    """Make the folder unless it exists; return what is made in it, which may be other work."""
     folder = work_folder(target)
     refuse_links(folder)
     fresh = _aside(folder, "new")
@@ -60,7 +60,7 @@ def begin(target: Path, identity: JobIdentity) -> JobIdentity:
             publish_texts(fresh, {FACTS: text})
             _appear(fresh, folder)
     except OSError as error:
-        raise RunError(f"{folder}: cannot be made ({error.strerror})") from None
+        raise RunError(f"{folder}: cannot be created ({error.strerror})") from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return read_job(target)
@@ -69,20 +69,20 @@ def begin(target: Path, identity: JobIdentity) -> JobIdentity:
 def _appear(fresh: Path, folder: Path) -> None:
     try:
         fresh.rename(folder)
-    except OSError:  # of processes that begin at once, one is first and the others join it
+    except OSError:  # of processes that start together, one is first and the others join it
         if not (folder / FACTS).exists():
             raise InputError(f"{folder}: is in the way of unfinished work; move it away") from None
 
 
 def read_job(target: Path) -> JobIdentity:
-    """Read what is being made; a folder that does not say so is an InputError."""
+    """Read what is being made; raise InputError for a folder that does not say."""
     folder = work_folder(target)
     refuse_links(folder)
     path = folder / FACTS
     try:
         return JobIdentity.from_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{target}: there is no unfinished work on it") from None
+        raise InputError(f"{target}: has no unfinished work") from None
     except ValidationError:
         raise InputError(f"{path}: does not describe a job; delete {folder}") from None
     except (OSError, ValueError) as error:
@@ -100,17 +100,17 @@ def group_before(target: Path) -> int | None:
 
 @contextmanager
 def held(folder: Path, *, alone: bool, gone: str | None = None) -> Iterator[bool]:
-    """Keep other processes out, or with `alone` False only those that want to be alone.
+    """Keep other processes out, or if not `alone`, only those that need to be alone.
 
-    Yields whether that is sure: not every disk can.
+    Yields whether that is certain: not every disk can lock.
     """
-    busy = f"{folder}: another process works on it now"
+    busy = f"{folder}: another process is working on it now"
     with locked(folder, shared=not alone, busy=busy, gone=gone) as sure:
         yield sure
 
 
 def discard(folder: Path) -> None:
-    """Take a folder away at once, then delete what is in it."""
+    """Move a folder away at once, then delete its content."""
     shutil.rmtree(_taken_away(folder), ignore_errors=True)
 
 
@@ -119,14 +119,14 @@ def _taken_away(folder: Path) -> Path:
     away = _aside(folder, "old")
     try:
         return folder.rename(away)
-    except OSError:  # Windows renames nothing in which a file is open; a ruin is no work either
+    except OSError:  # Windows cannot rename a folder with an open file; a ruin is no work either
         with suppress(OSError):
             (folder / FACTS).unlink(missing_ok=True)
         return folder
 
 
 def sweep(target: Path) -> None:
-    """Delete what killed runs left that is of no use, unless others work on the result now."""
+    """Delete useless leftovers of killed runs, unless others work on the result now."""
     folder = work_folder(target)
     refuse_links(folder)
     with suppress(OSError):
@@ -138,12 +138,12 @@ def sweep(target: Path) -> None:
             for place in _rubbish(folder, target):
                 if sure or place.suffix != ".new":  # which others may be making
                     rubbish.append(_taken_away(place) if place == folder else place)
-        for place in rubbish:  # which takes its time, and nobody needs to wait for
+        for place in rubbish:  # which takes time, and nobody needs to wait for it
             shutil.rmtree(place, ignore_errors=True)
 
 
 def refuse_links(folder: Path) -> None:
-    """Refuse a folder of work with links in it, through which files elsewhere would be written."""
+    """Refuse a work folder with links in it, through which files elsewhere would be written."""
     try:
         for place in (folder, folder / BLOCKS):
             _refuse_link(place)
@@ -166,7 +166,7 @@ def _refuse_link(path: Path) -> None:
 
 
 def _rubbish(folder: Path, target: Path) -> list[Path]:
-    """List folders that are half made or half deleted, and one whose result is there."""
+    """List folders half made or half deleted, and one whose result exists."""
     with os.scandir(folder.parent) as entries:
         names = [entry.name for entry in entries if entry.name.startswith(folder.name)]
     rests = [name for name in names if _ASIDE.fullmatch(name, len(folder.name))]
@@ -177,7 +177,7 @@ def _rubbish(folder: Path, target: Path) -> list[Path]:
 
 
 def _ruined(folder: Path) -> bool:
-    """Return whether only a part of a folder of ours is left."""
+    """Return whether only part of a folder of ours is left."""
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries]
     return FACTS not in names and all(_OURS.fullmatch(name) for name in names)

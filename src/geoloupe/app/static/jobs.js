@@ -107,7 +107,7 @@ export class Jobs {
     const left = job.seconds_left === null ? "" : ` · ${duration(job.seconds_left)} left`;
     const tiles = job.count ? ` · ${job.done} of ${job.count} tiles` : "";
     const told = job.state === "running" ? `${job.count ? `${Math.round(share * 100)} %` : "starts"}${tiles}${left}`
-      : `${WORDS[job.state]}${job.state === "stopped" ? `${tiles}; what is done is kept` : ""}`;
+      : `${WORDS[job.state]}${job.state === "stopped" ? `${tiles}; finished work is kept` : ""}`;
     const warnings = job.state === "done" ? job.result?.warnings ?? [] : [];
     return make("article", { class: `job ${job.state}` },
       make("header", {}, make("strong", { title: job.output }, job.output.split("/").pop()),

@@ -14,7 +14,7 @@ export class Models {
 
   async begin() {
     this.all = await get("/api/models");
-    const groups = { upscale: "Enlarge", sharpen: "Sharpen by a guide" };
+    const groups = { upscale: "Enlarge", sharpen: "Sharpen with a guide" };
     const select = byId("model");
     select.replaceChildren(...Object.entries(groups).map(([verb, label]) => make("optgroup", { label },
       ...this.all.filter((model) => model.verb === verb).map((model) => make("option", { value: model.name }, model.name)))));

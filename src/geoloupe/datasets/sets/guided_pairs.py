@@ -1,4 +1,4 @@
-"""Coarse bands with finer ones of the same place: what sharpening by a guide is measured on.
+"""Coarse bands with finer ones of the same place: what sharpening with a guide is measured on.
 
 By Wald's protocol the coarse bands are the truth. The guide is stored as its own sensor would see
 it on their pixels, wherever the two grids lie, so that any factor may be tried.

@@ -1,4 +1,4 @@
-"""A method that sharpens by a guide, as a network of a whole factor: lr, guide -> sr.
+"""A method that sharpens with a guide, as a network of a whole factor: lr, guide -> sr.
 
 So whatever measures networks measures methods, on images whose coarse pixels are blocks of fine
 ones. A method that needs moments of a scene takes them of the image that it gets.
@@ -29,7 +29,7 @@ class SharpeningNetwork(Network):
 
     Settings: ClassVar[type] = SharpeningSettings
     REFERENCE: ClassVar[Reference] = Reference(
-        title="Sharpening by a guide",
+        title="Sharpening with a guide",
         task="the detail of a finer image in coarser bands",
         scales=(2, 3, 4, 6),
         paper="see `geoloupe sharpen`",

@@ -40,7 +40,7 @@ def injected(lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Tenso
 
 
 def explained(lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Iterator[Explained]:
-    """Explain each band of lr (N,C,h,w) by a guide (N,G,H,W); a sensor for each band."""
+    """Explain each band of lr (N,C,h,w) with a guide (N,G,H,W); a sensor for each band."""
     fine, coarse = _size(guide), _size(lr)
     seen: dict[Observation, tuple[Tensor, Tensor]] = {}
     for band, sensor in zip(lr.split(1, dim=1), sensors, strict=True):
