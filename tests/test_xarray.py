@@ -109,5 +109,5 @@ def test_what_is_no_scene_is_refused() -> None:
     with pytest.raises(InputError, match="its variables must be"):
         xarray.Dataset({"a": ("x", np.zeros(9))}).loupe.upscale("bicubic", scale=2)
     dataset = scene().assign_coords(band=list("bgrn")).to_dataset("band")
-    with pytest.raises(InputError, match="leave uncertainty and detail out"):
+    with pytest.raises(InputError, match="leave out uncertainty and detail"):
         dataset.loupe.upscale("loupe-x2", detail=True)

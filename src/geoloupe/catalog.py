@@ -108,7 +108,7 @@ CATALOG: dict[str, dict[str, str]] = {
 
 @cache
 def targets(kind: str) -> dict[str, str]:
-    """Map the names of a kind, plug-ins included, to their "module:attribute"."""
+    """Map the names of a kind, including plug-ins, to their "module:attribute"."""
     plugins = {entry.name: entry.value for entry in entry_points(group=f"geoloupe.{kind}")}
     return plugins | CATALOG[kind]
 
@@ -119,7 +119,7 @@ def names(kind: str) -> list[str]:
 
 
 def resolve(kind: str, name: str) -> object:
-    """Import what a name stands for; an unknown name is an InputError with the nearest one."""
+    """Import what a name stands for; an unknown name is an InputError naming the nearest."""
     known = targets(kind)
     if name not in known:
         raise InputError.unknown(kind, name, known)

@@ -1,7 +1,7 @@
-"""What can go wrong, as a person meets it.
+"""What can go wrong, as the user sees it.
 
 GeoloupeError        never raised itself
-+-- InputError       the input is wrong and the message says how to mend it (exit code 2)
++-- InputError       the input is wrong and the message says how to fix it (exit code 2)
 +-- RunError         the input is fine but the run failed: disk, memory, engine (exit code 1)
 """
 
@@ -12,13 +12,13 @@ from typing import ClassVar, Self
 
 
 class GeoloupeError(Exception):
-    """A failure with a message for a person: what is wrong, where, and what to do."""
+    """A failure with a message for the user: what is wrong, where, and what to do."""
 
     exit_code: ClassVar[int] = 1
 
 
 class InputError(GeoloupeError):
-    """A file, option or setting is wrong; the message names it and says what would be right."""
+    """A file, option or setting is wrong; the message names it and says what to do."""
 
     exit_code: ClassVar[int] = 2
 
@@ -36,11 +36,11 @@ class RunError(GeoloupeError):
 
 
 class OutOfMemoryError(RunError):
-    """More memory was needed than there was; less at once may do."""
+    """More memory was needed than available; less at once may work."""
 
 
 def printable(text: str) -> str:
-    """Write what would command a terminal, as escape sequences in a file's band names do, in words.
+    """Escape what would control a terminal, such as escape sequences in a file's band names.
 
     Lines stay lines.
     """
@@ -54,7 +54,7 @@ def printable(text: str) -> str:
 
 @contextmanager
 def errors_named(source: object) -> Iterator[None]:
-    """Put the name of a file before what is found wrong with it."""
+    """Prefix errors with a file's name."""
     try:
         yield
     except InputError as error:

@@ -15,7 +15,7 @@ SettingsT = TypeVar("SettingsT")
 _log = logging.getLogger(__name__)
 
 STRICT = ConfigDict(extra="forbid")
-"""The `__pydantic_config__` of a dataclass that is one of several kinds a setting may have."""
+"""The `__pydantic_config__` of a dataclass that is one of a setting's possible kinds."""
 
 
 def build(settings_class: type[SettingsT], values: Mapping[str, Any], owner: str) -> SettingsT:
@@ -33,7 +33,7 @@ def build(settings_class: type[SettingsT], values: Mapping[str, Any], owner: str
 
 
 def _known(settings_class: type[Any], values: Mapping[str, Any], owner: str) -> dict[str, Any]:
-    """Return values under the names of their fields; a key that is none is an InputError."""
+    """Return values under their field names; an unknown key is an InputError."""
     names = [field.name for field in fields(settings_class)]
     old_names = getattr(settings_class, "OLD_NAMES", {})
     kinds = get_type_hints(settings_class)
@@ -54,12 +54,12 @@ def _known(settings_class: type[Any], values: Mapping[str, Any], owner: str) -> 
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
-    """Return the types that a value may have: those of a union, or the one."""
+    """Return the types a value may have: those of a union, or the only one."""
     return get_args(kind) if isinstance(kind, UnionType) else (kind,)
 
 
 def dump(settings: object) -> dict[str, Any]:
-    """Return settings as plain values, as JSON holds them; `build` makes them again."""
+    """Return settings as plain JSON values; `build` restores them."""
     values: dict[str, Any] = TypeAdapter(type(settings)).dump_python(settings, mode="json")
     return values
 

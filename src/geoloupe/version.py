@@ -1,4 +1,4 @@
-"""The version of this program, from which the package and every file that it makes have theirs."""
+"""The version of this program, used by the package and every file it makes."""
 
 from functools import cache
 from pathlib import Path

@@ -32,12 +32,12 @@ class ArrayAccessor:
         """Enlarge it: see `geoloupe.upscale_array`.
 
         Args:
-            model: A shipped model's name, weights, or a loaded model; without it, ours.
+            model: A shipped model's name, weights, or a loaded model; by default, ours.
             guide: For models with a guide, of the result's size.
             **options: scale, bands, range, sensor, mtf and others.
 
         Returns:
-            The enlarged array; of a Dask array a Dask array, which nothing has computed yet.
+            The enlarged array; of a Dask array a Dask array, not yet computed.
 
         Example:
             >>> import geoloupe.xarray, rioxarray
@@ -58,10 +58,10 @@ class DatasetAccessor:
     def upscale(
         self, model: str | Path | Model | None = None, **options: Unpack[ArrayOptions]
     ) -> xarray.Dataset:
-        """Enlarge all variables together, as the bands that they are.
+        """Enlarge all variables together, as the bands they are.
 
         Args:
-            model: A shipped model's name, weights, or a loaded model; without it, ours.
+            model: A shipped model's name, weights, or a loaded model; by default, ours.
             **options: scale, bands, range, sensor, mtf and others.
 
         Returns:
@@ -74,7 +74,7 @@ class DatasetAccessor:
             )
         made = upscale_array(together, model=model, **options)
         if not isinstance(made, xarray.DataArray):
-            raise InputError("a Dataset has no room for layers; leave uncertainty and detail out")
+            raise InputError("a Dataset has no room for layers; leave out uncertainty and detail")
         fine = made.to_dataset(_BAND)
         for name, variable in fine.items():
             variable.attrs = dict(self._dataset[name].attrs)

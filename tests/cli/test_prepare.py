@@ -48,7 +48,7 @@ def test_an_archive_is_prepared_and_counted_and_only_once(archive: Path, tmp_pat
     }
     again = run(*words, GEOLOUPE_DATA=str(data))
     assert again.returncode == 0
-    assert "was prepared already, and is sound" in again.stdout
+    assert "was already prepared, and is intact" in again.stdout
 
 
 def test_a_list_and_a_folder_of_ones_own(archive: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def _catalog(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ("free", "told"),
     [
         (10**9, r"takes at least 4 TB to make, but the disk has 1 GB left"),
-        (10**13, r"moon\.tif: a row of 2000000 pixels takes some 16 MB of memory, and 10 MB are"),
+        (10**13, r"moon\.tif: a row of 2000000 pixels needs about 16 MB of memory, and 10 MB are"),
     ],
 )
 def test_a_raster_of_holes_needs_the_disk_and_the_memory_that_it_claims(

@@ -124,7 +124,7 @@ def test_what_a_person_or_the_file_says_is_not_looked_into(caplog: Log) -> None:
 
 @pytest.mark.parametrize("told", [65536.0, -1.0, 0.5])
 def test_a_number_that_no_pixel_can_hold_is_refused(told: float) -> None:
-    with pytest.raises(InputError, match=r"scene\.tif: nodata .* is no uint16"):
+    with pytest.raises(InputError, match=r"scene\.tif: nodata .* does not fit uint16"):
         decided(relief("uint16", 0, 900), told)
 
 

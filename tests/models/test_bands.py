@@ -26,7 +26,7 @@ def test_words_find_bands(words: list[str], places: list[int]) -> None:
 def test_a_wavelength_that_no_band_sees_is_refused() -> None:
     with pytest.raises(InputError, match=r"no band sees 1600nm; the nearest is at 833 nm"):
         choose_bands(BANDS, ["1600nm"], wanted=None, count=None)
-    with pytest.raises(InputError, match="does not tell the wavelengths"):
+    with pytest.raises(InputError, match="does not give the wavelengths"):
         choose_bands((Band("a"),), ["500nm"], wanted=None, count=None)
 
 

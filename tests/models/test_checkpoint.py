@@ -166,7 +166,7 @@ def test_truncated_safetensors(tmp_path: Path, cut: int) -> None:
         (zipped({0: torch.ones(1)}), "holds no tensors"),
         (zipped({"a": torch.ones(2).to_sparse()}), "sparse"),
         (zipped({"a": torch.ones(2, device="meta")}), r"without data \(meta\)"),
-        (zipped({"a": torch.ones(1).expand(10**6, 10**6)}), "repeats few numbers"),
+        (zipped({"a": torch.ones(1).expand(10**6, 10**6)}), "repeats a few numbers"),
     ],
 )
 def test_what_is_no_checkpoint_is_recognised(tmp_path: Path, data: bytes, message: str) -> None:
@@ -180,7 +180,7 @@ def test_zip_bombs_are_seen_before_they_are_unpacked(tmp_path: Path) -> None:
     refused(tmp_path, bomb, "declares 4,.* bytes of content in a file of")
     noise = zipped({"a": torch.randn(2**10)})
     packed = rewritten(noise, lambda _, part: part, compression=zipfile.ZIP_BZIP2)
-    refused(tmp_path, packed + bytes(2), "declares|compressed by another program")
+    refused(tmp_path, packed + bytes(2), "declares|compressed by a program other than")
 
 
 def test_overlapping_parts_are_refused(tmp_path: Path) -> None:

@@ -124,8 +124,8 @@ def test_words_of_others_are_cut() -> None:
         (("-1000<", "nan<"), "say that nan is to be added"),
         (("-1000<", "-inf<"), "say that -inf is to be added"),
         (("-1000<", "1e30<"), "say that 1e+30 is to be added"),
-        (("-1000<", "x<"), "an offset that is none"),
-        (('band_id="1"', 'band_id="x"'), "an offset that is none"),
+        (("-1000<", "x<"), "an invalid offset"),
+        (('band_id="1"', 'band_id="x"'), "an invalid offset"),
     ],
 )
 def test_metadata_that_cannot_be_are_named(
@@ -156,7 +156,7 @@ def test_a_header_is_not_what_it_describes(tmp_path: Path) -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.tif")
-    assert "is no file that holds data" in said_of(tmp_path / "a.tif")
+    assert "is not a data file" in said_of(tmp_path / "a.tif")
     picture(tmp_path / "b.tif", NOISE)
     os.mkfifo(tmp_path / "b.tif.ovr")
     assert "b.tif.ovr: lies beside b.tif" in said_of(tmp_path / "b.tif")

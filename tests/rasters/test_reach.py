@@ -220,7 +220,7 @@ def test_what_lies_beside_a_raster_is_no_way_out(
     beside = Path(f"{path}{ending}")
     for text in (virtual(f"/vsicurl/{server.address}/a.tif"), raw(secret(tmp_path))):
         beside.write_text(text)
-        refused(path, f"{beside}: lies beside", "is no TIFF", server=server)
+        refused(path, f"{beside}: lies beside", "is not a TIFF", server=server)
 
 
 def test_overviews_elsewhere_are_refused(tmp_path: Path, server: Server) -> None:
@@ -301,7 +301,7 @@ def test_bands_of_a_product_are_its_own_jpeg_2000(
 
     for text in (raw(home), web_map(server.address), virtual(f"/vsicurl/{server.address}/a")):
         band.write_text(text)
-        refused(named(), "B03_10m.jp2: is no JPEG 2000 image", server=server)
+        refused(named(), "B03_10m.jp2: is not a JPEG 2000 image", server=server)
     band.write_bytes(sound)
     beside = band.with_name(f"{band.name}.msk")
     beside.write_text(raw(home))
@@ -361,4 +361,4 @@ def test_what_a_person_names_is_asked_for(server: Server) -> None:
 
 @pytest.mark.parametrize("name", ["MEM:::DATAPOINTER=1", "DERIVED_SUBDATASET:AMPLITUDE:a.tif"])
 def test_words_of_gdal_that_are_no_files_are_refused(name: str) -> None:
-    refused(name, "is nothing that can be opened by its first word")
+    refused(name, "cannot be opened by its first word")

@@ -134,13 +134,13 @@ def test_a_product_is_enlarged_with_its_offset(tmp_path: Path) -> None:
                 "<a><BOA_QUANTIFICATION_VALUE>1</BOA_QUANTIFICATION_VALUE>"
                 '<BOA_ADD_OFFSET band_id="0">many</BOA_ADD_OFFSET></a>'
             ),
-            "an offset that is none",
+            "an invalid offset",
         ),
         (
             lambda safe: (safe / "MTD_MSIL2A.xml").write_text(
                 "<a><IMAGE_FILE>../../x_B02_10m</IMAGE_FILE></a>"
             ),
-            "a file outside of it",
+            "a file outside it",
         ),
     ],
 )

@@ -102,6 +102,6 @@ def test_a_guide_of_another_size_is_refused() -> None:
 def test_a_result_that_memory_has_no_room_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = xarray.DataArray(np.zeros((2, 50, 40), np.float32), dims=("band", "y", "x"))
     monkeypatch.setattr(arrays, "available", lambda: 500_000)
-    told = r"the array's result takes 512 KB of memory, and 500 KB are free; write the array to a"
+    told = r"the array's result needs 512 KB of memory, and 500 KB are free; write the array to a"
     with pytest.raises(OutOfMemoryError, match=told):
         geoloupe.upscale_array(scene, model="bicubic", scale=4)

@@ -81,7 +81,7 @@ def test_a_recipe_file_and_a_response(scene: Path, tmp_path: Path) -> None:
     ("options", "said"),
     [
         ({"degradation": "bicubic"}, "no degradation is called 'bicubic'"),
-        ({"scale": 128}, "101 x 67 pixels have no x128"),
+        ({"scale": 128}, "101 x 67 pixels are too few to be made 128 times coarser"),
         ({"scale": 0}, "scale must be 1 or more"),
         ({"seed": -1}, "seed must be 0 or more"),
         ({"response": "nikon-d700"}, r"scene.tif: the response nikon-d700 needs the wavelengths"),
@@ -109,7 +109,11 @@ def test_the_scene_itself_is_never_the_target(scene: Path) -> None:
     ("width", "height", "told"),
     [
         (2_000_000_000, 2_000_000_000, r"lr\.tif: takes at least .*B to make, but the disk has"),
-        (1_000_000_000, 4, r"moon\.vrt: a strip of its 1000000000 columns takes some .* of memory"),
+        (
+            1_000_000_000,
+            4,
+            r"moon\.vrt: a strip of its 1000000000 columns needs about .* of memory",
+        ),
     ],
 )
 def test_what_a_file_merely_claims_is_refused_unread(

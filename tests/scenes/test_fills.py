@@ -62,7 +62,7 @@ def test_a_person_overrules_what_is_found(tmp_path: Path) -> None:
     with rasterio.open(tmp_path / "zero.tif") as out:
         assert out.nodata == 0
         assert (out.read(1)[0, 0], out.read_masks(1)[0, 0]) == (-9999, 255)
-    with pytest.raises(InputError, match=r"told\.tif: nodata 0\.5 is no int16"):
+    with pytest.raises(InputError, match=r"told\.tif: nodata 0\.5 does not fit int16"):
         geoloupe.upscale(tmp_path / "told.tif", tmp_path / "no.tif", nodata=0.5, **options)
     with pytest.raises(InputError, match="always count as missing"):
         geoloupe.upscale(tmp_path / "told.tif", tmp_path / "no.tif", nodata=float("nan"), **options)

@@ -70,7 +70,7 @@ def test_what_has_no_room_is_refused_and_told_what_it_needs(
     scene, target = cube(tmp_path, 40, 20, 24), tmp_path / "out.tif"
     machine(free=10**10, held=400_000_000)
     told = (
-        r"cube\.tif: a block of it, with tiles of 24 x 20 pixels and 40 bands, takes some "
+        r"cube\.tif: a block of it, with tiles of 24 x 20 pixels and 40 bands, needs about "
         r"3[67]\.\d MB of memory, and 2\.89 MB may be used \(470 MB less the 467 MB that the "
         r"program takes itself\); allow more memory, or choose a smaller tile or "
         r"fewer bands"
@@ -141,7 +141,7 @@ def test_a_run_goes_on_with_less_memory_than_it_began_with(
 
 def test_more_workers_than_memory_holds_are_refused(tmp_path: Path, machine: Any) -> None:
     machine(free=10**9, held=3 * 10**8)
-    with pytest.raises(OutOfMemoryError, match=r"each of 5 workers takes some .* fewer workers"):
+    with pytest.raises(OutOfMemoryError, match=r"each of 5 workers needs about .* fewer workers"):
         geoloupe.upscale(cube(tmp_path, 3, 9, 9), tmp_path / "out.tif", workers=5, **BICUBIC)
 
 

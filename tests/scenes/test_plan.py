@@ -81,7 +81,7 @@ def test_a_tile_that_is_all_margin_is_refused() -> None:
 def test_a_tile_that_leaves_nothing_will_do_where_nothing_is_cut() -> None:
     assert make_plan((16, 12), tile=16, margin=8).count == 1
     for height, width in ((17, 12), (12, 17)):
-        with pytest.raises(InputError, match="leaves nothing when 8 are thrown away"):
+        with pytest.raises(InputError, match="leaves nothing once 8 are cut off"):
             make_plan((height, width), tile=16, margin=8)
 
 

@@ -267,11 +267,11 @@ def test_a_forecast_writes_nothing_and_a_preview_is_a_part(tmp_path: Path) -> No
     ("words", "message"),
     [
         ({"guide": None}, r"ms\.tif: no finer image is known to guide it"),
-        ({"guide": "ms.tif"}, r"ms\.tif: .*so it is no finer"),
+        ({"guide": "ms.tif"}, r"ms\.tif: .*so it is not finer"),
         ({"guide": "flat.tif"}, r"ms\.tif: .*flat\.tif does not say where it lies"),
         ({"model": "glpp"}, "no sharpener is called 'glpp'; did you mean 'glp'"),
         ({"bands": "ultraviolet"}, "ultraviolet"),
-        ({"model": "gsa", "guide": "two.tif"}, r"two\.tif: gsa looks at a guide of 1 band"),
+        ({"model": "gsa", "guide": "two.tif"}, r"two\.tif: gsa needs a guide of 1 band"),
         ({"shift": (1.0, float("nan"))}, "shift is two numbers"),
         ({"tiel": 3}, "tile"),
     ],

@@ -184,7 +184,7 @@ def test_a_landsat_folder_is_sharpened_by_its_panchromatic_band(
 def test_a_landsat_product_that_cannot_be_sharpened_says_why(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no panchromatic band \(B8\); Level-2 products"):
         geoloupe.sharpen(landsat(tmp_path / "a", miss="B8"), tmp_path / "no.tif")
-    with pytest.raises(InputError, match="no product of Landsat 7, 8 or 9"):
+    with pytest.raises(InputError, match="not a product of Landsat 7, 8 or 9"):
         geoloupe.sharpen(landsat(tmp_path / "b", sensor="LT05"), tmp_path / "no.tif")
     twice = landsat(tmp_path / "c")
     first = next(twice.glob("*_B2.TIF"))

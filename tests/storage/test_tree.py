@@ -126,8 +126,8 @@ def test_what_cannot_be_a_tree_is_refused_and_named(tmp_path: Path) -> None:
         "missing": "missing: no such file or folder",
         "in.rar": "in.rar: unpack this archive first",
         "in.tar.gz": "in.tar.gz: unpack this archive first",
-        "text.zip": "text.zip: is no whole .zip archive; was its download cut short?",
-        "nothing.zip": "nothing.zip: is no whole .zip archive",
+        "text.zip": "text.zip: is not a complete .zip archive; was its download cut short?",
+        "nothing.zip": "nothing.zip: is not a complete .zip archive",
         "hollow.zip": "hollow.zip: is an empty archive",
     }
     zipped(tmp_path / "hollow.zip", {"a/.DS_Store": b""})
@@ -140,7 +140,7 @@ def test_what_cannot_be_a_tree_is_refused_and_named(tmp_path: Path) -> None:
 def test_a_zip_cut_short_is_refused_and_named(tmp_path: Path, share: float) -> None:
     path = zipped(tmp_path / "in.zip")
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(InputError, match=r"in\.zip: is no whole \.zip archive"):
+    with pytest.raises(InputError, match=r"in\.zip: is not a complete \.zip archive"):
         open_tree(path)
 
 

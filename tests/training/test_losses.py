@@ -130,7 +130,7 @@ def test_a_schedule_in_minutes_ends_in_time() -> None:
     for wrong in ({"minutes": 0.0}, {"minutes": 1.0, "steps": 5}, {}):
         with pytest.raises(ValueError, match="minutes"):
             ScheduleSettings(**wrong)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="minutes have no milestones"):
+    with pytest.raises(ValueError, match="a schedule in minutes has no milestones"):
         ScheduleSettings(minutes=1.0, milestones=(3,))
 
 

@@ -33,10 +33,10 @@ def test_changes_are_by_dotted_name() -> None:
         ("optimizer.rate", 1, "did you mean 'optimiser'"),
         ("batch", 0, "batch must be 1 or more"),
         ("batch", "many", "batch: .*integer"),
-        ("schedule.epochs", 3, "either steps or epochs"),
+        ("schedule.epochs", 3, "one of steps, epochs or minutes"),
         ("optimiser.ema", 1.0, "below 1"),
         ("network", "hsnet", "did you mean 'hsenet'"),
-        ("loss.l1", 0, "one of them must count"),
+        ("loss.l1", 0, "one of them above 0"),
         ("loss.pairs", [[0, 1]], "pairs are of two bands"),
         ("optimiser.betas", [2, 3], "ema and betas"),
         ("optimiser.eps", -1, "eps and weight_decay"),
@@ -53,7 +53,7 @@ def test_what_is_wrong_is_said(key: str, value: object, message: str) -> None:
 def test_a_file_that_is_no_recipe_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_text("name = ")
-    with pytest.raises(InputError, match=r"a\.toml: is no TOML"):
+    with pytest.raises(InputError, match=r"a\.toml: is not TOML"):
         read_recipe(path)
     with pytest.raises(InputError, match=r"b\.toml: cannot be read"):
         read_recipe(tmp_path / "b.toml")

@@ -111,7 +111,7 @@ def test_two_processes_learn_what_one_does(data: Path, whole: Path, tmp_path: Pa
 
 
 def test_a_run_is_never_mixed_with_another(data: Path, whole: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds a run already; add resume=true"):
+    with pytest.raises(InputError, match="already holds a run; add resume=true"):
         train(short(data), whole, hardware=CPU)
     with pytest.raises(InputError, match="a run of another recipe"):
         train(short(data, seed=1), whole, resume=True, hardware=CPU)
@@ -125,7 +125,7 @@ def test_a_run_is_never_mixed_with_another(data: Path, whole: Path, tmp_path: Pa
 def test_a_second_process_keeps_out_of_a_run(data: Path, whole: Path) -> None:
     with (
         locked(whole / "recipe.toml", busy="", gone=""),
-        pytest.raises(InputError, match="another process trains in it right now"),
+        pytest.raises(InputError, match="another process is training in it right now"),
     ):
         train(short(data), whole, resume=True, hardware=CPU)
 
@@ -256,9 +256,9 @@ def test_a_branch_begins_where_the_trunk_is(data: Path, tmp_path: Path) -> None:
     checkpoint = torch.load(sorted((trunk / "checkpoints").glob("*.pt"))[-1], weights_only=True)
     for name, tensor in checkpoint["average"].items():
         assert abs(unmoved[name] - tensor.numpy()).max() <= 1e-4
-    with pytest.raises(InputError, match="is not of this recipe"):
+    with pytest.raises(InputError, match="does not fit this recipe"):
         train(short(data, start=str(trunk)), tmp_path / "other", hardware=CPU)
     (tmp_path / "young").mkdir()
     shutil.copy(trunk / "recipe.toml", tmp_path / "young")
-    with pytest.raises(InputError, match="holds no checkpoint to begin with"):
+    with pytest.raises(InputError, match="holds no checkpoint to start from"):
         train(short(data, start=str(tmp_path / "young")), tmp_path / "another", hardware=CPU)

@@ -1,4 +1,4 @@
-"""What a data set is: facts about it, and scenes that know how to read themselves."""
+"""What a data set is: facts about it, and scenes that can read themselves."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ from geoloupe.storage.tree import Tree
 
 @dataclass(frozen=True, kw_only=True)
 class DataCard:
-    """What a person must know of a data set before and after getting it."""
+    """What a user must know about a data set before and after getting it."""
 
     name: str
     about: str
     source: str  # where to get it
     terms: str
     cite: str
-    layout: str  # what its folder holds, for the message when it does not
-    rules: Mapping[str, Rule]  # how it is split; the first is used unless another is asked for
+    layout: str  # what its folder should hold, for error messages
+    rules: Mapping[str, Rule]  # how it is split; the first is the default
     sha256: Mapping[str, str] = field(default_factory=dict)  # of published archives, by file name
 
 
@@ -42,11 +42,11 @@ class SceneArray:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """One image of a data set, or one pair: "hr" always, "lr" and "guide" where they are real."""
+    """One image or pair of a data set: "hr" always, "lr" and "guide" where they are real."""
 
     id: str
     label: str = ""
-    split: str | None = None  # where the archive itself says so
+    split: str | None = None  # where the archive itself says
     file: str = ""  # what to name when it is wrong
     parts: Mapping[str, Callable[[], SceneArray]]
 
@@ -56,11 +56,11 @@ class Dataset(Protocol):
 
     @property
     def card(self) -> DataCard:
-        """What a person must know."""
+        """What a user must know."""
         ...
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:
-        """List the scenes of an archive; what is missing is an InputError that says what."""
+        """List the scenes of an archive; an InputError says what is missing."""
         ...
 
     def tiny(self) -> Self:

@@ -1,7 +1,7 @@
-"""Which scenes train, which validate and which test: decided by a rule and a written-down seed.
+"""Which scenes train, which validate and which test: decided by a rule and a recorded seed.
 
-The order in which scenes are drawn is that of a hash of seed and name, so that it is the same for
-ever, on every machine, and does not change when other scenes come or go.
+Scenes are drawn in the order of a hash of seed and name, so that it is the same forever, on every
+machine, and does not change when other scenes come or go.
 """
 
 import hashlib
@@ -15,15 +15,15 @@ from geoloupe.errors import InputError
 
 SPLITS = ("train", "val", "test")
 Labels = Mapping[str, str]
-"""The label of each scene by its id; "" where there are no classes."""
+"""The label of each scene by id; "" where there are no classes."""
 
 
 class Rule(Protocol):
-    """Gives scenes to splits; who is given to none is left out."""
+    """Assigns scenes to splits; unassigned ones are left out."""
 
     @property
     def about(self) -> str:
-        """One phrase that says what it does."""
+        """A phrase that says what it does."""
         ...
 
     def assign(self, labels: Labels, seed: int) -> dict[str, str]:
@@ -41,7 +41,7 @@ class PerClass:
 
     @property
     def about(self) -> str:
-        """One phrase that says what it does."""
+        """A phrase that says what it does."""
         return f"{self.train}/{self.val}/{self.test} scenes of every class"
 
     def assign(self, labels: Labels, seed: int) -> dict[str, str]:
@@ -62,12 +62,12 @@ class Shares:
 
     @property
     def about(self) -> str:
-        """One phrase that says what it does."""
+        """A phrase that says what it does."""
         return f"{100 * self.train:g}/{100 * self.val:g}/{100 * self.test:g} % of the scenes"
 
     def assign(self, labels: Labels, seed: int) -> dict[str, str]:
         """Spread the classes evenly over the order of all, then cut it at the shares."""
-        # The k-th of n scenes of a class stands at (k + 1/2)/n; ties go by name.
+        # The k-th of n scenes of a class is placed at (k + 1/2)/n; ties go by name.
         place = {
             name: ((rank + 0.5) / len(ids), name)
             for ids in _by_class(labels).values()
@@ -87,7 +87,7 @@ class WholeLabels:
 
     @property
     def about(self) -> str:
-        """One phrase that says what it does."""
+        """A phrase that says what it does."""
         shares = f"{100 * self.train:g}/{100 * self.val:g}/{100 * self.test:g} %"
         return f"{shares} of the images, each with all its areas"
 
@@ -107,7 +107,7 @@ class InOrder:
 
     @property
     def about(self) -> str:
-        """One phrase that says what it does."""
+        """A phrase that says what it does."""
         return f"the first {self.train} train, the next {self.val} validate, the rest tests"
 
     def assign(self, labels: Labels, seed: int) -> dict[str, str]:
@@ -122,23 +122,23 @@ class Archived:
 
     @property
     def about(self) -> str:
-        """One phrase that says what it does."""
+        """A phrase that says what it does."""
         return "as the archive is split"
 
     def assign(self, labels: Labels, seed: int) -> dict[str, str]:
-        """Return nothing: the scenes say it themselves."""
+        """Return nothing: the scenes say themselves."""
         return {}
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A person's own list: lines of a split and a scene's id."""
+    """A user's own list: lines with a split and a scene's id."""
 
     path: Path
 
     @property
     def about(self) -> str:
-        """One phrase that says what it does."""
+        """A phrase that says what it does."""
         return f"the list {self.path.name}"
 
     def assign(self, labels: Labels, seed: int) -> dict[str, str]:
@@ -155,7 +155,7 @@ class Listed:
             if name not in labels:
                 raise InputError(f"{where}: {InputError.unknown('scene', name, labels)}"[:500])
             if splits.setdefault(name, split) != split:
-                raise InputError(f"{where}: {name} is in {splits[name]} already")
+                raise InputError(f"{where}: {name} is already in {splits[name]}")
         return splits
 
 
@@ -181,7 +181,7 @@ def _shuffled(ids: Iterable[str], seed: int) -> list[str]:
 
 
 def _portions(total: int, shares: tuple[float, float, float]) -> tuple[int, int, int]:
-    """Round shares of a total so that they add up; of three or more, no share gets nothing."""
+    """Round shares of a total so that they add up; of three or more, none gets nothing."""
     exact = [total * share / sum(shares) for share in shares]
     counts = [int(part) for part in exact]
     by_rest = sorted(range(3), key=lambda place: (counts[place] - exact[place], place))

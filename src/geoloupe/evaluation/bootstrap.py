@@ -1,4 +1,4 @@
-"""How sure a difference of means is: a paired bootstrap over images."""
+"""How certain a difference of means is: a paired bootstrap over images."""
 
 import warnings
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from geoloupe.evaluation.rows import Result
 
 DRAWS = 10_000
 _BATCH = 500  # draws at once, since images may be many
-FEW = 6  # of fewer, all may lean to one side by chance more often than one time in twenty
+FEW = 6  # of fewer, all may agree in sign by chance more than one time in twenty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Difference:
 
     @property
     def sure(self) -> bool:
-        """Whether the interval leaves zero out, and is of more than a few images."""
+        """Whether the interval excludes zero and covers more than a few images."""
         return self.images >= FEW and (self.low > 0 or self.high < 0)
 
 
@@ -68,13 +68,13 @@ def interval(gains: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
     """Return the 95 % bootstrap interval of a mean, bias-corrected and accelerated (BCa).
 
     Percentiles alone are too narrow for few images. They stand in where BCa is undefined, as for
-    values that are alike but for rounding; values that are all alike are their own interval.
+    values equal up to rounding; identical values are their own interval.
     """
     values = np.asarray(gains, np.float64)
     if len(values) < 2 or np.ptp(values) == 0:
         return float(values[0]), float(values[0])
     draw = partial(bootstrap, (values,), np.mean, batch=_BATCH)
-    # BCa divides by how much the mean moves when a value is left out, which rounding may make none.
+    # BCa divides by how much the mean moves when a value is left out, which rounding may make zero.
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateDataWarning)
         rng = np.random.default_rng(seed)

@@ -1,6 +1,6 @@
-"""How sure a model may be: sigma is fitted on images whose truth is known, and tried on others.
+"""How certain a model may be: sigma is fitted on images of known truth, and tried on others.
 
-Images are made coarser as a sensor of a known MTF sees them, and enlarged as scenes are. The table
+Images are made coarser as a sensor of known MTF sees them, and enlarged like scenes. The table
 that turns roughness into sigma (`inference.doubt`) is fitted to the errors, then scaled until 68 of
 100 pixels lie within sigma: conformal prediction, whose promise is an average over images like
 those it saw.
@@ -31,10 +31,10 @@ from geoloupe.scenes.layers import rounding_steps
 from geoloupe.scenes.optics import Optics
 
 MTF = (0.12, 0.2, 0.3, 0.4, 0.5)
-_PIXELS = 2000  # of an image that are looked at
+_PIXELS = 2000  # of an image that are examined
 _KNOTS = 10  # of the table
-_SHAPED = 0.9  # the share of errors below the table's shape, before it is scaled
-_PARTS = 100  # of the pixels, by how sure they are
+_SHAPED = 0.9  # share of errors below the table's shape, before scaling
+_PARTS = 100  # of the pixels, by certainty
 _SEED = 0
 
 Values = NDArray[np.float64]
@@ -42,14 +42,14 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What is done to images: the sensor's MTF, what the model is told of it, and noise."""
+    """What is done to images: the sensor's MTF, the MTF the model is given, and noise."""
 
     mtf: float
     told: float
-    noise: float = 0.0  # of one deviation, in 255ths of the range
+    noise: float = 0.0  # its deviation, in 255ths of the range
 
     def __str__(self) -> str:
-        """Return a few words for people."""
+        """Return a short description."""
         other = "" if self.mtf == self.told else f" told as {self.told:g}"
         return f"MTF {self.mtf:g}{other}, noise {self.noise:g}"
 
@@ -71,18 +71,18 @@ class Seen:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pixels:
-    """Some pixels (N,) of one image: how wrong they are, and how rough all of it is."""
+    """Some pixels (N,) of one image: their errors, and the roughness of all of it."""
 
     label: str
     rough: Roughness
     scale: int
     chosen: NDArray[np.int64]  # where they are in (B,H,W)
     error: Values
-    rounding: Values  # the steps in which they are stored
+    rounding: Values  # the steps they are stored in
 
     @classmethod
     def of(cls, model: Model, example: Example, *, told: float, seed: int) -> Self:
-        """Enlarge an image as a scene of an MTF is, and compare it with its truth."""
+        """Enlarge an image like a scene of an MTF, and compare it with its truth."""
         noise = tuple(np.nan_to_num(noise_level(example.lr)).tolist())
         optics = Optics(mtf=(told,) * len(example.lr.bands), noise=noise, how="as given")
         sr = predictor_for(model, optics, PredictOptions(device="cpu")).predict(example.lr)
@@ -126,7 +126,7 @@ class Sample:
 
     @classmethod
     def of(cls, model: Model, examples: Iterable[Example], *, told: float) -> Self:
-        """Enlarge images as scenes of an MTF are, and compare them with their truth."""
+        """Enlarge images like scenes of an MTF, and compare them with their truth."""
         if model.network.signature.guided:
             raise InputError(f"{model.card.name}: models with a guide are not calibrated yet")
         return cls(
@@ -138,7 +138,7 @@ class Sample:
 
     @cached_property
     def error(self) -> Values:
-        """How wrong each is (N,)."""
+        """The error of each (N,)."""
         return np.concatenate([image.error for image in self.images])
 
     @cached_property
@@ -153,7 +153,7 @@ class Sample:
 
 
 def fit(samples: Mapping[float, Sample], *, data: str) -> Calibration:
-    """Fit the table of every MTF to what its images showed."""
+    """Fit the table of every MTF to its images."""
     near, far = np.concatenate([sample.cells for sample in samples.values()], axis=1)
     ratios = near[far > 0] / far[far > 0]
     knots = np.unique(np.quantile(ratios, np.linspace(0.02, 0.98, _KNOTS)).round(4))
@@ -196,7 +196,7 @@ def cover(calibration: Calibration, sample: Sample, *, told: float, data: str) -
 
 
 def _by_class(sample: Sample, by_image: Sequence[float]) -> dict[str, float]:
-    """Average what images have over those of each class, if they have any."""
+    """Average the images' values over each class, if there are classes."""
     labels = np.array([image.label for image in sample.images])
     shares = np.array(by_image)
     classes = [str(label) for label in np.unique(labels) if label]
@@ -204,9 +204,9 @@ def _by_class(sample: Sample, by_image: Sequence[float]) -> dict[str, float]:
 
 
 def sparsification(sigma: Values, error: Values) -> float:
-    """Return how far from the order of the errors sigma's is: 0 is that order, 1 a constant's.
+    """Return how far sigma's order is from the errors': 0 is their order, 1 a constant's.
 
-    The rms error of what is left when the least sure pixels are taken away, share by share, is
+    The rms error of what is left when the least certain pixels are removed, share by share, is
     compared with what is left when the worst are.
     """
     ours, best = (_left(error, np.argsort(-key, kind="stable")) for key in (sigma, error))
@@ -215,7 +215,7 @@ def sparsification(sigma: Values, error: Values) -> float:
 
 
 def interval_score(half: Values, error: Values) -> float:
-    """Compare intervals for 90 % with the best of one width: their widths, and what they miss."""
+    """Compare 90 % intervals with the best of constant width: their widths, and what they miss."""
 
     def mean(half: Values) -> float:
         return float((2 * half + 20 * np.maximum(error - half, 0)).mean())

@@ -1,4 +1,4 @@
-"""What was measured, written into the cards of the models that it was measured on."""
+"""Measurements, written into the cards of the measured models."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ def record(result: Result, folder: Path) -> Card | None:
 
 
 def record_gains(gains: Sequence[Gain], folder: Path) -> Card:
-    """Put gains into the card in `folder`, in place of what it said of the same data."""
+    """Put gains into the card in `folder`, replacing those on the same data."""
     card, tensors = read_weights(folder)
     again = {gain.data for gain in gains}
     others = [gain for gain in card.gains if gain.data not in again]
@@ -43,7 +43,7 @@ def record_gains(gains: Sequence[Gain], folder: Path) -> Card:
 
 
 def gain_table(gains: Sequence[Gain]) -> tuple[list[str], list[list[str]]]:
-    """Lay gains out for people: a line for each data set and noise, a column for each blur."""
+    """Tabulate gains: a line for each data set and noise, a column for each blur."""
     blurs = list(dict.fromkeys(gain.degradation for gain in gains))
     lines = dict.fromkeys((gain.data, gain.noise, gain.images) for gain in gains)
     said = {

@@ -1,4 +1,4 @@
-"""Several models on the same images: scores, how sure their differences are, and crops to see."""
+"""Several models on the same images: scores, certainty of differences, and crops to see."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ from geoloupe.models.model import Model
 from geoloupe.networks.summary import multiply_adds, parameter_count
 from geoloupe.system.progress import Progress
 
-_KEPT_BYTES = 2**28  # of answers that are kept until it is known which are worth showing
-# Images are shown by how much the best model gains on them: quantile of the gains, and its name.
+_KEPT_BYTES = 2**28  # of answers kept until it is known which are worth showing
+# Images are chosen by the best model's gain on them: quantile of the gains, and its name.
 _SHOWN = (
     (0.5, "the median gain"),
     (1.0, "the largest gain"),
@@ -50,10 +50,10 @@ class Comparison:
     published: tuple[Published, ...]
     by_band: dict[str, NDArray[np.float64]]  # mean PSNR of each band, by model
     shown: tuple[Shown, ...]
-    metric: str  # by which the best is the best
+    metric: str  # by which the best is chosen
     parameters: dict[str, int]  # by model
     multiply_adds: dict[str, int]  # for the image shown first
-    histories: dict[str, NDArray[np.float64]]  # steps and scores (N,2) of runs that left a log
+    histories: dict[str, NDArray[np.float64]]  # steps and scores (N,2) of runs with a log
 
     @property
     def best(self) -> str:
@@ -108,7 +108,7 @@ class _Kept:
             self.answers.setdefault(image, {})[answer.row.model] = answer.sr.in_unit()
 
     def shown(self, gains: Mapping[str, float]) -> tuple[Shown, ...]:
-        """Return kept images by the quantiles of all gains that theirs are next to."""
+        """Return the kept images nearest to given quantiles of all gains."""
         known = [image for image in self.answers if image in gains]
         ranked = sorted(gains.values())
         near = ", or close to it" if len(known) < len(gains) else ""
@@ -139,7 +139,7 @@ def compare(
 
     Args:
         models: Two or more; the first is the baseline.
-        data: A prepared data set, its folder, or its name, optionally with ":split".
+        data: A prepared data set, its folder or its name, optionally with ":split".
         progress: Called with the number of measured images and of all.
         **options: scale, protocol, metrics, degradation and others; see EvaluateSettings.
 
@@ -189,7 +189,7 @@ def compare(
 
 
 def _common_scale(models: Sequence[Model]) -> int:
-    """Return the factor of all models; others, or models of other bands, cannot be compared."""
+    """Return the common factor; models of different factors or bands cannot be compared."""
     scales = {model.network.signature.scale for model in models}
     if len(scales) > 1:
         raise InputError(
@@ -197,12 +197,12 @@ def _common_scale(models: Sequence[Model]) -> int:
         )
     wanted = {", ".join(model.card.bands) for model in models if model.card.bands}
     if len(wanted) > 1:
-        raise InputError(f"these models see other bands: {'; '.join(sorted(wanted))}")
+        raise InputError(f"these models see different bands: {'; '.join(sorted(wanted))}")
     return scales.pop()
 
 
 def _yardstick(scoring: Scoring) -> str:
-    """Return the metric by which models are ranked: one of which more is better."""
+    """Return the metric by which models are ranked: one where more is better."""
     metrics = scoring.protocol.metrics
     rising = [name for name, metric in metrics.items() if metric.higher_is_better]
     return "psnr" if "psnr" in rising else rising[-1]
@@ -225,7 +225,7 @@ def _histories(
 
 
 def read_history(weights: Path, metric: str) -> NDArray[np.float64] | None:
-    """Read steps and scores (N,2) from the log of the run that weights lie in, if they do."""
+    """Read steps and scores (N,2) from the log of the run that holds the weights, if any."""
     try:
         with (weights.parent / "validation.csv").open(encoding="utf-8") as file:
             rows = [(float(row["step"]), float(row[metric])) for row in csv.DictReader(file)]

@@ -1,4 +1,4 @@
-"""What a comparison shows as drawings: quality against cost, by class, by band, over training."""
+"""Drawings of a comparison: quality against cost, by class, by band, over training."""
 
 from collections.abc import Mapping
 
@@ -41,7 +41,7 @@ def drawings_of(found: Comparison) -> dict[str, Figure]:
 
 
 def spectra_of(shown: Shown) -> dict[str, Curves]:
-    """Return the spectra of three pixels: where the answers are the worst, the middle, the best."""
+    """Return the spectra of three pixels: where answers are worst, median and best."""
     hr = shown.example.hr.in_unit().values
     error = np.mean(
         [
@@ -77,7 +77,7 @@ def _costs(found: Comparison) -> dict[str, Figure]:
             title="Quality and time",
             svg=points(
                 {name: (seconds[name], score) for name, score in quality.items()},
-                "seconds an image, median",
+                "seconds per image, median",
                 metric,
             ),
         )
@@ -88,7 +88,7 @@ def _costs(found: Comparison) -> dict[str, Figure]:
             "operations",
             "Quality and operations",
             found.multiply_adds,
-            "multiply-adds for the image shown first",
+            "multiply-adds for the first image shown",
         ),
     ):
         learned = {model: count for model, count in counts.items() if found.parameters[model]}

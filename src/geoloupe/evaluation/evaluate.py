@@ -1,4 +1,4 @@
-"""Models x a split x a protocol -> one row for each model and image."""
+"""Models x a split x a protocol -> one row per model and image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def evaluate(
         **options: scale, protocol, metrics, degradation and others; see EvaluateSettings.
 
     Returns:
-        A row for each model and image, with means by `summaries()`.
+        A row per model and image, with means from `summaries()`.
 
     Example:
         >>> result = geoloupe.evaluate(["bicubic", "loupe-x2"], "prepared:test")

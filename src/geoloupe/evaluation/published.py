@@ -1,4 +1,4 @@
-"""Rows of published tables, with their sources and what keeps them from being compared."""
+"""Rows of published tables, with their sources and why they cannot be compared."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Published:
 
 
 def published(data: str, scale: int, protocol: str) -> list[Published]:
-    """List what papers give for a data set, factor and protocol."""
+    """List what papers report for a data set, factor and protocol."""
     text = (resources.files("geoloupe.evaluation") / "published.json").read_text("utf-8")
     rows = [Published(**row) for row in json.loads(text)]
     return [row for row in rows if (row.data, row.scale, row.protocol) == (data, scale, protocol)]

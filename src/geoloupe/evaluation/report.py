@@ -26,7 +26,7 @@ Rows = list[list[str]]
 
 
 def check_report(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that cannot hold a report, before the work for it."""
+    """Refuse a folder that cannot hold a report, before any work."""
     check_study(folder, NUMBERS, overwrite=overwrite)
 
 
@@ -37,7 +37,7 @@ def write_report(found: Comparison, folder: Path, *, overwrite: bool = False) ->
 
 
 def study_of(found: Comparison) -> Study:
-    """Arrange a comparison for people and for programs."""
+    """Arrange a comparison for readers and for programs."""
     facts = found.result.facts
     data, count = facts["data"], found.result.summaries()[0].count
     pair = (1, 1 + found.result.models.index(found.best))  # behind the LR pixels
@@ -71,8 +71,8 @@ def _lead(found: Comparison) -> str:
     if row.images < FEW:
         images = "one image" if row.images == 1 else f"{row.images} images"
         return (
-            f"{best} is {row.mean:+.2f} from {first} in {found.metric} on {images}, which is too "
-            "few to say that it is so on others."
+            f"{best} is {row.mean:+.2f} from {first} in {found.metric} on {images}, too "
+            "few to say that it holds on others."
         )
     doubt = "" if row.sure else "; that may be chance"
     return (
@@ -97,7 +97,7 @@ def _tables(found: Comparison) -> list[Table]:
     tables = [
         Table(
             title="Scores",
-            note="Mean and standard deviation over images; the time is the median of an image.",
+            note="Mean and standard deviation over images; the time is the median per image.",
             headings=["model", *result.metrics, "parameters", "seconds", "peak MB"],
             rows=scores,
         ),
@@ -108,7 +108,7 @@ def _tables(found: Comparison) -> list[Table]:
         warnings = " ".join(dict.fromkeys(row.warning for row in found.published))
         tables.append(
             Table(
-                title="What papers give",
+                title="What papers report",
                 note=f"For orientation, not for ranking: other weights, other splits. {warnings}",
                 headings=["model", *metrics, "source"],
                 rows=[

@@ -17,7 +17,7 @@ class Row:
     label: str
     scores: Mapping[str, float]
     seconds: float
-    peak: int = 0  # bytes of memory that the answer took at most
+    peak: int = 0  # peak memory of the answer in bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,19 +32,19 @@ class Summary:
     std: Mapping[str, float]
     seconds: float  # the median of an image
     total_seconds: float
-    peak: int  # bytes of memory that an answer took at most
+    peak: int  # peak memory of an answer in bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """All rows of one evaluation and what must be known to read or repeat them."""
+    """All rows of one evaluation, and what is needed to read or repeat them."""
 
     rows: tuple[Row, ...]
     facts: Mapping[str, Any]
 
     @property
     def models(self) -> list[str]:
-        """The models in the order in which they were asked for."""
+        """The models in the order requested."""
         return list(dict.fromkeys(row.model for row in self.rows))
 
     @property
@@ -53,13 +53,13 @@ class Result:
         return list(dict.fromkeys(name for row in self.rows for name in row.scores))
 
     def summaries(self) -> list[Summary]:
-        """Return one summary of all images for each model."""
+        """Return one summary per model over all images."""
         return [
             summarise([row for row in self.rows if row.model == model], "") for model in self.models
         ]
 
     def by_class(self) -> list[Summary]:
-        """Return one summary for each model and class, the classes in order."""
+        """Return one summary per model and class, the classes in order."""
         labels = sorted({row.label for row in self.rows})
         return [
             summarise([row for row in self.rows if (row.model, row.label) == (model, label)], label)
@@ -69,7 +69,7 @@ class Result:
 
 
 def summarise(rows: Sequence[Row], label: str) -> Summary:
-    """Take means over the images that have a score; the deviation is that of a sample."""
+    """Average over the images that have a score; the deviation is the sample's."""
     columns: dict[str, list[float]] = {}
     for row in rows:
         for name, score in row.scores.items():
@@ -89,7 +89,7 @@ def summarise(rows: Sequence[Row], label: str) -> Summary:
 
 
 def _deviation(values: Sequence[float]) -> float:
-    """Return the sample's deviation; 0 where it has none, as of one image or of perfect ones."""
+    """Return the sample's deviation; 0 where undefined, as for one image or perfect ones."""
     if len(values) < 2 or not all(map(math.isfinite, values)):
         return 0.0
     return stdev(values)

@@ -1,4 +1,4 @@
-"""All scores of one image: the protocol's, and the metrics that a person adds."""
+"""All scores of one image: the protocol's, and the metrics the user adds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Scoring:
 
     @classmethod
     def of(cls, protocol: str, added: str) -> Self:
-        """Find a protocol by name, and metrics by their names with commas between."""
+        """Find a protocol by name, and metrics by comma-separated names."""
         words = [word.strip() for word in added.split(",") if word.strip()]
         known = [*catalog.names("metric"), TRUST]
         for word in words:
@@ -33,7 +33,7 @@ class Scoring:
         chosen = cast("Protocol", catalog.resolve("protocol", protocol))
         return cls(
             protocol=chosen,
-            # A score of the same name as one of the protocol's is another score: name it apart.
+            # A score with the name of one of the protocol's is a different score: rename it.
             added={
                 f"{word} (plain)" if word in chosen.metrics else word: cast(
                     "Metric", catalog.resolve("metric", word)
@@ -45,7 +45,7 @@ class Scoring:
         )
 
     def score(self, lr: Image, sr: Image, hr: Image, scale: int) -> dict[str, float]:
-        """Score one image; scores that are undefined for it are absent."""
+        """Score one image, leaving out scores undefined for it."""
         scores = self.protocol.score(sr, hr, scale)
         scores |= {name: metric.score(sr, hr, scale) for name, metric in self.added.items()}
         if self.trust:

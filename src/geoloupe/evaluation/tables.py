@@ -34,11 +34,11 @@ def image_lines(result: Result) -> Iterable[Sequence[object]]:
 
 
 def difference_table(found: Sequence[Difference]) -> Table:
-    """Show differences to a person."""
+    """Tabulate differences for readers."""
     return Table(
-        title="How sure the differences are",
+        title="How certain the differences are",
         note=f"95 % bootstrap interval (BCa) of the mean over images, {DRAWS:,} draws. A "
-        f"difference whose interval holds zero, or of fewer than {FEW} images, may be chance.",
+        f"difference whose interval contains zero, or of fewer than {FEW} images, may be chance.",
         headings=["model and other", "metric", "difference", "from", "to", "sure"],
         rows=[
             [
@@ -53,7 +53,7 @@ def difference_table(found: Sequence[Difference]) -> Table:
 
 
 def difference_lines(found: Sequence[Difference]) -> list[list[str]]:
-    """Return differences to a program."""
+    """Return differences for programs."""
     head = ["model", "other", "metric", "images", "mean", "low", "high", "sure"]
     return [head] + [
         [
@@ -97,7 +97,7 @@ def _json(result: Result, summaries: Sequence[Summary]) -> str:
 
 
 def _finite(value: float) -> float | str:
-    """JSON knows no infinity, and a perfect image has an infinite PSNR."""
+    """JSON has no infinity, and a perfect image has an infinite PSNR."""
     return value if abs(value) != float("inf") else ("inf" if value > 0 else "-inf")
 
 

@@ -1,7 +1,7 @@
-"""An evaluation, opened once: models ready to run, the images each is shown, and the scoring.
+"""An evaluation, opened once: models ready to run, the images each sees, and the scoring.
 
 Everything that scores models goes through `Trial.answers`: evaluation, comparison, downstream tasks
-and the validation of a training run. What differs is only what they do with an answer.
+and the validation of a training run. They differ only in what they do with an answer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ from geoloupe.networks.acceleration.accelerate import Precision
 from geoloupe.system.measuring import PeakMemory, Stopwatch
 from geoloupe.system.progress import Progress
 
-_SHARPENED = 2  # times finer that bands become with a guide, unless it is said
+_SHARPENED = 2  # default factor by which a guide makes bands finer
 
 
 class EvaluateOptions(TypedDict, total=False):
@@ -53,12 +53,12 @@ class EvaluateSettings:
 
     OLD_NAMES: ClassVar[Mapping[str, str]] = {"recipe": "degradation"}
 
-    scale: int | None = None  # of models without weights; None: as the first with weights
+    scale: int | None = None  # of models without weights; None: that of the first with weights
     protocol: str = "hsenet"
-    metrics: str = ""  # besides the protocol's, separated by commas; "trust" is several
+    metrics: str = ""  # besides the protocol's, comma-separated; "trust" is several
     degradation: str | None = None  # None: the protocol's own
     guide: str = "nikon-d700"  # response that makes a guide, for data without one
-    matched: bool = False  # match the brightness of real LR images to their truth first
+    matched: bool = False  # first match the brightness of real LR images to their truth
     seed: int = 0
     limit: int | None = None  # only the first images
     bound: bool | float | None = None  # None: each model's card; see `PredictOptions.bound`
@@ -74,7 +74,7 @@ class EvaluateSettings:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Entrant:
-    """A model that takes part in a trial, ready to run, and the images it is shown."""
+    """A model in a trial, ready to run, and the images it sees."""
 
     model: Model
     tuned: TunedModel
@@ -86,10 +86,10 @@ class Entrant:
         return self.model.card.name
 
     def answer(self, example: Example) -> Image:
-        """Return the model's answer to an example in its own bands, in unit values if learned.
+        """Return the model's answer to an example in its own bands, in unit values if trained.
 
-        Published rows of interpolation are of images stored as the LR is stored, so rounded, as
-        MATLAB's imresize returns them; a network's floats go to the protocol unrounded.
+        Published rows of interpolation are of images stored like the LR, so rounded, as MATLAB's
+        imresize returns them; a network's floats go to the protocol unrounded.
         """
         guide = example.guide
         predictor = self.tuned.predictor(example.lr, example.mtf)
@@ -103,7 +103,7 @@ class Answer:
     """One model's answer to one image, and its scores."""
 
     row: Row
-    example: Example  # in the bands that the model takes
+    example: Example  # in the bands the model takes
     sr: Image
 
 
@@ -114,7 +114,7 @@ class Trial:
     entrants: tuple[Entrant, ...]
     scoring: Scoring
     device: str = "auto"
-    facts: Mapping[str, Any] = field(default_factory=dict)  # what a reader must know to repeat it
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what a reader needs to repeat it
 
     @classmethod
     def open(
@@ -201,7 +201,7 @@ class Trial:
 
 
 def in_bands_of(model: Model, example: Example) -> Example:
-    """Return an example in the bands that a model takes."""
+    """Return an example in the bands a model takes."""
 
     def chosen(image: Image) -> list[int]:
         count = model.network.signature.bands
@@ -215,7 +215,7 @@ def in_bands_of(model: Model, example: Example) -> Example:
 
 
 def open_data(data: str | PreparedDataset, split: str) -> tuple[PreparedDataset, str]:
-    """Return a prepared data set and its split, which the name may hold, as in ucmerced:val."""
+    """Return a prepared data set and its split, which the name may contain, as in ucmerced:val."""
     if isinstance(data, PreparedDataset):
         return data, split
     name, colon, wanted = data.rpartition(":")
@@ -252,12 +252,12 @@ def _load(model: str | Path | Model, chosen: EvaluateSettings) -> Model:
     loaded = load(model, **({"scale": chosen.scale} if known and chosen.scale else {}))
     scale = loaded.network.signature.scale
     if chosen.scale not in (None, scale):
-        raise InputError(f"{model}: is a x{scale} model, but scale is {chosen.scale}")
+        raise InputError(f"{model}: is an x{scale} model, but scale is {chosen.scale}")
     return loaded
 
 
 def _on_common_bands(models: list[Model]) -> list[Model]:
-    """Let models that take any bands take those that the others name, if these agree."""
+    """Give models that take any bands those the others name, if these agree."""
     named = {bands for model in models if (bands := model.card.bands)}
     if len(named) != 1:
         return models
@@ -271,7 +271,7 @@ def _on_common_bands(models: list[Model]) -> list[Model]:
 
 
 def _shown_to(model: Model, examples: Examples, chosen: EvaluateSettings) -> Examples:
-    """Return the images that a model is shown; models alike share them, made once."""
+    """Return the images a model sees; similar models share them, made once."""
     signature = model.network.signature
     if signature.guided:
         response = SpectralResponse.named(chosen.guide)

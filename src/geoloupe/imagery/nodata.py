@@ -77,7 +77,7 @@ def settle(
     if chosen is not None:
         kind = np.dtype(dtype)
         if kind.kind != "f" and not (float(chosen).is_integer() and _fits(int(chosen), kind)):
-            raise InputError(f"{name}: nodata {chosen:g} is no {dtype}, so no pixel can hold it")
+            raise InputError(f"{name}: nodata {chosen:g} does not fit {dtype}: no pixel can be it")
         return Missing(float(chosen))
     if declared is not None:
         return Missing(declared)

@@ -9,7 +9,7 @@ __all__ = ["describe", "names"]
 
 
 def names() -> list[str]:
-    """Return the names of the models that come along.
+    """Return the names of the shipped models.
 
     Returns:
         Those that enlarge, then those that sharpen with a guide.
@@ -24,7 +24,7 @@ def names() -> list[str]:
 
 
 def describe(name: str) -> "Card":
-    """Return the card of a model that comes along.
+    """Return the card of a shipped model.
 
     Args:
         name: One of `names()`.

@@ -1,4 +1,4 @@
-"""Which bands of a scene a model is given."""
+"""Which bands of a scene a model gets."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.spectra import Band
 
 _WAVELENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(nm|um|µm)")
-_MAX_NM_APART = 20.0  # nm between what a person asks for and what a sensor has
+_MAX_NM_APART = 20.0  # nm between the requested wavelength and the sensor's
 
 
 def choose_bands(
@@ -17,7 +17,7 @@ def choose_bands(
     wanted: Sequence[str] | None,
     count: int | None,
 ) -> list[int]:
-    """Return positions (from 0): those a person names, or those a model names, or all.
+    """Return positions (from 0): those the user names, or those the model names, or all.
 
     `wanted` are the model's bands by name, `count` their number, None for any.
     """
@@ -31,7 +31,7 @@ def choose_bands(
     example = ",".join(str(number) for number in range(min(count or 3, 3), 0, -1))
     if not chosen or (count is not None and len(chosen) != count):
         offered = ", ".join(_label(index, band) for index, band in enumerate(bands, start=1))
-        given = f"{len(chosen)} are chosen" if words is not None else f"it has {offered}"
+        given = f"{len(chosen)} were chosen" if words is not None else f"it has {offered}"
         raise InputError(f"the model needs {need}, but {given}; choose them with bands={example}")
     return chosen
 
@@ -53,10 +53,10 @@ def _find(bands: Sequence[Band], word: str | int) -> int:
 
 
 def _nearest(bands: Sequence[Band], nm: float, text: str) -> int:
-    """Find the band of the nearest wavelength; one that is far from it is another."""
+    """Find the band of the nearest wavelength; one too far away is a different band."""
     known = [(abs(band.nm - nm), index) for index, band in enumerate(bands) if band.nm]
     if not known:
-        raise InputError(f"{text}: the scene does not tell the wavelengths of its bands")
+        raise InputError(f"{text}: the scene does not give the wavelengths of its bands")
     distance, index = min(known)
     if distance > _MAX_NM_APART:
         raise InputError(f"no band sees {text}; the nearest is at {bands[index].nm:g} nm")
@@ -64,7 +64,7 @@ def _nearest(bands: Sequence[Band], nm: float, text: str) -> int:
 
 
 def _match(bands: Sequence[Band], wanted: Sequence[str]) -> list[int]:
-    """Find a model's bands by name; where no band has a name at all, by order if the count fits."""
+    """Find a model's bands by name, or if no band has a name, by order where the count fits."""
     if not any(band.name or band.nm for band in bands) and len(bands) == len(wanted):
         return list(range(len(bands)))
     found = [

@@ -1,9 +1,9 @@
-"""How far an answer may go: as far as the pixels of the scene around it, and a margin.
+"""How far an answer may go: as far as the scene's pixels around it, plus a margin.
 
-Between the centres of coarse pixels, edges are truly higher and lower than these, so a margin of
-the local range is allowed. What lies beyond was invented: dark rims, sparks, negative reflectance.
+Between the centres of coarse pixels, edges truly rise above and fall below them, so a margin of
+the local range is allowed. Anything beyond is invented: dark rims, sparks, negative reflectance.
 It looks at `RADIUS` pixels around each and no farther, so tiles agree, and it follows gain and
-offset, but for zero: where nothing around is negative, the answer is not.
+offset, except at zero: where nothing around is negative, neither is the answer.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RADIUS = 2  # LR pixels
 # Of the range around a pixel, unless a model's card says otherwise. A guide shows what lies between
-# the coarse pixels, so that far more of it is true.
+# the coarse pixels, so far more of it is true.
 MARGIN, GUIDED_MARGIN = 0.6, 3.0
 
 
@@ -34,10 +34,10 @@ def usual_margin(signature: Signature) -> float:
 
 
 def margin_of(model: "Model", asked: float | bool | None) -> float | None:
-    """Choose the margin by a model's card and what is asked; None is no bound.
+    """Choose the margin from a model's card and the request; None is no bound.
 
-    Asked for None it is the card's, which may have none; for True the card's, else the usual one;
-    for False none; for a number that number.
+    A request of None takes the card's, which may be none; True the card's, else the usual one;
+    False none; a number that number.
     """
     card = model.card.bound
     if asked is None:
@@ -49,7 +49,7 @@ def margin_of(model: "Model", asked: float | bool | None) -> float | None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bound:
-    """The least and the greatest answer of each LR pixel, (B,H,W) each, in unit values."""
+    """The smallest and largest answer allowed in each LR pixel, (B,H,W) each, in unit values."""
 
     low: Tensor
     high: Tensor
@@ -58,7 +58,7 @@ class Bound:
     def around(cls, lr: Tensor, *, margin: float, floor: NDArray[np.float32]) -> Self:
         """Find it for unit values (B,H,W), NaN where missing; `floor` (B or 1,1,1) is their zero.
 
-        Missing pixels do not count. Where none is present, nothing is bounded.
+        Missing pixels do not count; where none is present, nothing is bounded.
         """
         absent = lr.isnan()
         infinite = torch.full((), torch.inf, device=lr.device)
@@ -91,8 +91,8 @@ class Bound:
 
 
 def _greatest(values: Tensor) -> Tensor:
-    """Find the greatest of the pixels around each, itself among them, (B,H,W)."""
-    # Pooling layers do the same at ten times the time on a processor.
+    """Find the largest of the pixels around each, itself included, (B,H,W)."""
+    # Pooling layers do the same but take ten times as long on a CPU.
     padded = F.pad(values, (RADIUS,) * 4, value=-torch.inf)
     for axis in (-2, -1):
         length = padded.shape[axis] - 2 * RADIUS

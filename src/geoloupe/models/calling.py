@@ -21,7 +21,7 @@ Mtf = float | tuple[float, ...] | None
 Range = tuple[float, float] | None
 PixelsT = TypeVar("PixelsT")
 
-# Reflectance and filters overshoot [0, 1] a little; values beyond this are of another range.
+# Reflectance and filters overshoot [0, 1] a little; values beyond this have another range.
 _UNIT_LIMITS = (-0.5, 2.0)
 
 
@@ -50,16 +50,16 @@ def call(
         return upscale(pixels, model=model, guide=guide, **words)
     raise InputError(
         f"a model takes an Image, a NumPy array, a tensor or an xarray.DataArray, not "
-        f"{type(pixels).__name__}; for files, see geoloupe.upscale"
+        f"{type(pixels).__name__}; for files, use geoloupe.upscale"
     )
 
 
 def _predicted(model: "Model", image: Image, guide: Image | None, mtf: Mtf, options: Any) -> Any:
-    """Return an image in the radiometry it came in."""
+    """Return an image in its original radiometry."""
     each = (mtf,) if isinstance(mtf, int | float) else mtf
     if each is not None and len(each) not in (1, len(image.bands)):
         raise InputError(f"{len(each)} MTFs for an image of {len(image.bands)} bands")
-    # What sharpens with a guide agrees with the bands already, where its method is to.
+    # Sharpening with a guide already agrees with the bands, where its method should.
     consistent = mtf is not None and not model.network.signature.guided
     predictor = model.tuned(consistent=consistent, **options).predictor(image, each)
     return predictor.super_resolve(image, guide)
@@ -68,7 +68,7 @@ def _predicted(model: "Model", image: Image, guide: Image | None, mtf: Mtf, opti
 def _enlarger(
     model: "Model", value_range: Range, mtf: Mtf, options: Any
 ) -> Callable[[NDArray[Any], NDArray[Any] | None], NDArray[Any]]:
-    """Return what enlarges an array (C,H,W) with a guide."""
+    """Return a function that enlarges an array (C,H,W) with a guide."""
 
     def enlarge(values: NDArray[Any], guide: NDArray[Any] | None) -> NDArray[Any]:
         bands, taken = len(values), model.network.signature.bands
@@ -126,20 +126,20 @@ def _image(values: NDArray[Any], value_range: Range) -> Image:
         low, high = np.nanmin(values), np.nanmax(values)
         if low < _UNIT_LIMITS[0] or high > _UNIT_LIMITS[1]:
             raise InputError(
-                f"the array holds {low:g} to {high:g}, and a network sees [0, 1]; name the values "
-                "that are 0 and 1 to it with value_range=(low, high)"
+                f"the array holds {low:g} to {high:g}, but a network sees [0, 1]; name the values "
+                "that map to 0 and 1 with value_range=(low, high)"
             )
         value_range = (0.0, 1.0)
     elif value_range is None:
         if dtype != np.uint8:
             raise InputError(
-                f"an array of {dtype} does not tell which values are dark and bright; name them "
+                f"an array of {dtype} does not show which values are dark and bright; name them "
                 "with value_range=(low, high)"
             )
         value_range = (0.0, 255.0)
     low, high = value_range
     if not low < high:
-        raise InputError(f"value_range must rise, but {low:g} to {high:g} does not")
+        raise InputError(f"value_range must rise, not go from {low:g} to {high:g}")
     radiometry = Radiometry(dtype=dtype.name, low=(float(low),), high=(float(high),))
     if dtype.kind == "f" and value_range == (0.0, 1.0):
         radiometry = replace(UNIT, dtype=dtype.name)

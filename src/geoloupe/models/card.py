@@ -22,7 +22,7 @@ from geoloupe.storage.publish import check_folder, publish
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "card.json"
 CARD_KEY = "geoloupe"
-FORMAT = 2  # 0.1 wrote 1, which is read as 2: it said less, and one thing that nothing asked
+FORMAT = 2  # 0.1 wrote 1, which is read as 2: it said less, and one thing nobody needed
 RETIRED = ("value_range",)
 MAX_HEADER = 16 * 2**20  # bytes; ten thousand tensors take one megabyte
 
@@ -30,7 +30,7 @@ Array = NDArray[np.generic]
 
 
 class CardModel(BaseModel):
-    """What cards are made of: frozen, strict about names, without NaN."""
+    """The base of everything in cards: frozen, strict about names, without NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -43,7 +43,7 @@ class Origin(CardModel):
 
 
 class Score(CardModel):
-    """One row of measured quality, with bicubic interpolation beside it."""
+    """One row of measured quality, next to bicubic interpolation's."""
 
     protocol: str
     data: str
@@ -53,13 +53,13 @@ class Score(CardModel):
 
 
 class Shares(CardModel):
-    """Errors (RMSE) of a sharpened pair as shares of interpolation's, by Wald's protocol."""
+    """Errors (RMSE) of a sharpened pair relative to interpolation's, by Wald's protocol."""
 
     data: str
     ratio: int
     model: float
     glp: float
-    bands: dict[str, tuple[float, float]]  # the same two of each band
+    bands: dict[str, tuple[float, float]]  # the same two for each band
 
 
 class Gain(CardModel):
@@ -69,35 +69,35 @@ class Gain(CardModel):
     degradation: str
     noise: float  # its deviation, of 255
     mean: float
-    low: float  # of the 95 % interval of the mean
+    low: float  # of the mean's 95 % interval
     high: float
     worst: float  # image
     images: int
 
 
 class Rounding(CardModel):
-    """What computing in bf16 costs and brings, against single precision."""
+    """What computing in bf16 costs and gains, compared with single precision."""
 
     data: str  # and what was done to it
     images: int
     loss: float  # dB, on the mean
     worst: float  # dB, of an image
-    quicker: float = 1.0  # times, on a processor that multiplies bf16
+    quicker: float = 1.0  # times, on a processor with bf16 multiplication
 
 
 class Cover(CardModel):
-    """How often the truth lay within sigma on some images, in shares of one."""
+    """How often the truth lay within sigma on some images, as shares of one."""
 
     data: str  # and what was done to it
     images: int
     within: dict[str, float]  # "68", "90", "95": of all pixels
     worst_class: str = ""
     worst_class_90: float | None = None
-    classes_below_80: int = 0  # classes of whose truth less lay within sigma for 90 %
+    classes_below_80: int = 0  # of the class whose truth lay least within sigma for 90 %
     worst_images_90: float  # the 5 % quantile of images
-    rank_correlation: float  # of sigma and the size of the error; a constant has none
-    sparsification: float  # how far sigma's order is from the errors'; 1: as far as no order
-    interval_score: float  # of intervals for 90 %, in parts of the best constant's; less is better
+    rank_correlation: float  # of sigma with the error's size; a constant has none
+    sparsification: float  # how far sigma's order is from the errors'; 1: as far as random
+    interval_score: float  # of 90 % intervals, relative to the best constant's; less is better
 
 
 class Calibration(CardModel):
@@ -105,9 +105,9 @@ class Calibration(CardModel):
 
     data: str
     images: int
-    mtf: tuple[float, ...] = Field(min_length=1)  # rising; no farther is it calibrated
+    mtf: tuple[float, ...] = Field(min_length=1)  # rising; calibrated no farther
     ratios: tuple[float, ...] = Field(min_length=2)  # of near and far roughness, rising
-    sigmas: tuple[tuple[float, ...], ...]  # for each MTF, in parts of the far roughness
+    sigmas: tuple[tuple[float, ...], ...]  # for each MTF, relative to the far roughness
     factors: tuple[tuple[float, float, float], ...]  # for each MTF: sigma for 68, 90 and 95 %
     cover: tuple[Cover, ...] = ()
 
@@ -118,9 +118,9 @@ class Calibration(CardModel):
             if any(two <= one for one, two in pairwise(values)) or min(values) < 0:
                 raise ValueError(f"{name} must rise from 0 or more")
         if not len(self.mtf) == len(self.sigmas) == len(self.factors):
-            raise ValueError("each mtf has a row of sigmas and one of factors")
+            raise ValueError("each mtf needs a row of sigmas and one of factors")
         if any(len(row) != len(self.ratios) or min(row) < 0 for row in self.sigmas):
-            raise ValueError("a row of sigmas has one of 0 or more for each ratio")
+            raise ValueError("a row of sigmas needs one of 0 or more for each ratio")
         return self
 
 
@@ -146,27 +146,27 @@ class Card(CardModel):
     bands: tuple[str, ...] | None = None  # None: any
     tile: int | None = Field(default=None, ge=1)  # in LR pixels; None: what the network prefers
     margin: int | None = Field(default=None, ge=0)
-    # How far its answers may go beyond the pixels around, in parts of their range, as it was
-    # scored; None: it was scored without a bound
+    # How far its answers may exceed the pixels around, in parts of their range, as it was
+    # scored; None: scored without a bound
     bound: float | None = Field(default=None, ge=0)
-    least_bands: int | None = Field(default=None, ge=1)  # scenes of fewer are refused
+    least_bands: int | None = Field(default=None, ge=1)  # scenes with fewer are refused
     licence: str | None = None
     origin: Origin | None = None
     trained_on: str | None = None
     training: Training | None = None
     scores: tuple[Score, ...] = ()
-    shares: tuple[Shares, ...] = ()  # of what sharpens with a guide, on pairs it never saw
+    shares: tuple[Shares, ...] = ()  # of sharpening with a guide, on pairs it never saw
     gains: tuple[Gain, ...] = ()  # by data and degradation
-    bf16: Rounding | None = None  # None: nobody measured what it costs
-    calibration: Calibration | None = None  # of sigma; None: it has no uncertainty to tell
+    bf16: Rounding | None = None  # None: its cost was not measured
+    calibration: Calibration | None = None  # of sigma; None: its uncertainty is unknown
     notes: str | None = None
     not_for: str | None = None
-    unsuited: tuple[Kind, ...] = ()  # scenes that it was not made for, as a program can tell them
+    unsuited: tuple[Kind, ...] = ()  # scenes it was not made for, as a program can recognise them
 
     @model_validator(mode="before")
     @classmethod
     def _brought_up(cls, values: Any) -> Any:
-        """Read the card of an earlier version."""
+        """Update a card of an earlier version."""
         if not isinstance(values, dict) or values.get("format") != 1:
             return values
         kept = {key: value for key, value in values.items() if key not in RETIRED}
@@ -184,7 +184,7 @@ class Card(CardModel):
 
 
 def read_weights(path: Path) -> tuple[Card, dict[str, Array]]:
-    """Read a weights file or a folder of weights; anything doubtful is an InputError."""
+    """Read a weights file or a folder of weights; raise InputError for anything doubtful."""
     file = path / WEIGHTS_FILE if path.is_dir() else path
     if not file.is_file():
         raise InputError(f"{file}: no such weights file")
@@ -229,12 +229,12 @@ def card_bytes(card: Card) -> bytes:
 
 
 def parse_card(text: str, file: Path) -> Card:
-    """Read a card from its JSON; `file` is whose card it is, for messages."""
+    """Read a card from its JSON; `file` is the card's file, for messages."""
     try:
         values = json.loads(text)
         version = values.get("format") if isinstance(values, dict) else None
         if isinstance(version, int) and version > FORMAT:
-            raise InputError(f"{file}: its card has format {version}; a newer geoloupe made it")
+            raise InputError(f"{file}: its card has format {version}, from a newer geoloupe")
         return Card.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -248,13 +248,13 @@ def _card_text(data: bytes, file: Path) -> str:
     """Find the card in the header of a safetensors file."""
     if len(data) < 9 or data[8:9] != b"{":
         raise InputError(
-            f"{file}: not a safetensors file; geoloupe convert makes one of a checkpoint"
+            f"{file}: not a safetensors file; geoloupe convert makes one from a checkpoint"
         )
     (length,) = struct.unpack("<Q", data[:8])
     if length + 8 > len(data):
-        raise InputError(f"{file}: truncated; its header alone needs {length + 8:,} bytes")
+        raise InputError(f"{file}: truncated; its header alone takes {length + 8:,} bytes")
     if length > MAX_HEADER:
-        raise InputError(f"{file}: its header of {length:,} bytes is no weights file's")
+        raise InputError(f"{file}: no weights file has a header of {length:,} bytes")
     try:
         metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
         text = metadata.get(CARD_KEY)
@@ -262,6 +262,6 @@ def _card_text(data: bytes, file: Path) -> str:
         raise InputError(f"{file}: corrupt safetensors header") from None
     if not isinstance(text, str):
         raise InputError(
-            f"{file}: has no geoloupe card; weights from elsewhere need geoloupe convert"
+            f"{file}: has no geoloupe card; convert weights from elsewhere with geoloupe convert"
         )
     return text

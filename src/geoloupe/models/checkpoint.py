@@ -33,14 +33,12 @@ RESAVE = (
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read tensors under their names, nested as the file nests them; all else is left out."""
+    """Read tensors under their names, nested as in the file; everything else is left out."""
     head, size = _peek(path)
     _refuse_other_files(path, head)
     free = available()
     if size > free:
-        raise InputError(
-            f"{path}: {size_text(size)} are more than the {size_text(free)} of memory that are free"
-        )
+        raise InputError(f"{path}: {size_text(size)} exceed the {size_text(free)} of free memory")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about protocols and storages: not the user's business
@@ -48,12 +46,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         return _tensors(content, path)
     except InputError:
         raise
-    except Exception as error:  # a hostile file can make its reader raise anything at all
+    except Exception as error:  # a hostile file can make its reader raise anything
         raise InputError(f"{path}: {_explain(error)}") from error
 
 
 def _peek(path: Path) -> tuple[bytes, int]:
-    """Return the first bytes and the size of a regular file with something in it."""
+    """Return the first bytes and the size of a non-empty regular file."""
     if path.is_dir():
         raise InputError(f"{path}: a folder, not a checkpoint file")
     if not path.exists():
@@ -84,7 +82,7 @@ def _refuse_other_files(path: Path, head: bytes) -> None:
 
 
 def _reader(path: Path, head: bytes) -> Callable[[Path, int], Any]:
-    """Choose by content; safetensors first, since its length field can look like the others."""
+    """Choose by content: safetensors first, since its length field can look like the others."""
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= MAX_HEADER:
         return _read_safetensors
     if head.startswith(b"PK"):
@@ -107,9 +105,9 @@ def _read_zip(path: Path, size: int) -> Any:
 
 
 def _verify(archive: zipfile.ZipFile) -> None:
-    """Compare every part with its checksum, which PyTorch itself leaves unread."""
+    """Compare every part with its checksum, which PyTorch itself ignores."""
     for part in archive.infolist():
-        if part.CRC == 0:  # not computed: PyTorch can save without
+        if part.CRC == 0:  # not computed: PyTorch can save without one
             continue
         with archive.open(part) as file:
             while file.read(2**20):
@@ -132,12 +130,12 @@ def _refuse_bombs(path: Path, parts: list[zipfile.ZipInfo], size: int) -> None:
     if declared > size:
         raise InputError(
             f"{path}: declares {declared:,} bytes of content in a file of {size:,}; PyTorch "
-            "never compresses, so this is damaged or made to exhaust memory"
+            "never compresses, so it is damaged or made to exhaust memory"
         )
     if len(parts) > MAX_ENTRIES:
         raise InputError(f"{path}: {len(parts):,} parts, more than any checkpoint has")
     if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
-        raise InputError(f"{path}: compressed by another program than PyTorch; unpack it first")
+        raise InputError(f"{path}: compressed by a program other than PyTorch; unpack it first")
     end = 0
     for part in sorted(parts, key=lambda part: part.header_offset):
         if part.header_offset < end or part.compress_size != part.file_size:
@@ -153,7 +151,7 @@ def _read_pickle(path: Path, size: int) -> Any:
         _refuse_unusual(tensor, path)
         storage = tensor.untyped_storage()
         storages[storage.data_ptr()] = storage.nbytes()
-    if sum(storages.values()) > size:  # allocated, never read: the pages would come when touched
+    if sum(storages.values()) > size:  # allocated, never read: pages would only appear when touched
         raise InputError(f"{path}: corrupt; declares more numbers than a file of its size holds")
     return content
 
@@ -183,13 +181,13 @@ def _leaves(content: Any) -> list[Tensor]:
 
 
 def _refuse_unusual(tensor: Tensor, path: Path) -> None:
-    """Refuse tensors whose numbers are not simply there: a shape is no promise of memory."""
+    """Refuse tensors whose numbers are not plainly stored: a shape promises no memory."""
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
         raise InputError(f"{path}: holds sparse, quantised or nested tensors; {RESAVE}")
     if tensor.device.type != "cpu":
         raise InputError(f"{path}: holds tensors without data ({tensor.device.type}); {RESAVE}")
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        raise InputError(f"{path}: holds a tensor that repeats few numbers over a large shape")
+        raise InputError(f"{path}: holds a tensor that repeats a few numbers over a large shape")
 
 
 def _tensors(content: Any, path: Path) -> dict[str, Any]:
@@ -206,7 +204,7 @@ def _tensors(content: Any, path: Path) -> dict[str, Any]:
 def _named(
     content: Mapping[Any, Any], done: dict[int, dict[str, Any]], depth: int
 ) -> dict[str, Any]:
-    """Walk nested dictionaries; one that is referred to many times is walked once."""
+    """Walk nested dictionaries; one referred to many times is walked once."""
     if id(content) in done or depth == 0:
         return done.get(id(content), {})
     kept: dict[str, Any] = {}
@@ -222,7 +220,7 @@ def _named(
 
 
 def _explain(error: Exception) -> str:
-    """Put what a reader raised into one sentence for the owner of the file."""
+    """Turn what a reader raised into one sentence for the file's owner."""
     text = str(error)
     if match := re.search(r"(?:Unsupported global: GLOBAL|unsupported GLOBAL) (\S+)", text):
         name = ascii(match[1])[1:-1][:80]

@@ -16,7 +16,7 @@ from geoloupe.networks.published.conversion import convert_state, strip_wrappers
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """What a person says about the weights, and no file tells."""
+    """What the user says about the weights and no file contains."""
 
     name: str
     bands: Sequence[str] | None = None
@@ -26,7 +26,7 @@ class Label:
 def convert_checkpoint(
     source: Path, network: str, settings: Mapping[str, Any], *, label: Label
 ) -> Model:
-    """Convert a published checkpoint; settings are those that its weights do not tell."""
+    """Convert a published checkpoint; settings are those its weights do not reveal."""
     chosen = network_class(network)
     content = read_checkpoint(source)
     with errors_named(source):
@@ -53,7 +53,7 @@ def _band_names(
     if names is None:
         return None
     if count is not None and len(names) != count:
-        raise InputError(f"{source}: its network takes {count} bands; bands names {len(names)}")
+        raise InputError(f"{source}: its network takes {count} bands, but bands names {len(names)}")
     if not all(names) or len(set(names)) < len(names):
         raise InputError(f"bands {','.join(names)}: give each band a name of its own")
     return tuple(names)

@@ -1,4 +1,4 @@
-"""Where models run, by PyTorch's names: one device, or several for a process each."""
+"""Where models run, by PyTorch's names: one device, or several with a process each."""
 
 import torch
 
@@ -6,7 +6,7 @@ from geoloupe.errors import InputError
 
 
 def device_of(name: str) -> torch.device:
-    """Find a device by PyTorch's name of it; "auto" is a GPU if there is one.
+    """Find a device by its PyTorch name; "auto" is a GPU if there is one.
 
     Of several, as in "cuda:0,1", it is the first.
     """

@@ -1,4 +1,4 @@
-"""What is installed here, and whether the shipped models work: what a report of a fault needs."""
+"""What is installed here, and whether the shipped models work: for bug reports."""
 
 import os
 import platform
@@ -33,7 +33,7 @@ _EXTRAS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     subject: str
     message: str
@@ -41,7 +41,7 @@ class Finding:
 
 
 def checkup() -> Iterator[Finding]:
-    """Look at everything, the quick things first."""
+    """Check everything, the quick things first."""
     yield Finding("geoloupe", f"{__version__} in {Path(__file__).parent.parent}")
     yield Finding("python", f"{platform.python_version()}, {sys.executable}")
     yield Finding("system", f"{platform.platform()}, {os.cpu_count()} processors")
@@ -55,7 +55,7 @@ def checkup() -> Iterator[Finding]:
         yield Finding(f"extra {extra}", "; ".join(part for part in (message, advice) if part))
     yield _files()
     yield Finding("engines", ", ".join(_engines()))
-    kept = "freed memory is kept" if keep_freed_memory() else "freed memory goes back each time"
+    kept = "freed memory is kept" if keep_freed_memory() else "freed memory is returned each time"
     yield Finding("memory", f"{size_text(available())} free; {kept}")
     yield from _models()
 
@@ -74,9 +74,9 @@ def _tried(name: str, folder: Path, loads: Callable[[str], Model | TrainedSharpe
     except GeoloupeError as failure:
         return Finding(f"model {name}", f"{failure}; install geoloupe again", sound=False)
     if error > TOLERANCE:
-        message = f"is {error:.1e} from what it should answer; report this with all the lines here"
+        message = f"is {error:.1e} off its expected answer; report this with all lines here"
         return Finding(f"model {name}", message, sound=False)
-    return Finding(f"model {name}", f"answers as it should, to {error:.0e}")
+    return Finding(f"model {name}", f"answers as expected, to {error:.0e}")
 
 
 def _files() -> Finding:
@@ -104,14 +104,14 @@ def _engines() -> Iterator[str]:
 
 
 def _speed() -> str:
-    """Return which instructions PyTorch uses; bf16 pays where the processor multiplies it."""
+    """Return which instructions PyTorch uses; bf16 pays where the processor supports it."""
     capability = str(torch.backends.cpu.get_cpu_capability())
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return capability
     native = [flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags]
-    return f"{capability}, bf16 by {native[0]}" if native else f"{capability}, no bf16 of its own"
+    return f"{capability}, bf16 by {native[0]}" if native else f"{capability}, no native bf16"
 
 
 def _gpu() -> str:

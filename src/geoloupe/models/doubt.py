@@ -1,9 +1,9 @@
-"""How far an answer may be from the truth: a calibrated function of how rough the answer is nearby.
+"""How far an answer may be from the truth: a calibrated function of its roughness nearby.
 
-What a network gets wrong lies where its answer is rough. How rough it is within an LR pixel,
-against the wider surroundings, tells how wrong it was on images whose truth is known: a model's
-card holds that table, for several MTFs. Both are root mean squares of what the answer has beyond
-the mean of 3 x 3 of its pixels, so sigma follows the gain of a band and does not know its offset.
+A network errs where its answer is rough. How rough it is within an LR pixel, compared with the
+wider surroundings, tells how wrong it was on images whose truth is known: a model's card holds
+that table, for several MTFs. Both are root mean squares of the answer minus the mean of 3 x 3 of
+its pixels, so sigma follows the gain of a band and ignores its offset.
 It looks at `REACH` LR pixels around each and no farther, so tiles agree.
 """
 
@@ -21,14 +21,14 @@ LEVELS = (68, 90, 95)  # per cent of the truth that lie within a number of sigma
 
 Array = NDArray[np.float32]
 
-_FAR_RADIUS = 6  # LR pixels on each side that are a pixel's wider surroundings
-REACH = _FAR_RADIUS + 2  # and one that sigma is enlarged from, and what its own roughness looks at
-_ROUNDING_SHARE = 1e-14  # of a mean square: less is how single precision rounds a flat place
+_FAR_RADIUS = 6  # LR pixels on each side: a pixel's wider surroundings
+REACH = _FAR_RADIUS + 2  # plus one for enlarging sigma, and the reach of roughness itself
+_ROUNDING_SHARE = 1e-14  # of a mean square: less is rounding of a flat place in single precision
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Roughness:
-    """How rough an answer is in each LR pixel and in its wider surroundings, (B,h,w) each.
+    """An answer's roughness in each LR pixel and in its wider surroundings, (B,h,w) each.
 
     It is NaN where the pixel is missing.
     """
@@ -61,15 +61,15 @@ class Roughness:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Sigma in parts of the far roughness, by what part of that the near roughness is."""
+    """Sigma relative to the far roughness, by the ratio of near to far roughness."""
 
     ratios: tuple[float, ...]  # rising
     sigmas: tuple[float, ...]  # not falling
-    factors: tuple[float, ...]  # by which sigma is taken to hold `LEVELS` of the truth
+    factors: tuple[float, ...]  # factors of sigma that hold `LEVELS` of the truth
 
     @classmethod
     def at(cls, calibration: Calibration, mtf: float) -> Self:
-        """Read the table of an MTF, between those it was calibrated for or from the nearest."""
+        """Read the table of an MTF: interpolated between the calibrated ones, or the nearest."""
 
         def between(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
             columns = zip(*rows, strict=True)
@@ -82,7 +82,7 @@ class Table:
         )
 
     def sigma(self, near: NDArray[Any], far: NDArray[Any]) -> NDArray[Any]:
-        """Return sigma for roughnesses of any shape; beyond the table it grows with the near."""
+        """Return sigma for roughnesses of any shape; beyond the table it grows on."""
         ratio = np.divide(near, far, out=np.zeros_like(near), where=far != 0)
         inside = np.interp(ratio, self.ratios, self.sigmas)
         sigma = far * inside * np.maximum(ratio / self.ratios[-1], 1)
@@ -104,7 +104,7 @@ class Doubt:
     def sigma(self, answer: Image, scale: int, steps: Array) -> Array:
         """Return sigma (B,H,W) of an answer in unit values, NaN where that is.
 
-        `steps` (B or 1,1,1) are what its values are rounded to: no band is surer than that.
+        `steps` (B or 1,1,1) are what its values are rounded to: no band is more certain than that.
         """
         rough = Roughness.of(answer.values, scale)
         tables = self.tables * (len(rough.near) if len(self.tables) == 1 else 1)
@@ -116,7 +116,7 @@ class Doubt:
 
 
 def shortened(sigma: Array) -> Array:
-    """Keep three digits of sigma: no more are known, and the rest would double its file."""
+    """Keep three digits of sigma: no more are known, and more would double its file."""
     bits = np.ascontiguousarray(sigma, np.float32).view(np.uint32)
     return ((bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32)
 
@@ -134,7 +134,7 @@ def enlarged(cells: Array, scale: int) -> Array:
 
 
 def _between(values: Array, scale: int, axis: int) -> Array:
-    """Interpolate along an axis; beyond the ends the last goes on. Equal ones stay as they are."""
+    """Interpolate along an axis, extending the ends; equal values stay exactly equal."""
     length = values.shape[axis]
     padded = np.pad(values, [(int(axis == each),) * 2 for each in range(3)], "edge")
     shape = [side * (scale if axis == each else 1) for each, side in enumerate(values.shape)]
@@ -149,7 +149,7 @@ def _between(values: Array, scale: int, axis: int) -> Array:
 
 
 def _count(shape: tuple[int, ...], radius: int) -> Array:
-    """Count the pixels around each of (H,W): what `_summed` makes of ones."""
+    """Count the pixels around each of (H,W): what `_summed` gives for ones."""
     rows, columns = (np.ones((1, shape[0], 1), np.float32), np.ones((1, 1, shape[1]), np.float32))
     return _along(rows, radius, 1) * _along(columns, radius, 2)
 
@@ -162,8 +162,8 @@ def _summed(values: Array, radius: int) -> Array:
 def _along(values: Array, radius: int, axis: int) -> Array:
     """Sum the values around each along an axis, from runs of powers of two.
 
-    The same numbers are added in the same order wherever a tile begins, so tiles agree to the bit,
-    which running sums would not.
+    The same numbers are added in the same order wherever a tile begins, so tiles agree bit for bit,
+    unlike running sums.
     """
     values = np.pad(values, [(radius * (axis == each),) * 2 for each in range(3)])
     length = 2 * radius + 1

@@ -1,4 +1,4 @@
-"""What a shipped model answers to one known image: proof that it works here as it did at home."""
+"""A shipped model's answer to one known image: proof that it works here as it did at home."""
 
 import json
 from pathlib import Path
@@ -16,10 +16,10 @@ from geoloupe.models.sharpeners import ONE, TrainedSharpener
 from geoloupe.networks.observation import Observation
 
 FILE = "golden.json"
-TOLERANCE = 1e-4  # unit values; processors round differently, and sums of bands differ by less
+TOLERANCE = 1e-4  # unit values; processors round differently, but sums of bands differ by less
 _SIDE_PX = 24  # LR pixels
 _COUNT = 64  # values that are kept
-_MTF, _FINER = 0.3, 2  # of the bands that sharpeners are tried on
+_MTF, _FINER = 0.3, 2  # of the bands sharpeners are tried on
 
 
 def answers(model: Model | TrainedSharpener) -> NDArray[np.float32]:
@@ -34,7 +34,7 @@ def _enlarged(model: Model) -> NDArray[np.float32]:
     guide = None
     if signature.guided:
         guide = _known(signature.guide_bands or 1, _SIDE_PX * signature.scale)
-    # Without a bound, which would hide what a processor or a damaged file changes.
+    # Without a bound, which would hide changes by a processor or a damaged file.
     predictor = Predictor.of(model, precision="fp32", bound=False)
     found: NDArray[np.float32] = predictor.predict(
         _known(signature.bands or 4, _SIDE_PX), guide
@@ -54,7 +54,7 @@ def _sharpened(model: TrainedSharpener) -> NDArray[np.float32]:
 
 
 def golden_text(model: Model | TrainedSharpener) -> str:
-    """Write a model's answers down, as the file beside its weights."""
+    """Write a model's answers to the file beside its weights."""
     return json.dumps([round(float(value), 6) for value in answers(model)]) + "\n"
 
 
@@ -72,7 +72,7 @@ def largest_error(model: Model | TrainedSharpener, folder: Path) -> float:
 
 
 def _known(bands: int, side: int) -> Image:
-    """Draw waves and an edge that no generator of random numbers has a hand in."""
+    """Draw waves and an edge, without any random number generator."""
     row, column = np.mgrid[0:side, 0:side] / side
     number = np.arange(bands)[:, None, None]
     waves = np.sin(9 * row + 0.7 * number) * np.cos(13 * column - 0.3 * number)

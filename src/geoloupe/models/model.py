@@ -1,4 +1,4 @@
-"""A network with its weights and its card: what every command that runs a network is given."""
+"""A network with its weights and its card: what every command runs."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ from geoloupe.storage.publish import check_folder
 
 @dataclass(frozen=True)
 class Model:
-    """A network in evaluation mode and what is known about it."""
+    """A network in evaluation mode, and what is known about it."""
 
     network: Network
     card: Card
@@ -60,11 +60,11 @@ class Model:
         Args:
             pixels: A NumPy array or a tensor (H,W), (C,H,W) or (N,C,H,W) of floats in [0, 1] or of
                 bytes, an Image, or an xarray.DataArray. NaN is missing.
-            guide: For models with a guide, of the same kind and of the result's size.
-            value_range: The values that are 0 and 1 to the network, for arrays of other ranges.
-            mtf: The share of contrast that the sensor passes at Nyquist, of all bands or of each.
+            guide: For models with a guide, of the same kind and the result's size.
+            value_range: The values that map to the network's 0 and 1, for arrays of other ranges.
+            mtf: The share of contrast that the sensor passes at Nyquist, for all bands or each.
                 With it, models that take it sharpen as much as was lost, and what the sensor would
-                see of the result is the image itself, but for noise.
+                see of the result is the image itself, apart from noise.
             **options: device, precision, engine, ensemble and bound, as `upscale` takes them.
 
         Returns:
@@ -102,12 +102,12 @@ class Model:
 
     @property
     def has_weights(self) -> bool:
-        """Whether the network was learned; interpolation was not."""
+        """Whether the network was trained; interpolation was not."""
         return next(self.network.parameters(), None) is not None
 
     @property
     def margin(self) -> int:
-        """The context in LR pixels that a tile throws away on each side."""
+        """The context in LR pixels that a tile discards on each side."""
         margin = self.card.margin
         return self.network.signature.margin if margin is None else margin
 
@@ -122,8 +122,8 @@ def default_model(scale: int | None) -> str:
         return name
     known = [name for name in shipped() if name.rpartition("-x")[0] == _DEFAULT]
     raise InputError(
-        f"no model for scale {scale} comes with geoloupe, only {', '.join(known)}; name the "
-        "weights of another, or the model bicubic to interpolate"
+        f"no model for scale {scale} comes with geoloupe, only {', '.join(known)}; name "
+        "other weights, or the model bicubic to interpolate"
     )
 
 
@@ -131,9 +131,9 @@ def load(name_or_path: str | Path, **settings: Any) -> Model:
     """Load a model.
 
     Args:
-        name_or_path: The name of a model that ships, a folder or file of weights, or the name of a
+        name_or_path: The name of a shipped model, a folder or file of weights, or the name of a
             network without weights, such as "bicubic".
-        **settings: Of such a network; of others they must agree with the weights.
+        **settings: Of such a network; for others they must agree with the weights.
 
     Returns:
         A model, ready to be called.
@@ -151,7 +151,7 @@ def load(name_or_path: str | Path, **settings: Any) -> Model:
     if name in shipped():
         return _with_weights(shipped()[name], settings)
     if name in shipped_sharpeners():
-        raise InputError(f"{name} sharpens bands with a guide and does not enlarge: see sharpen")
+        raise InputError(f"{name} sharpens bands with a guide and does not enlarge: use sharpen")
     if path.suffix or len(path.parts) > 1:
         raise InputError(f"{path}: no such file or folder of weights")
     known = [*shipped(), *catalog.names("network")]
@@ -159,7 +159,7 @@ def load(name_or_path: str | Path, **settings: Any) -> Model:
 
 
 def save(model: Model, folder: Path, *, half: bool = False, overwrite: bool = False) -> None:
-    """Write a model as a folder of weights, each file whole or absent; `half` takes 16 bits."""
+    """Write a model as a folder of weights, each file whole or absent; `half` uses 16 bits."""
     state = model.network.state_dict()
     tensors = {
         name: (tensor.half() if half and tensor.is_floating_point() else tensor).cpu().contiguous()
@@ -170,7 +170,7 @@ def save(model: Model, folder: Path, *, half: bool = False, overwrite: bool = Fa
 
 
 def refuse_target(folder: Path, *, overwrite: bool = False) -> None:
-    """Refuse a folder that cannot hold weights, before the work whose result it is to hold."""
+    """Refuse a folder that cannot hold weights, before the work that makes them."""
     check_folder(folder, (WEIGHTS_FILE, CARD_FILE), overwrite=overwrite)
 
 
@@ -193,7 +193,7 @@ def _without_weights(name: str, settings: Mapping[str, Any]) -> Model:
         title = network.REFERENCE.title
         raise InputError(
             f"{title} needs weights: name their file or folder instead; geoloupe convert makes "
-            f"them of published ones, as in: "
+            f"them from published ones, as in: "
             f"geoloupe convert published.pt --network {name} -o weights/my-{name}"
         )
     return model_from_state(
@@ -211,31 +211,31 @@ def _with_weights(path: Path, settings: Mapping[str, Any]) -> Model:
 
 
 def _refuse_strangers(card: Card, arrays: Mapping[str, Array]) -> None:
-    """Refuse tensors that are not exactly those of the card's network, before it is built."""
+    """Refuse tensors other than exactly those of the card's network, before it is built."""
     network = network_class(card.network)
     shapes = {name: array.shape for name, array in arrays.items()}
     try:
         inferred = network.infer(shapes)
     except (LookupError, ArithmeticError, ValueError, TypeError):
-        inferred = {}  # what is wrong with the names or shapes is said below
+        inferred = {}  # wrong names or shapes are reported below
     counts = {key: value for key, value in inferred.items() if isinstance(value, int)}
-    # Before anything is built: a card must not ask for a network without end.
+    # Before anything is built: a card must not demand an endless network.
     agree(card.settings, counts, ("its card says", "its tensors have"))
     expected = expected_state(network, card.settings)
     title = network.REFERENCE.title
     if missing := sorted(expected.keys() - shapes.keys()):
         raise InputError(f"lacks {len(missing)} tensors of {title}: {shown(missing)}")
     if extra := sorted(shapes.keys() - expected.keys()):
-        raise InputError(f"holds {len(extra)} tensors too many for {title}: {shown(extra)}")
+        raise InputError(f"holds {len(extra)} extra tensors for {title}: {shown(extra)}")
     for name, wanted in expected.items():
         _refuse_other_kind(name, arrays[name], wanted)
 
 
 def _refuse_other_kind(name: str, array: Array, wanted: Tensor) -> None:
-    """Refuse one tensor of another shape or type, or that no working network holds."""
+    """Refuse a tensor of the wrong shape or type, or that no working network holds."""
     if array.shape != tuple(wanted.shape):
         raise InputError(
-            f"{shown([name])} has shape {array.shape}, but the card's settings make "
+            f"{shown([name])} has shape {array.shape}, but the card's settings need "
             f"{tuple(wanted.shape)}"
         )
     stored, needed = str(array.dtype), str(wanted.dtype).removeprefix("torch.")

@@ -1,4 +1,4 @@
-"""In how many bits a model computes: in 16 where that is quicker, and proven to cost nothing."""
+"""How many bits a model computes in: 16 where that is faster and proven to cost nothing."""
 
 from typing import Literal
 
@@ -9,14 +9,14 @@ from geoloupe.networks.acceleration.accelerate import Engine, Precision
 from geoloupe.system.processor import multiplies_bf16
 
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
-MAX_LOSS = 0.01  # dB of PSNR that may be lost on the mean
-MIN_GAIN = 1.05  # times that it must have been quicker: some networks spend their time elsewhere
+MAX_LOSS = 0.01  # dB of PSNR that may be lost on average
+MIN_GAIN = 1.05  # least speed-up: some networks spend their time elsewhere
 
 
 def chosen_precision(
     choice: PrecisionChoice, card: Card, device: torch.device, engine: Engine = "torch"
 ) -> Precision:
-    """Return the precision of a choice; "auto" is bf16 if the device and the card allow it."""
+    """Resolve a choice of precision; "auto" is bf16 if the device and the card allow it."""
     if choice != "auto":
         return choice
     found = card.bf16

@@ -34,7 +34,7 @@ class PredictorOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictor:
-    """A model made ready for one device, precision and engine."""
+    """A model prepared for one device, precision and engine."""
 
     network: Any  # (lr, guide) -> sr
     signature: Signature
@@ -42,8 +42,8 @@ class Predictor:
     rings: int  # how far missing pixels are filled from their neighbours, in LR pixels
     device: torch.device
     ensemble: bool = False  # the mean of eight answers
-    observation: Observation | None = None  # the sensor that must see of an answer what it saw
-    bound: float | None = None  # the margin of a `Bound` that holds answers; None: nothing does
+    observation: Observation | None = None  # the sensor that must see in an answer what it saw
+    bound: float | None = None  # the margin of the `Bound` on answers; None: no bound
 
     @classmethod
     def of(
@@ -58,7 +58,7 @@ class Predictor:
     ) -> Self:
         """Make a model ready; engines differ by rounding only.
 
-        Without `bound`, answers are held as the model's card says, so as they were scored.
+        Without `bound`, answers are bounded as the model's card says, that is, as scored.
         """
         place = device_of(device)
         model.network.to(place)
@@ -111,7 +111,7 @@ class Predictor:
                 raise InputError(f"the guide has {size} pixels, but {needed} are needed")
 
     def _tensor(self, unit: Image, step: int) -> Tensor:
-        """Fill and pad unit values up to the network's least size: (1,B,H,W); a guide has step."""
+        """Fill and pad unit values to the network's smallest size: (1,B,H,W); a guide has step."""
         filled = replace(unit, values=fill_missing(unit.values, rings=self.rings * step))
         least = self.signature.minimum * step
         bottom, right = (max(0, least - side) for side in filled.values.shape[1:])
@@ -132,7 +132,7 @@ class Predictor:
         return spread
 
     def _held(self, answer: Tensor, image: Image, unit: Image) -> Tensor:
-        """Hold an answer (...,B,H*scale,W*scale) within what the image has around each pixel."""
+        """Hold an answer (...,B,H*scale,W*scale) within the image's range around each pixel."""
         if self.bound is None:
             return answer
         lr = torch.tensor(unit.values, device=self.device)
@@ -140,7 +140,7 @@ class Predictor:
         return bound.clamp(answer, self.signature.scale)
 
     def _answer(self, lr: Tensor, guide: Tensor | None) -> Tensor:
-        """Return (B,H*scale,W*scale): the network's answer, or the mean of those to eight views."""
+        """Return (B,H*scale,W*scale): the network's answer, or the mean over eight views."""
         if not self.ensemble:
             return self._run(lr, guide)
         return torch.stack(self._answers(lr, guide)).mean(0)
@@ -154,7 +154,7 @@ class Predictor:
         return answers
 
     def _run(self, lr: Tensor, guide: Tensor | None) -> Tensor:
-        """Call the network on (1,B,H,W) and give (B,H*scale,W*scale), finite and float32."""
+        """Call the network on (1,B,H,W); return (B,H*scale,W*scale), finite and float32."""
         try:
             with torch.inference_mode():
                 answer: Tensor = self.network(lr, guide)[0].float()
@@ -169,11 +169,11 @@ class Predictor:
         scale = self.signature.scale
         expected = (lr.shape[1], lr.shape[2] * scale, lr.shape[3] * scale)
         assert answer.shape == expected, f"{self.name} gave {tuple(answer.shape)}, not {expected}"
-        # One sum tells of any NaN, many times quicker; it may overflow where nothing is wrong.
+        # One sum reveals any NaN, many times faster; it may overflow where nothing is wrong.
         if not answer.sum().isfinite() and not answer.isfinite().all():
             raise RunError(
                 f"{self.name}: the network gave values that are not numbers; if it runs in bf16, "
-                "try fp32, and else check its weights and the scene's value range"
+                "try fp32, else check its weights and the scene's value range"
             )
         if self.observation is not None:
             answer = self.observation.consistent(answer[None], lr)[0]
@@ -184,7 +184,7 @@ _VIEWS = tuple((turns, mirrored) for turns in range(4) for mirrored in (False, T
 
 
 def _view(image: Tensor, turns: int, mirrored: bool) -> Tensor:
-    """Turn (...,H,W) by quarters, then mirror it."""
+    """Rotate (...,H,W) by quarter turns, then mirror it."""
     turned = image.rot90(turns, (-2, -1))
     return (turned.flip(-1) if mirrored else turned).contiguous()
 
@@ -195,14 +195,14 @@ def _viewed(image: Tensor, turns: int, mirrored: bool) -> Tensor:
 
 
 def is_lack_of_memory(error: Exception) -> bool:
-    """Recognise it; on the processor, PyTorch says it in words alone."""
+    """Recognise running out of memory; on the CPU, PyTorch only says so in words."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return "can't allocate memory" in str(error) or "not enough memory" in str(error)
 
 
 def check_guide(signature: Signature, given: int | None, name: str) -> None:
-    """Refuse a guide of `given` bands that a network does not take, or the lack of one."""
+    """Refuse a guide of `given` bands that a network does not take, or a missing one."""
     needed = signature.guide_bands
     if signature.guided and given is None:
         bands = "" if needed is None else f" of {needed} band{'s' * (needed != 1)}"

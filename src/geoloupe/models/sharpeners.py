@@ -1,4 +1,4 @@
-"""What puts a guide's detail into bands, by name: trained weights, and methods that need none."""
+"""Sharpeners by name: trained weights, and methods that need none."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -20,16 +20,16 @@ from geoloupe.networks.sharpening.as_network import SharpeningNetwork, Sharpenin
 from geoloupe.networks.sharpening.guided import Guided, GuidedSettings
 from geoloupe.networks.sharpening.method import Method
 
-CLASSICAL = "glp"  # for guides that no weights were tried on
-SEVERAL, ONE = "guided-s2", "guided-pan"  # by how many bands a guide has
+CLASSICAL = "glp"  # for guides no weights were tried on
+SEVERAL, ONE = "guided-s2", "guided-pan"  # by the guide's number of bands
 NETWORK = "guided"  # what cards call the network
-_MIN_GUIDE_BANDS = 3  # bands of a guide at least, as in training
-_MAX_FACTOR = {SEVERAL: 6.5, ONE: 4.5}  # factors beyond were not learned
+_MIN_GUIDE_BANDS = 3  # least bands of a guide, as in training
+_MAX_FACTOR = {SEVERAL: 6.5, ONE: 4.5}  # larger factors were not trained
 
 
 @dataclass(frozen=True)
 class TrainedSharpener:
-    """A network that was taught to sharpen, and what is known about it."""
+    """A network trained to sharpen, and what is known about it."""
 
     network: Guided
     card: Card
@@ -43,9 +43,9 @@ class TrainedSharpener:
 def default_sharpener(
     guide_bands: int, ratios: Sequence[float], sensors: Sequence[str | None]
 ) -> str:
-    """Return what sharpens bands of these sensors with a guide of a number of bands and factors.
+    """Return the sharpener for these sensors, with a guide of a number of bands and factors.
 
-    One panchromatic band is not like another: on GaoFen-2 what Landsat's taught loses to glp.
+    Panchromatic bands differ: on GaoFen-2, weights trained on Landsat's lose to glp.
     """
     name = weights_for(guide_bands)
     if guide_bands == 1:
@@ -62,7 +62,7 @@ def weights_for(guide_bands: int) -> str:
 
 
 def is_sharpener(name: str | Path) -> bool:
-    """Return whether a name, or a folder of weights, is of what sharpens with a guide."""
+    """Return whether a name or a folder of weights is a sharpener's."""
     if str(name) in shipped_sharpeners():
         return True
     if str(name) in catalog.names("network"):
@@ -74,7 +74,7 @@ def is_sharpener(name: str | Path) -> bool:
 
 
 def sharpening_model(name: str | Path, scale: int) -> Model:
-    """Return a method, or trained weights, as a model of a factor: what tables compare."""
+    """Return a method or trained weights as a model of a factor, for comparison tables."""
     card, method = card_of(str(name)), make_sharpener(str(name))
     network = SharpeningNetwork(SharpeningSettings(scale=scale), method)
     own = {"bound": GUIDED_MARGIN, "settings": {"scale": scale}}
@@ -82,14 +82,14 @@ def sharpening_model(name: str | Path, scale: int) -> Model:
 
 
 def card_of(name: str) -> Card:
-    """Return what is known of a method or of trained weights."""
+    """Return what is known about a method or trained weights."""
     if name in catalog.names("sharpener"):
         return Card(name=name, network=NETWORK, settings={})
     return load_sharpener(name).card
 
 
 def make_sharpener(name: str) -> Method:
-    """Make the method of a name of the catalog, of shipped weights or of a folder of weights."""
+    """Make a method from a catalog name, shipped weights or a folder of weights."""
     if name in catalog.names("sharpener"):
         made: Method = cast("Any", catalog.resolve("sharpener", name))()
         return made
@@ -97,7 +97,7 @@ def make_sharpener(name: str) -> Method:
 
 
 def load_sharpener(name_or_path: str | Path) -> TrainedSharpener:
-    """Load the weights of a sharpener by their name, or from their file or folder."""
+    """Load a sharpener's weights by name, or from their file or folder."""
     name = str(name_or_path)
     path = shipped_sharpeners().get(name, Path(name))
     if not path.exists():
@@ -117,7 +117,7 @@ def save_sharpener(model: TrainedSharpener, folder: Path, *, overwrite: bool = F
 
 
 def digest_of(network: Guided) -> str:
-    """Name exactly the weights of a network: a run that goes on must have the same."""
+    """Name exactly the weights of a network: a continued run must have the same."""
     found = hashlib.sha256(repr(sorted(asdict(network.settings).items())).encode())
     for tensor in network.state_dict().values():
         found.update(tensor.cpu().numpy().tobytes())
@@ -125,7 +125,7 @@ def digest_of(network: Guided) -> str:
 
 
 def _built(card: Card, arrays: Mapping[str, Array]) -> Guided:
-    """Build the network that a card tells and load it strictly."""
+    """Build the network that a card describes and load it strictly."""
     if card.network != NETWORK:
         raise InputError(f"these weights are for {card.network}, which cannot sharpen with a guide")
     try:
@@ -136,13 +136,13 @@ def _built(card: Card, arrays: Mapping[str, Array]) -> Guided:
         }
     except (KeyError, IndexError):
         raise InputError("lacks tensors of the network guided") from None
-    # Before anything is built: a card must not ask for a network without end.
+    # Before anything is built: a card must not demand an endless network.
     agree(card.settings, inferred, ("its card says", "its tensors have"))
     network = Guided(GuidedSettings(**inferred))
     wanted = {name: tuple(x.shape) for name, x in network.state_dict().items()}
     wrong = [name for name in {*wanted, *arrays} if _shape(arrays, name) != wanted.get(name)]
     if wrong:
-        raise InputError(f"holds other tensors than the network guided: {shown(sorted(wrong))}")
+        raise InputError(f"has other tensors than the network guided: {shown(sorted(wrong))}")
     state = {name: torch.tensor(array).float() for name, array in arrays.items()}
     if not all(bool(x.isfinite().all()) for x in state.values()):
         raise InputError("holds NaN or infinity")

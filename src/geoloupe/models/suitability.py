@@ -1,4 +1,4 @@
-"""Whether a model was made for a scene, as its card tells a program; said before any pixel."""
+"""Whether a model was made for a scene, by its card; checked before any pixel."""
 
 import logging
 
@@ -12,17 +12,17 @@ from geoloupe.rasters.source import Source
 
 _log = logging.getLogger(__name__)
 
-_WINDOW_PX = 256  # pixels of the middle of a scene that is looked at
-_COLLAR = 0.05  # of a scene that zeros along its border take before they are mentioned
+_WINDOW_PX = 256  # pixels of the middle of a scene that are examined
+_COLLAR = 0.05  # of a scene that border zeros take before they are mentioned
 
 
 def check_suited(source: Source, card: Card, *, anyway: bool) -> None:
-    """Refuse a scene of fewer bands than a card asks for, and warn of one it was not made for."""
+    """Refuse a scene with fewer bands than a card requires; warn of one it was not made for."""
     least, count = card.least_bands, len(source.bands)
     if least is not None and count < least and not anyway:
         raise InputError(
-            f"{source.name}: {card.name} was made for {least} bands and more, and this has "
-            f"{count}; choose another model, or try it all the same with anyway=true"
+            f"{source.name}: {card.name} was made for {least} or more bands, and this has "
+            f"{count}; choose another model, or try it anyway with anyway=true"
         )
     if not card.unsuited:
         return
@@ -35,9 +35,9 @@ def check_suited(source: Source, card: Card, *, anyway: bool) -> None:
 
 
 def warn_of_collar(source: Source) -> None:
-    """Mention zeros that fill corners of a scene which does not say what missing pixels hold.
+    """Warn of zeros that fill the corners of a scene without a declared nodata value.
 
-    They stay data: water and shadows are zero in many a product.
+    They stay data: water and shadows are zero in many products.
     """
     if source.radiometry.nodata is not None or source.facts.mask != "none":
         return
@@ -45,14 +45,14 @@ def warn_of_collar(source: Source) -> None:
     share = zero_collar(size, lambda window: source.read(window).values)
     if _COLLAR <= share < 1:
         _log.warning(
-            "%s: about %.0f %% of it is zero, from its border inwards, and counts as data; if "
+            "%s: about %.0f %% of it is zero, from the border inwards, and counts as data; if "
             "nothing was seen there: nodata=0",
             *(source.name, 100 * share),
         )
 
 
 def _sighted(source: Source) -> Sighting | None:
-    """Return what a scene shows by its words, else by the pixels of its middle."""
+    """Return what a scene shows by its metadata, else by the pixels of its middle."""
     facts = source.facts
     found = told_kind(
         stem_of(source.name),

@@ -1,4 +1,4 @@
-"""A model for images of known MTF, one after the other."""
+"""A model for a series of images of known MTF."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class TunedModel:
-    """Makes the predictor of an image; that of the last MTF is kept."""
+    """Makes an image's predictor; the one for the last MTF is kept."""
 
     def __init__(self, model: "Model", *, consistent: bool = False, **options: Any) -> None:
-        """Take a model, and what `Predictor.of` is to make it ready with.
+        """Take a model, and the options for `Predictor.of`.
 
-        With `consistent`, answers agree with their images but for noise, as in products of known
+        With `consistent`, answers agree with their images, noise aside, as in products of known
         sensors.
         """
         self.model, self.options, self.consistent = model, options, consistent

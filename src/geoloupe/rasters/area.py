@@ -14,11 +14,11 @@ from rasterio.warp import transform
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid, Window
 
-_GEOJSON_CRS = "EPSG:4326"  # RFC 7946 knows no other
+_GEOJSON_CRS = "EPSG:4326"  # RFC 7946 allows no other
 _SUFFIXES = (".geojson", ".json")
-_MAX_BYTES = 50_000_000  # of a file that says where a box is
-_ALONG = 21  # points of each side of a box in another system, whose sides are bent
-_SNAP_PX = 1e-6  # that a box may pass a pixel's edge without touching the next
+_MAX_BYTES = 50_000_000  # of a file that gives a box
+_ALONG = 21  # points per side of a box in another system, where sides are curved
+_SNAP_PX = 1e-6  # by which a box may pass a pixel's edge without touching the next
 _BOX = re.compile(r"^([^@]+?)(?:\s*@\s*(\S+))?$")
 
 Box = tuple[float, float, float, float]
@@ -29,14 +29,14 @@ def window_of(area: str, grid: Grid, name: str) -> Window:
 
     Args:
         area: "LEFT,BOTTOM,RIGHT,TOP" in the scene's own coordinates, or in others as in
-            "11.2,48.0,11.4,48.2@EPSG:4326", or a GeoJSON file, of which the box around all of it is
-            taken. Of a scene without coordinates, the numbers are columns and rows: "0,0,200,100".
+            "11.2,48.0,11.4,48.2@EPSG:4326", or a GeoJSON file, whose bounding box
+            is taken. For a scene without coordinates, columns and rows: "0,0,200,100".
         grid: The scene's.
         name: The scene's, for messages.
     """
     crs, box = _read(area) if _is_file(area) else _parsed(area)
     if crs is not None and grid.crs is None:
-        raise InputError(f"{name}: lies nowhere on the ground; name an area in columns and rows")
+        raise InputError(f"{name}: has no georeference; give the area in columns and rows")
     places = list(_outline(box))
     if crs is not None:
         places = _moved(places, crs, str(grid.crs))
@@ -47,7 +47,7 @@ def window_of(area: str, grid: Grid, name: str) -> Window:
     if bottom <= top or right <= left:
         bounds = ", ".join(f"{side:.10g}" for side in grid.bounds)
         raise InputError(
-            f"{name}: the area {area} lies outside of it; it reaches from {bounds} (left, bottom, "
+            f"{name}: the area {area} lies outside it; it spans {bounds} (left, bottom, "
             "right, top) in its own coordinates"
         )
     return Window(top=top, left=left, height=bottom - top, width=right - left)
@@ -58,7 +58,7 @@ def _is_file(area: str) -> bool:
 
 
 def _parsed(area: str) -> tuple[str | None, Box]:
-    """Read a box, and the coordinate system that it names."""
+    """Read a box, and the coordinate system it names."""
     match = _BOX.match(area.strip())
     try:
         numbers = [float(word) for word in match[1].split(",")] if match else []
@@ -66,7 +66,7 @@ def _parsed(area: str) -> tuple[str | None, Box]:
         numbers = []
     if match is None or len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise InputError(
-            f"area={area}: is neither a box, as in 11.2,48.0,11.4,48.2@EPSG:4326 (left, bottom, "
+            f"area={area}: is neither a box such as 11.2,48.0,11.4,48.2@EPSG:4326 (left, bottom, "
             "right, top), nor a .geojson file"
         )
     left, bottom, right, top = numbers
@@ -84,7 +84,7 @@ def _read(area: str) -> tuple[str, Box]:
     except OSError as error:
         raise InputError(f"{area}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError):
-        raise InputError(f"{area}: is no GeoJSON") from None
+        raise InputError(f"{area}: is not GeoJSON") from None
     places = list(_positions(content))
     if not places:
         raise InputError(f"{area}: holds no geometry")
@@ -118,18 +118,18 @@ def _outline(box: Box) -> Iterator[tuple[float, float]]:
 
 
 def _moved(places: list[tuple[float, float]], crs: str, to: str) -> list[tuple[float, float]]:
-    """Bring places from one coordinate system into another."""
+    """Transform places from one coordinate system into another."""
     x, y = (list(part) for part in zip(*places, strict=True))
     try:
         x, y = transform(CRS.from_user_input(crs), CRS.from_wkt(to), x, y)
     except CRSError:
-        raise InputError(f"area: {crs} is no coordinate system that is known") from None
+        raise InputError(f"area: {crs} is not a known coordinate system") from None
     if not all(map(math.isfinite, [*x, *y])):
-        raise InputError(f"area: the box is no place in the scene's coordinate system ({crs})")
+        raise InputError(f"area: the box has no place in the scene's coordinate system ({crs})")
     return list(zip(x, y, strict=True))
 
 
 def _whole(low: float, high: float, length: int) -> tuple[int, int]:
-    """Return the first pixel that a stretch touches, and the one after the last."""
+    """Return the first pixel a stretch touches, and the one after the last."""
     first, last = math.floor(low + _SNAP_PX), math.ceil(high - _SNAP_PX)
     return max(first, 0), min(max(last, first + 1), length)

@@ -1,4 +1,4 @@
-"""Bands in files of their own as one scene: `B04.tif+B03.tif+B02.tif`, in this order."""
+"""Single-band files as one scene: `B04.tif+B03.tif+B02.tif`, in this order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from geoloupe.rasters.virtual import GDAL_TYPES, FileBand, stacked
 
 @dataclass(frozen=True, kw_only=True)
 class BandFile:
-    """What a file of one band says of itself."""
+    """What a single-band file says of itself."""
 
     path: str
     grid: Grid
@@ -37,7 +37,7 @@ def band_files(name: str) -> list[str] | None:
 
 
 def open_band_files(paths: Sequence[str], opening: Opening = PLAIN) -> Source:
-    """Open files of one band each as one scene; they must be of one grid and one type."""
+    """Open single-band files as one scene; they must share one grid and one type."""
     label = "+".join(paths)
     found = [look_into(path, opening) for path in paths]
     first = found[0]
@@ -70,7 +70,7 @@ def open_band_files(paths: Sequence[str], opening: Opening = PLAIN) -> Source:
 
 
 def look_into(path: str, opening: Opening) -> BandFile:
-    """Look into a file, and no farther than it may lead."""
+    """Look into a file, following no forbidden references."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
     with gdal_errors_as_input_errors(path):

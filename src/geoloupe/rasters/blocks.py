@@ -1,4 +1,4 @@
-"""Files are read in blocks, each whole: what of that memory has room for."""
+"""Files are read in whole blocks: whether those fit in memory."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from geoloupe.system.memory import available
 
 
 def refuse_large_blocks(name: str, dataset: Any) -> None:
-    """Refuse an open dataset of which memory has no room for one block."""
+    """Refuse an open dataset of which not even one block fits in memory."""
     (rows, columns), stored = dataset.block_shapes[0], dataset.dtypes[0]
-    dtype = "complex64" if stored == "complex_int16" else stored  # as it is read
+    dtype = "complex64" if stored == "complex_int16" else stored  # as read
     together = dataset.count if dataset.interleaving is Interleaving.pixel else 1
     size, free = rows * columns * together * np.dtype(dtype).itemsize, available()
     if size > free:

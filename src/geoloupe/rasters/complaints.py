@@ -1,4 +1,4 @@
-"""What GDAL complains of, as one sentence for a person."""
+"""GDAL's complaints, as one sentence for the user."""
 
 import re
 import sys
@@ -30,7 +30,7 @@ _HDF4 = b"\x0e\x03\x13\x01"
 
 
 def complaint(name: str, error: BaseException, head: bytes = b"") -> InputError:
-    """Return what is wrong with a file or an address; `head` holds its first bytes, if known."""
+    """Say what is wrong with a file or an address; `head` holds its first bytes, if known."""
     cause = error.__cause__ or error
     words = plain_words(str(cause).replace(f"{name}: ", ""))
     if _NETWORK.match(name):
@@ -45,7 +45,7 @@ def complaint(name: str, error: BaseException, head: bytes = b"") -> InputError:
 
 
 def plain_words(text: str) -> str:
-    """Shorten what GDAL says: no markup of virtual rasters and servers, and no more than a line."""
+    """Shorten what GDAL says: no markup of virtual rasters and servers, one line at most."""
     text = re.sub(r"<VRTDataset.*?(</VRTDataset>|$)", "it", text, flags=re.DOTALL)
     text = re.sub(r"<(!doctype|html|\?xml).*", "a page", text, flags=re.DOTALL | re.IGNORECASE)
     text = " ".join(text.split()).rstrip(".")
@@ -53,11 +53,11 @@ def plain_words(text: str) -> str:
 
 
 def _far(cause: BaseException, words: str) -> str:
-    """Return why what lies on a network cannot be read: it is hardly ever damaged."""
+    """Say why something on a network cannot be read: it is hardly ever damaged."""
     if isinstance(cause, _LOCKED):
         return (
-            f"its server wants to know who asks ({words}); for open data, set the variable of "
-            "your environment that ends in _NO_SIGN_REQUEST, such as AWS_NO_SIGN_REQUEST=YES"
+            f"its server requires authentication ({words}); for open data, set the environment "
+            "variable that ends in _NO_SIGN_REQUEST, such as AWS_NO_SIGN_REQUEST=YES"
         )
     if _SILENT.search(words):
         return f"no server answers there; are the address and the connection right? ({words})"
@@ -69,15 +69,15 @@ def _far(cause: BaseException, words: str) -> str:
 def _unknown(name: str, head: bytes) -> str:
     if head.startswith(_HDF4):
         return (
-            "is HDF4, which the GDAL that comes with rasterio cannot read; convert it by one that "
+            "is HDF4, which the GDAL in rasterio's wheel cannot read; convert it with one that "
             f"can, such as conda-forge's: gdalinfo {name} lists its layers, and gdal_translate "
             "LAYER new.tif makes one a GeoTIFF"
         )
-    return "is no raster file that GDAL can read; damaged, or of another kind than its name says?"
+    return "is not a raster file that GDAL can read; damaged, or not what its name says?"
 
 
 def _quieter(hook: Callable[[Any], object]) -> Callable[[Any], None]:
-    """Drop one complaint that no caller can catch: of GDAL's words for a log, not being UTF-8."""
+    """Drop one complaint that no caller can catch: that GDAL's log text is not UTF-8."""
 
     def quiet_hook(unraisable: Any) -> None:
         logging = "rasterio._env.log_error" in str(unraisable.object)

@@ -1,4 +1,4 @@
-"""A scene in coarser pixels, read without reading all of it: overviews where they are there."""
+"""A scene in coarser pixels, without reading all of it: from overviews where they exist."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ from geoloupe.rasters.source import Reader, Source
 def decimated(source: Source, factor: int) -> Source:
     """Return an open scene whose pixels are `factor` x `factor` of its own; both close together.
 
-    Rows and columns left over at the end are dropped. GDAL averages, from overviews where it has
-    them; where it does not know which pixels are missing, and in files that it does not read, one
-    pixel of each cell stands for all.
+    Rows and columns left over at the end are dropped. GDAL averages, from overviews where they
+    exist; where it does not know which pixels are missing, and in files it does not read, one
+    pixel stands for each cell.
     """
     if factor == 1:
         return source

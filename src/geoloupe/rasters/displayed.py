@@ -1,4 +1,4 @@
-"""What only people can look at: palettes as colours, complex numbers as decibels."""
+"""Rasters for viewing only: palettes as colours, complex numbers as decibels."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ _COLOURS = ("red", "green", "blue")
 
 @dataclass(frozen=True)
 class ShownReader:
-    """Reads a raster and returns what stands for its numbers."""
+    """Reads a raster and returns what to show for its numbers."""
 
     source: Source
     shown: Callable[[Image], tuple[NDArray[Any], NDArray[np.bool_]]]  # values (B,H,W), valid (H,W)
@@ -29,7 +29,7 @@ class ShownReader:
     def read(
         self, indexes: Sequence[int], window: Window
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Read these of the bands that are shown."""
+        """Read these of the shown bands."""
         values, valid = self.shown(self.source.read(window))
         return values[list(indexes)], valid
 
@@ -39,7 +39,7 @@ class ShownReader:
 
 
 def displayed(source: Source) -> Source:
-    """Return a raster as people look at it: most as they are."""
+    """Return a raster as it is shown: most are unchanged."""
     reader = reader_of(source)
     colours = [reader.dataset.colorinterp[number - 1] for number in reader.numbers]
     if ColorInterp.palette in colours:
@@ -50,7 +50,7 @@ def displayed(source: Source) -> Source:
 
 
 def fixed_limits(source: Source) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return black and white of what has them already, as a palette's colours have, or None."""
+    """Return black and white if they are fixed, as for a palette's colours, or None."""
     fixed = isinstance(source.reader, ShownReader) and source.radiometry == _BYTES
     return ((0.0,), (1.0,)) if fixed else None
 
@@ -61,7 +61,7 @@ def _in_colours(source: Source, position: int) -> Source:
         entries: dict[int, tuple[int, int, int, int]] = reader.dataset.colormap(
             reader.numbers[position]
         )
-    table = np.zeros((max(entries, default=0) + 1, 4), np.uint8)  # entries that it lacks: nothing
+    table = np.zeros((max(entries, default=0) + 1, 4), np.uint8)  # missing entries: nothing
     for entry, colour in entries.items():
         table[entry] = colour
 

@@ -1,9 +1,9 @@
-"""Which kinds of files are read, and what the GDAL that is installed here can read and write.
+"""Which kinds of files are read, and what the installed GDAL can read and write.
 
-GDAL tells a file by its content whatever its name says, and some of what it knows leads elsewhere:
+GDAL goes by a file's content whatever its name, and some formats lead elsewhere:
 a virtual raster names other files and addresses, a web map service a server. So each file is opened
-by the drivers of its suffix alone, and one of an unknown suffix by those that read what lies in the
-file itself and beside it.
+only by its suffix's drivers, and one with an unknown suffix only by those that read the file itself
+and what lies beside it.
 """
 
 import os
@@ -17,7 +17,7 @@ from rasterio.drivers import raster_driver_extensions
 from rasterio.env import Env
 
 TRUST = "if you trust it, trust=true uses it"
-"""What opens a file by any driver; the end of messages."""
+"""What opens a file with any driver; the end of messages."""
 
 NEEDED = ("GTiff", "COG", "ENVI", "PNG", "JPEG", "VRT", "MEM")
 WELCOME = ("JP2OpenJPEG", "WEBP", "netCDF", "HDF5", "Zarr")
@@ -25,7 +25,7 @@ WELCOME = ("JP2OpenJPEG", "WEBP", "netCDF", "HDF5", "Zarr")
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of raster, by the name people use, its suffixes and GDAL's drivers for it."""
+    """One kind of raster: its usual name, its suffixes and GDAL's drivers for it."""
 
     name: str
     suffixes: tuple[str, ...]
@@ -34,7 +34,7 @@ class Kind:
 
 KINDS = (
     Kind("GeoTIFF and COG", (".tif", ".tiff", ".gtiff"), ("GTiff",)),
-    # Pictures are often called by the name of another kind.
+    # Pictures often bear another kind's suffix.
     Kind(
         "PNG, JPEG, WebP, BMP, GIF",
         (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"),
@@ -50,7 +50,7 @@ KINDS = (
     Kind("Erdas Imagine", (".img",), ("HFA",)),
     Kind("netCDF", (".nc", ".nc4", ".cdf"), ("netCDF", "HDF5")),
     Kind("HDF5", (".h5", ".hdf5", ".he5", ".hdf"), ("HDF5", "netCDF")),
-    Kind("HDF4", (".hdf",), ("HDF4",)),  # not in rasterio's wheel, and then it is said
+    Kind("HDF4", (".hdf",), ("HDF4",)),  # not in rasterio's wheel, which the message says
     Kind("Zarr", (".zarr",), ("Zarr",)),
     Kind("elevation: SRTM, DTED, USGS DEM", (".hgt",), ("SRTMHGT",)),
     Kind("elevation: SRTM, DTED, USGS DEM", (".dt0", ".dt1", ".dt2"), ("DTED",)),
@@ -64,14 +64,14 @@ KINDS = (
     Kind("KEA, ECW, MrSID where your GDAL has them", (".ecw",), ("ECW",)),
     Kind("KEA, ECW, MrSID where your GDAL has them", (".sid",), ("MrSID",)),
 )
-"""What is read without a further word: none of it leads to another place."""
+"""What is read without asking: none of it leads elsewhere."""
 
 VIRTUAL = Kind("virtual rasters (VRT), within their own folder", (".vrt",), ("VRT",))
 
 SUFFIXES = tuple(sorted({suffix for kind in (*KINDS, VIRTUAL) for suffix in kind.suffixes}))
-"""Those of files that hold rasters; ENVI's data files may have none."""
+"""Suffixes of files that hold rasters; ENVI's data files may have none."""
 
-# Parts of files in GDAL's own words, such as NETCDF:cube.nc:reflectance; and services.
+# Parts of files in GDAL's own syntax, such as NETCDF:cube.nc:reflectance; and services.
 _PARTS = {
     **{"NETCDF": ("netCDF",), "HDF5": ("HDF5Image",), "ZARR": ("Zarr",), "NITF_IM": ("NITF",)},
     **{"GTIFF_DIR": ("GTiff",), "GTIFF_RAW": ("GTiff",)},
@@ -82,9 +82,9 @@ _PART = re.compile(r"([A-Za-z0-9_]{3,}):(?!//)")
 
 
 def drivers_for(name: str) -> Sequence[str]:
-    """Name the drivers that may open a file or an address; one of unknown kind gets all plain ones.
+    """Name the drivers that may open a file or an address; an unknown kind gets all plain ones.
 
-    The suffix decides for files, and the word in front for what is named in GDAL's own words.
+    The suffix decides for files, and the prefix for names in GDAL's own syntax.
     """
     if part := _PART.match(name):
         return (_PARTS | _SERVICES).get(part[1].upper(), ())
@@ -94,9 +94,9 @@ def drivers_for(name: str) -> Sequence[str]:
 
 
 def files_of_part(name: str) -> list[str] | None:
-    """List what may be the file whose part is named in GDAL's own words; None for other names.
+    """List the candidates for the file in a name in GDAL's own syntax; None for other names.
 
-    Where it stands among the words depends on the driver: GTIFF_DIR:1:a.tif, HDF5:"a.h5"://x.
+    Where it stands depends on the driver: GTIFF_DIR:1:a.tif, HDF5:"a.h5"://x.
     """
     part = _PART.match(name)
     if not part or part[1].upper() not in _PARTS:
@@ -108,7 +108,7 @@ def files_of_part(name: str) -> list[str] | None:
 
 
 def kinds_read() -> list[str]:
-    """List what is read, each kind once, for people."""
+    """List what can be read, each kind once."""
     return list(dict.fromkeys(kind.name for kind in (*KINDS, VIRTUAL)))
 
 

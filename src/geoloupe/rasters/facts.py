@@ -1,4 +1,4 @@
-"""What a raster says besides its pixels, read from one file and repeated in its product."""
+"""What a raster says besides its pixels, copied from a file to its product."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +15,9 @@ from geoloupe.imagery.spectra import Band
 
 _log = logging.getLogger(__name__)
 
-# Tags that describe the old pixels or the old file, and would lie about a product.
+# Tags that describe the old pixels or the old file, and would be wrong for a product.
 _STALE = ("STATISTICS_", "OVR_RESAMPLING_ALG", "INTERLEAVE", "TIFFTAG_SOFTWARE")
-_BANDS = 10_000  # at most: GDAL's Python side goes through all of them for each of them
+_BANDS = 10_000  # at most: GDAL's Python side walks all of them for each one
 _MICROMETRES = ("micrometers", "micrometres", "um", "µm", "microns")
 
 Mask = Literal["none", "mask", "alpha"]
@@ -25,7 +25,7 @@ Mask = Literal["none", "mask", "alpha"]
 
 @dataclass(frozen=True, kw_only=True)
 class BandFacts:
-    """What a raster says of one band."""
+    """What a raster says about one band."""
 
     description: str | None = None
     colour: str = "undefined"
@@ -56,11 +56,11 @@ class BandFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a raster says of itself and of its bands, alpha not among them."""
+    """What a raster says about itself and its bands, except alpha."""
 
     bands: tuple[BandFacts, ...]
     tags: Mapping[str, str] = field(default_factory=dict)
-    mask: Mask = "none"  # how it marks pixels besides nodata
+    mask: Mask = "none"  # how it marks missing pixels besides nodata
     gcps: tuple[tuple[float, float, float, float, float], ...] = ()  # row, column, x, y, z
     gcp_crs: str | None = None
     rpcs: RPC | None = None
@@ -70,7 +70,7 @@ class Facts:
         return replace(self, bands=tuple(self.bands[index] for index in indexes))
 
     def tagged(self, tags: Mapping[str, str]) -> Self:
-        """Add tags; a new one replaces an old one."""
+        """Add tags; new ones replace old ones."""
         return replace(self, tags={**self.tags, **tags})
 
     def moved(self, top: int, left: int) -> Self:
@@ -79,17 +79,17 @@ class Facts:
         return replace(self, gcps=gcps, rpcs=self.rpcs and _moved_rpcs(self.rpcs, top, left))
 
     def finer(self, scale: float) -> Self:
-        """Return the facts of an image with `scale` times the rows; 1/4 makes it coarser."""
+        """Return the facts of an image `scale` times finer; 1/4 makes it coarser."""
         gcps = tuple((row * scale, column * scale, x, y, z) for row, column, x, y, z in self.gcps)
         return replace(self, gcps=gcps, rpcs=self.rpcs and _finer_rpcs(self.rpcs, scale))
 
 
 def refuse_many_bands(name: str, count: int) -> None:
-    """Refuse more bands than any instrument has: a few bytes can claim them, hours do not do."""
+    """Refuse more bands than any instrument has: a few bytes can claim them, and cost hours."""
     if count > _BANDS:
         raise InputError(
-            f"{name}: holds {count:,} bands, and at most {_BANDS:,} can be read at once; cut some "
-            "out, as with gdal_translate -b"
+            f"{name}: holds {count:,} bands, and at most {_BANDS:,} can be read at once; extract "
+            "some, as with gdal_translate -b"
         )
 
 
@@ -107,7 +107,7 @@ def read_facts(dataset: Any, indexes: Sequence[int]) -> Facts:
     )
     if texts.lost:
         _log.warning(
-            "%s: has text that is not UTF-8; the %s that it spoils are left out. Store it, or its "
+            "%s: has text that is not UTF-8; the affected %s are left out. Store it, or its "
             "header, as UTF-8 to keep them",
             *(dataset.name, " and ".join(sorted(texts.lost))),
         )
@@ -140,7 +140,7 @@ def write_facts(dataset: Any, facts: Facts) -> None:
 
 
 class _Texts:
-    """What is written in an open dataset; old headers hold text that rasterio cannot read."""
+    """The text in an open dataset; old headers hold some that rasterio cannot read."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -166,7 +166,7 @@ class _Texts:
 
 
 def _read_bands(dataset: Any, texts: _Texts, indexes: Sequence[int]) -> Iterator[BandFacts]:
-    """Read what is said of bands; each of rasterio's lists goes through all bands anew."""
+    """Read what is said about bands; each of rasterio's lists walks all bands anew."""
     descriptions, units = texts.bands("descriptions"), texts.bands("units")
     colours, scales, offsets = dataset.colorinterp, dataset.scales, dataset.offsets
     for index in indexes:
@@ -188,13 +188,13 @@ def _mask_kind(dataset: Any, indexes: Sequence[int]) -> Literal["none", "mask", 
     if any(colour is ColorInterp.alpha for colour in colours) and len(indexes) < dataset.count:
         return "alpha"
     flags = dataset.mask_flag_enums[0]
-    # No flag at all: every band has a mask of its own.
+    # No flag at all: every band has its own mask.
     marked = not flags or MaskFlags.per_dataset in flags
     return "mask" if marked and MaskFlags.alpha not in flags else "none"
 
 
 def _moved_rpcs(rpcs: RPC, top: int, left: int) -> RPC:
-    """Let the pixel side of a camera model count from another first pixel."""
+    """Make the pixel side of a camera model count from another first pixel."""
     values = dict(rpcs.to_dict())
     values["line_off"] -= top
     values["samp_off"] -= left

@@ -1,4 +1,4 @@
-"""HDF5, netCDF and MATLAB 7.3: whether all that such a file holds is in the file itself."""
+"""HDF5, netCDF and MATLAB 7.3: whether all their data is in the file itself."""
 
 import os
 from typing import Any
@@ -11,11 +11,11 @@ from geoloupe.rasters.heads import read_head
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _LEVELS = 50  # of groups in groups
-_PARTS = 20_000  # as readers would meet them, those with several names several times
+_PARTS = 20_000  # as readers would meet them: with several names, several times
 
 
 def vet_hdf5(name: str) -> None:
-    """Refuse HDF5 whose numbers are in other files, or which cannot be looked into."""
+    """Refuse HDF5 whose numbers are in other files, or that cannot be inspected."""
     if not os.path.isfile(name):
         if _SIGNATURE in (read_head(name) or b""):
             raise InputError(f"{name}: HDF5 and netCDF are read from plain files; unpack it first")
@@ -32,7 +32,7 @@ def vet_hdf5(name: str) -> None:
 def refuse_other_files(root: Any, name: str) -> None:
     """Refuse an open HDF5 group (h5py) that has numbers or whole parts in other files.
 
-    And one whose groups hold each other, in which readers go round without end.
+    So is one whose groups contain each other, in which readers loop forever.
     """
     waiting, seen = [(root, 1)], 0
     while waiting:
@@ -40,7 +40,7 @@ def refuse_other_files(root: Any, name: str) -> None:
         for key in group:
             seen += 1
             if level > _LEVELS or seen > _PARTS:
-                raise InputError(f"{name}: its groups hold each other, or are too many, at {key}")
+                raise InputError(f"{name}: its groups hold each other or are too many, at {key}")
             if isinstance(group.get(key, getlink=True), h5py.ExternalLink):
                 raise InputError(f"{name}: {key} is a link to another file; {TRUST}")
             item = group.get(key)

@@ -1,4 +1,4 @@
-"""The first bytes of files, on disk or in a .zip, by the names that GDAL has for them."""
+"""The first bytes of files, on disk or in a .zip, by GDAL's names."""
 
 import os
 import zipfile
@@ -9,7 +9,7 @@ _HEAD = 4096
 
 
 def read_head(name: str) -> bytes | None:
-    """Read the first bytes of a file, or of one in a .zip by GDAL's name; None if there is none."""
+    """Read the first bytes of a file, or of one in a .zip by GDAL's name; None if missing."""
     try:
         if not name.startswith("/vsizip/"):
             if not os.path.isfile(name):
@@ -23,7 +23,7 @@ def read_head(name: str) -> bytes | None:
         with zipfile.ZipFile(archive) as unpacked, unpacked.open(members[member]) as inside:
             return inside.read(_HEAD)
     except (OSError, RuntimeError, ValueError, NotImplementedError, zipfile.BadZipFile, EOFError):
-        return None  # what cannot be read cannot lead anywhere; GDAL says so next
+        return None  # an unreadable file leads nowhere; GDAL reports it next
 
 
 def _in_zip(name: str) -> tuple[str, str]:
@@ -37,6 +37,6 @@ def _in_zip(name: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=4)
 def _members(archive: str, _changed: int) -> dict[str, str]:
-    """List an archive's members by the names that GDAL has for them."""
+    """List an archive's members by GDAL's names."""
     with zipfile.ZipFile(archive) as unpacked:
         return {name.replace("\\", "/").lstrip("/"): name for name in unpacked.namelist()}

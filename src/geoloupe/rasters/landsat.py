@@ -1,8 +1,8 @@
-"""Landsat products: a folder of one TIFF a band, as the multispectral bands, and as the PAN.
+"""Landsat products: a folder of one TIFF per band, as the multispectral bands, and as the PAN.
 
 Files are recognised by the product's own names, such as LC08_L1TP_..._B4.TIF. Numbers become
-reflectance where the metadata beside them hold the factors: that of the ground in Level 2, in Level
-1 that at the top of the atmosphere, not divided by the sine of the sun's elevation.
+reflectance where the metadata beside them hold the factors: surface reflectance in Level 2, in
+Level 1 top-of-atmosphere, not divided by the sine of the sun's elevation.
 """
 
 import re
@@ -27,11 +27,11 @@ _LEVEL2 = re.compile(
 )
 _LINE = re.compile(r"^\s*REFLECTANCE_(MULT|ADD)_BAND_(\d+)\s*=\s*([-+.\dEe]+)\s*$", re.MULTILINE)
 _MAX_METADATA_BYTES = 1_000_000  # bytes of metadata
-_UNSEEN = "cirrus"  # a band that looks at no ground, so no other has its detail
+_UNSEEN = "cirrus"  # a band that sees no ground, so no other has its detail
 
 
 def landsat_folder(name: str) -> Path | None:
-    """Return a folder, or the metadata in one, that holds bands by Landsat's names."""
+    """Return a folder with bands by Landsat's names, given it or its metadata file."""
     path = Path(name)
     folder = path.parent if path.name.upper().endswith("_MTL.TXT") else path
     if not folder.is_dir():
@@ -45,12 +45,12 @@ def open_landsat(folder: Path, opening: Opening = PLAIN) -> tuple[Source, Source
     pan = [band for band in sensor.bands if band.common == "panchromatic"]
     if not pan:
         raise InputError(
-            f"{folder}: is no product of Landsat 7, 8 or 9, which alone have a panchromatic band"
+            f"{folder}: is not a product of Landsat 7, 8 or 9, the ones with a panchromatic band"
         )
     if pan[0].name not in files:
         raise InputError(
             f"{folder}: holds no panchromatic band ({pan[0].name}); Level-2 products have none: "
-            "take the Level-1 product of the same scene"
+            "use the Level-1 product of the same scene"
         )
     fine = _open(f"{folder}:pan", pan, files, _lines(folder), opening)
     try:
@@ -65,12 +65,12 @@ def open_bands(folder: Path, opening: Opening = PLAIN) -> Source:
     files, sensor = _found(folder, opening)
     bands = [b for b in sensor.multispectral if b.name in files and b.common != _UNSEEN]
     if not bands:
-        raise InputError(f"{folder}: holds no band of {sensor.name} but the panchromatic")
+        raise InputError(f"{folder}: holds only the panchromatic band of {sensor.name}")
     return _open(str(folder), bands, files, _lines(folder), opening)
 
 
 def _found(folder: Path, opening: Opening) -> tuple[dict[str, str], Sensor]:
-    """List the files of a product by band, and the sensor that they are of."""
+    """List the files of a product by band, and their sensor."""
     if not opening.trust:
         refuse_links_out(folder)
     return _files(folder)
@@ -93,14 +93,14 @@ def _files(folder: Path) -> tuple[dict[str, str], Sensor]:
             )
         found[name] = item.resolve().as_posix()
     if len(numbers) != 1 or (number := numbers.pop()) not in _SENSORS:
-        raise InputError(f"{folder}: is no product of Landsat 7, 8 or 9, or of several of them")
+        raise InputError(f"{folder}: is not a product of Landsat 7, 8 or 9, or mixes several")
     return found, load_sensor(_SENSORS[number])
 
 
 def _lines(folder: Path) -> Mapping[str, tuple[float, float]]:
-    """Read what makes numbers reflectance, factor and addend by band, where it is said.
+    """Read what turns numbers into reflectance, factor and addend by band, where given.
 
-    The metadata of Level 2 repeat Level 1's factors in a group of their own.
+    Level 2 metadata repeat Level 1's factors in a group of their own.
     """
     said: dict[str, dict[str, float]] = {}
     level2 = any(_is_level2(item.name) for item in folder.iterdir())
@@ -129,14 +129,14 @@ def _open(
     lines: Mapping[str, tuple[float, float]],
     opening: Opening,
 ) -> Source:
-    """Open bands of one grid as one raster, zero where nothing was seen."""
+    """Open bands on one grid as one raster, zero where nothing was seen."""
     paths = [files[band.name] for band in bands]
     looked = [look_into(path, opening) for path in paths]
     if len({(file.grid, file.dtype) for file in looked}) != 1:
         raise InputError(f"{label}: its bands differ in size or type; was it copied in full?")
     dtype = looked[0].dtype
     if dtype not in _TYPES:
-        raise InputError(f"{label}: holds {dtype} numbers, which no product of Landsat does")
+        raise InputError(f"{label}: holds {dtype} numbers, which no Landsat product does")
     described = [
         FileBand(
             file=path,

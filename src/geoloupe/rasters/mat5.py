@@ -1,7 +1,7 @@
-"""Numeric arrays of .mat files of versions 5 to 7, read without trusting a byte of them.
+"""Numeric arrays of .mat files, versions 5 to 7, read without trusting a byte of them.
 
 SciPy's reader is compiled and runs off the end of some damaged files. Cubes are plain arrays of
-numbers, and this reads nothing else: structures, cells, text, sparse and complex arrays are passed.
+numbers, and this reads nothing else: structures, cells, text, sparse, complex are skipped.
 """
 
 import zlib
@@ -21,7 +21,7 @@ _NUMERIC = range(6, 16)  # classes of arrays: double to uint64
 _MATRIX, _COMPRESSED = 14, 15
 _COMPLEX = 0x08  # of the flags
 _HEADER = 128  # bytes before the first element
-_FRONT = 4096  # bytes in which the facts of an array are: sizes and name
+_FRONT = 4096  # bytes that hold an array's facts: sizes and name
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class _Array:
 
     name: str
     shape: tuple[int, ...]
-    place: int  # of its element in the file, behind the element's tag
+    place: int  # of its element in the file, after the element's tag
     size: int  # of that element
     packed: bool
-    inside: int  # where its numbers begin, in the element as unpacked
+    inside: int  # where its numbers begin in the unpacked element
     stored: np.dtype[Any]
 
 
@@ -66,12 +66,12 @@ class Mat5:
 
 
 def is_mat5(head: bytes) -> bool:
-    """Recognise versions 5 to 7 by what their header ends in."""
+    """Recognise versions 5 to 7 by the end of their header."""
     return head[124:128] in (b"\x00\x01IM", b"\x01\x00MI")
 
 
 def open_mat5(stream: BinaryIO) -> Mat5:
-    """List the numeric arrays; what a file cannot be believed in is a ValueError."""
+    """List the numeric arrays; raise ValueError for anything implausible."""
     stream.seek(0, 2)
     end = stream.tell()
     stream.seek(126)
@@ -90,7 +90,7 @@ def open_mat5(stream: BinaryIO) -> Mat5:
 
 
 def _elements(stream: BinaryIO, order: str, end: int) -> Iterator[tuple[int, int, int]]:
-    """Return place, size and kind of each element that may be an array."""
+    """Return position, size and kind of each element that may be an array."""
     place = _HEADER
     while place + 8 <= end:
         stream.seek(place)
@@ -103,7 +103,7 @@ def _elements(stream: BinaryIO, order: str, end: int) -> Iterator[tuple[int, int
 
 
 def _facts(front: bytes, order: str, place: int, size: int, *, packed: bool) -> _Array | None:
-    """Read what an array is from its front; None for what is not a plain array of numbers."""
+    """Read what an array is from its header; None if not a plain array of numbers."""
     start = 0
     if packed:
         kind, size_inside = _numbers(front[:8], order, "u4")
@@ -124,7 +124,7 @@ def _facts(front: bytes, order: str, place: int, size: int, *, packed: bool) -> 
         raise ValueError("an array of an unknown kind")
     stored = np.dtype(order + _STORED[kind])
     if prod(shape) * stored.itemsize != count or inside + count > room:
-        raise ValueError("an array of another size than it says")
+        raise ValueError("an array whose size is not what it says")
     text = name.decode("latin-1")
     return _Array(text, shape, place, size, packed=packed, inside=inside, stored=stored)
 

@@ -17,7 +17,7 @@ from geoloupe.rasters.facts import BandFacts, Facts, refuse_many_bands
 from geoloupe.rasters.matlab import MatFile, open_mat
 from geoloupe.rasters.source import PLAIN, Opening, Source
 
-_ROWS = 64  # that the range of a cube is measured on, spread over all of it
+_ROWS = 64  # on which a cube's range is measured, spread over all of it
 _SAMPLE = 4_000_000  # values of them, roughly
 
 Rows = Callable[[int, int], NDArray[Any]]  # (top, bottom) -> values (B,h,W) of all bands
@@ -91,7 +91,7 @@ def _reader(file: MatFile, key: str | None) -> tuple[Rows, tuple[int, int, int],
     key = key or file.cube()
     shape = file.shapes[key]
     if len(shape) not in (2, 3) or 0 in shape:
-        raise InputError(f"{key} is {' x '.join(map(str, shape))}: no image")
+        raise InputError(f"{key} is {' x '.join(map(str, shape))}: not an image")
     size = (shape[0], shape[1], shape[2] if len(shape) == 3 else 1)
     if file.in_parts:
         dtype = file.file[key].dtype

@@ -20,10 +20,10 @@ from geoloupe.rasters.mat5 import Mat5, is_mat5, open_mat5
 from geoloupe.storage.sizes import size_text
 from geoloupe.system.memory import available
 
-_BLOCK = 2**27  # bytes that are read at once, roughly
-_MATRIX = ("Y", "V")  # bands x pixels, as unmixing scenes are kept
+_BLOCK = 2**27  # bytes read at once, roughly
+_MATRIX = ("Y", "V")  # bands x pixels, as unmixing scenes are stored
 _NUMBERS = ("double", "single", "logical", "int", "uint")
-# What SciPy and h5py raise on files that are cut short or no .mat files at all.
+# What SciPy and h5py raise on truncated files or files that are not .mat at all.
 _DAMAGE = (
     *(MatReadError, OSError, EOFError, zlib.error, RuntimeError, MemoryError, OverflowError),
     *(ValueError, TypeError, KeyError, IndexError),
@@ -32,19 +32,19 @@ _DAMAGE = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MatFile:
-    """The numeric arrays of an open .mat file, with sizes as MATLAB shows them."""
+    """The numeric arrays of an open .mat file, with sizes as in MATLAB."""
 
     name: str
     shapes: Mapping[str, tuple[int, ...]]
-    file: Any  # an open h5py.File, a Mat5, or for version 4 the stream that SciPy reads
+    file: Any  # an open h5py.File, a Mat5, or for version 4 the stream SciPy reads
 
     @property
     def in_parts(self) -> bool:
-        """Whether rows can be read without reading all the others."""
+        """Whether rows can be read without reading all others."""
         return isinstance(self.file, h5py.File)
 
     def cube(self, *keys: str) -> str:
-        """Name the array of three dimensions: one of `keys` if it is there, else the only one."""
+        """Name the three-dimensional array: one of `keys` if present, else the only one."""
         found = [key for key, shape in self.shapes.items() if len(shape) == 3 and 0 not in shape]
         for key in keys:
             if key in found:
@@ -63,7 +63,7 @@ class MatFile:
         with _failing(self.name):
             self._refuse_too_large(key, top, bottom)
             if isinstance(self.file, h5py.File):
-                # Version 7.3 stores the axes the other way round.
+                # Version 7.3 stores the axes in reverse.
                 values = np.asarray(self.file[key][..., top:bottom])
                 return values.swapaxes(-1, -2).reshape((-1, *values.shape[:-3:-1]))
             if isinstance(self.file, Mat5):
@@ -74,7 +74,7 @@ class MatFile:
             return np.atleast_3d(values[top:bottom]).transpose(2, 0, 1)
 
     def _refuse_too_large(self, key: str, top: int, bottom: int | None) -> None:
-        """Refuse what memory has no room for; a file can claim any size in a few bytes."""
+        """Refuse what does not fit in memory; a file can claim any size in a few bytes."""
         shape = self.shapes[key]
         if isinstance(self.file, h5py.File):
             item, chunks = self.file[key].dtype.itemsize, self.file[key].chunks or ()
@@ -92,13 +92,13 @@ class MatFile:
             )
 
     def blocks(self, key: str, top: int = 0, bottom: int | None = None) -> Iterator[NDArray[Any]]:
-        """Read rows [top, bottom) of an array from the top down, as much at once as is quick."""
+        """Read rows [top, bottom) of an array from the top down, in chunks of a fast size."""
         height, width = self.shapes[key][:2]
         bottom = height if bottom is None else bottom
         if not isinstance(self.file, h5py.File):
             yield self.read(key, top, bottom)
             return
-        # A compressed chunk is unpacked whole, so it should be asked for once.
+        # A compressed chunk is unpacked whole, so it should be read only once.
         chunks = self.file[key].chunks
         step = chunks[-1] if chunks else 1
         row = width * int(np.prod(self.shapes[key][2:])) * self.file[key].dtype.itemsize
@@ -107,7 +107,7 @@ class MatFile:
         yield from (self.read(key, first, last) for first, last in pairwise(edges))
 
     def matrix(self) -> NDArray[Any] | None:
-        """Read a scene (B,H,W) kept as a matrix of bands x pixels, or None if there is none."""
+        """Read a scene (B,H,W) stored as a matrix of bands x pixels; None if there is none."""
         rows, columns = self.number("nRow"), self.number("nCol")
         key = next((key for key in _MATRIX if len(self.shapes.get(key, ())) == 2), None)
         if key is None or rows is None or columns is None:
@@ -121,7 +121,7 @@ class MatFile:
         return matrix.reshape(len(matrix), int(columns), int(rows)).transpose(0, 2, 1)
 
     def number(self, key: str) -> float | None:
-        """Read a single number, or None where there is none of this name."""
+        """Read a single number; None if there is none of this name."""
         if self.shapes.get(key) != (1, 1):
             return None
         return float(self.read(key).item())
@@ -158,7 +158,7 @@ def open_mat(stream: BinaryIO, name: str, *, trust: bool = False) -> Iterator[Ma
                     if kind.startswith(_NUMBERS)
                 }
             else:
-                raise ValueError("its header is of no version")
+                raise ValueError("its header has no version")
         yield MatFile(name=name, shapes=shapes, file=file)
 
 
@@ -174,8 +174,8 @@ def _failing(name: str) -> Iterator[None]:
     except InputError:
         raise
     except NotImplementedError:
-        raise InputError(f"{name}: is a .mat file of an unknown version") from None
+        raise InputError(f"{name}: is a .mat file of unknown version") from None
     except _DAMAGE as error:
         raise InputError(
-            f"{name}: is no .mat file that can be read; damaged or incomplete? ({error})"
+            f"{name}: is not a readable .mat file; damaged or incomplete? ({error})"
         ) from None

@@ -1,4 +1,4 @@
-"""A coarse scene and a finer one brought together: never by resampling the finer one."""
+"""A coarse scene and a finer one aligned, never by resampling the finer one."""
 
 import logging
 import math
@@ -15,15 +15,15 @@ from geoloupe.rasters.warping import outline_on, warped
 
 _log = logging.getLogger(__name__)
 
-_MIN_FACTOR = 1.05  # times as fine as the coarse pixels a guide must be at least
-_MAX_FACTOR = 32.0  # times as fine as it may be: beyond, coarse pixels say nothing of fine ones
+_MIN_FACTOR = 1.05  # least times finer than the coarse pixels a guide must be
+_MAX_FACTOR = 32.0  # most times finer: beyond, coarse pixels say nothing about fine ones
 
 
 def met(coarse: Source, fine: Source) -> tuple[Source, Meeting]:
     """Return a coarse scene and how it lies on a finer one's grid.
 
-    Where it has another coordinate system, or is turned against it, it is warped: to pixels of its
-    own size, in line with the finer grid.
+    If it has another coordinate system or is rotated, it is warped to pixels of its own size,
+    aligned with the finer grid.
     """
     with errors_named(coarse.name):
         _refuse_half_placed(coarse, fine)
@@ -40,8 +40,8 @@ def _refuse_half_placed(coarse: Source, fine: Source) -> None:
     if coarse.grid.georeferenced != fine.grid.georeferenced:
         lost = coarse if fine.grid.georeferenced else fine
         raise InputError(
-            f"cannot be laid beside {fine.name}: {lost.name} does not say where it lies; give it "
-            "a georeference, as with gdal_edit, or crop both to one outline and take it from both"
+            f"cannot be aligned with {fine.name}: {lost.name} does not say where it lies; give it "
+            "a georeference, as with gdal_edit, or crop both to one outline and remove it from both"
         )
 
 
@@ -49,12 +49,12 @@ def _refuse_factor(meeting: Meeting, fine: Source) -> None:
     ratio = meeting.ratio
     if ratio < _MIN_FACTOR:
         raise InputError(
-            f"{fine.name} has pixels {1 / ratio:.3g} times the size of this one's, so it is no "
+            f"{fine.name} has pixels {1 / ratio:.3g} times the size of this one's, so it is not "
             "finer; name the finer image as the guide"
         )
     if ratio > _MAX_FACTOR:
         raise InputError(
-            f"{fine.name} is {ratio:.3g} times as fine, and at most {_MAX_FACTOR:g} times can be "
+            f"{fine.name} is {ratio:.3g} times finer, and at most {_MAX_FACTOR:g} times can be "
             "done at once; make the guide coarser first, as with gdalwarp -r average"
         )
 
@@ -66,12 +66,12 @@ def _same_crs(one: Grid, other: Grid) -> bool:
 
 
 def _in_line(coarse: Source, fine: Source) -> Source:
-    """Warp a scene to its own pixel size on a grid in line with a finer one."""
+    """Warp a scene to its own pixel size on a grid aligned with a finer one."""
     if not is_raster(coarse):
-        raise InputError("is turned against the guide, and only rasters can be warped")
+        raise InputError("is rotated against the guide, and only rasters can be warped")
     place = warped(coarse, _around(coarse, fine.grid), covering=False)
     _log.warning(
-        "%s: lies in another coordinate system than %s, or is turned against it, and is resampled "
+        "%s: has another coordinate system than %s, or is rotated against it, and is resampled "
         "to pixels of its own size there: it gets a little softer",
         *(coarse.name, fine.name),
     )
@@ -79,7 +79,7 @@ def _in_line(coarse: Source, fine: Source) -> Source:
 
 
 def _around(coarse: Source, fine: Grid) -> Grid:
-    """Return a grid of the coarse pixel size in line with the fine one, where both have pixels."""
+    """Return a grid of the coarse pixel size aligned with the fine one, where both have pixels."""
     side, (least, greatest) = outline_on(coarse, fine)
     top, left = (max(math.floor(corner), 0) for corner in least)
     bottom, right = (

@@ -23,18 +23,18 @@ from geoloupe.storage.sizes import Admit
 from geoloupe.storage.tree import open_tree
 
 _ANYTHING = ("", ".dat", ".bin", ".raw")  # suffixes of rasters and of much else
-# A part of a file in GDAL's own words, such as NETCDF:cube.nc:reflectance.
+# A part of a file in GDAL's own syntax, such as NETCDF:cube.nc:reflectance.
 _DRIVER = re.compile(r"[A-Za-z0-9_]{3,}:")
 
 
 def is_address(name: str) -> bool:
-    """Return whether GDAL alone understands a name: on a network, in an archive, part of a file."""
+    """Return whether only GDAL understands a name: on a network, in an archive, part of a file."""
     words = "://" in name or name.startswith("/vsi") or bool(_DRIVER.match(name))
     return words and not Path(name).exists()
 
 
 def place_of(name: str) -> Path:
-    """Return the path beside which a scene's results lie unless a person says where."""
+    """Return the path beside which a scene's results go by default."""
     if (joined := band_files(name)) is not None:
         return Path(joined[0])
     # What lies on a network, in an archive or in a file of many images has no folder beside it.
@@ -42,7 +42,7 @@ def place_of(name: str) -> Path:
 
 
 def stem_of(name: str) -> str:
-    """Name a scene for its results: without folders and suffix, with the part that is meant."""
+    """Name a scene for its results: without folders and suffix, with the chosen part."""
     if (joined := band_files(name)) is not None:
         return f"{Path(joined[0]).stem}_and_{len(joined) - 1}_more"
     path, colon, part = name.rstrip("/").rpartition(":")
@@ -79,7 +79,7 @@ def open_source(path: str | Path, **options: Unpack[OpeningOptions]) -> Source:
 
 
 def _opened(name: str, opening: Opening) -> Source:
-    """Open the whole of a scene by what its name tells."""
+    """Open a whole scene by its name."""
     product, cube, joined = product_name(name), mat_name(name), band_files(name)
     if joined is not None:
         return open_band_files(joined, opening)
@@ -89,7 +89,7 @@ def _opened(name: str, opening: Opening) -> Source:
         _refuse_plainly_wrong(product[0], folder=True)
         return open_product(*product, opening)
     if cube is not None:
-        # What reads them takes a quarter of a second to import.
+        # Their reader takes a quarter of a second to import.
         from geoloupe.rasters.mat_source import open_mat_source
 
         _refuse_plainly_wrong(cube[0])
@@ -98,14 +98,14 @@ def _opened(name: str, opening: Opening) -> Source:
         _refuse_plainly_wrong(Path(name), folder=name.rstrip("/").lower().endswith(".zarr"))
         if name.lower().endswith(".zip"):
             name = _only_raster_in(Path(name))
-        elif _DRIVER.match(name):  # else GDAL would take the file's own name for its words
+        elif _DRIVER.match(name):  # else GDAL would take the file's own name for its syntax
             name = os.path.join(".", name)
     raster = open_raster(name, opening)
     return displayed(raster) if opening.look else raster
 
 
 def mat_name(name: str) -> tuple[Path, str | None] | None:
-    """Return a .mat file and the array in it that a person names, or None for anything else."""
+    """Return a .mat file and the array named in it, or None for anything else."""
     if name.lower().endswith(".mat"):
         return Path(name), None
     path, colon, key = name.rpartition(":")
@@ -113,7 +113,7 @@ def mat_name(name: str) -> tuple[Path, str | None] | None:
 
 
 def scenes_in(folder: str | Path) -> list[str]:
-    """List the scenes that lie in a folder, not those in folders below it, in order."""
+    """List the scenes in a folder in order, not those in its subfolders."""
     path = Path(folder)
     if main := [item for item in path.glob("MTD_MSIL*.xml") if product_name(str(item))]:
         return [str(main[0])]  # a Sentinel-2 product that was renamed
@@ -132,14 +132,14 @@ def _is_scene(path: Path) -> bool:
         return path.is_dir()
     if not path.is_file():
         return False
-    if suffix in _ANYTHING:  # recognised by the ENVI header beside them
+    if suffix in _ANYTHING:  # recognised by their ENVI header
         headers = (path.with_name(f"{path.name}.hdr"), path.with_suffix(".hdr"))
         return any(header.exists() for header in headers)
     return suffix in (*SUFFIXES, ".mat")
 
 
 def aligned(source: Source, grid: Grid) -> Source:
-    """Return an open scene on another grid; without a place in common it must have that size."""
+    """Return an open scene on another grid; without georeference it must have that size."""
     placed = grid.georeferenced and source.grid.georeferenced
     if placed and is_raster(source):
         return warped(source, grid)
@@ -158,7 +158,7 @@ def _refuse_plainly_wrong(path: Path, *, folder: bool = False) -> None:
         if not path.exists():
             raise InputError(f"{path}: no such file")
         if not path.is_dir() and not path.is_file():
-            raise InputError(f"{path}: is no file that holds data, but a device or the like")
+            raise InputError(f"{path}: is not a data file but a device or the like")
         if path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{path}: is empty; was its download or copy cut short?")
     except OSError as error:
@@ -166,7 +166,7 @@ def _refuse_plainly_wrong(path: Path, *, folder: bool = False) -> None:
 
 
 def _folder(path: Path) -> str:
-    """Return what a folder holds, for a person who named it where a file was meant."""
+    """Say what a folder holds, to a user who named it instead of a file."""
     names = [Path(name).name for name in scenes_in(path)]
     if not names:
         return "is a folder without rasters; name a raster file"
@@ -180,7 +180,7 @@ def _folder(path: Path) -> str:
 
 
 def _only_raster_in(path: Path) -> str:
-    """Name the raster in a .zip as GDAL does; where there are several, a person must say which."""
+    """Name the raster in a .zip as GDAL does; of several, the user must say which."""
     tree = open_tree(path)
     names = [name for name in tree.names if name.lower().endswith(SUFFIXES)]
     if len(names) != 1:
@@ -189,6 +189,6 @@ def _only_raster_in(path: Path) -> str:
         raise InputError(
             f"{path}: holds several rasters; name one: {several}{more}"
             if names
-            else f"{path}: holds no raster of a kind that its name says"
+            else f"{path}: holds no raster that its name identifies"
         )
     return tree.raster(names[0])

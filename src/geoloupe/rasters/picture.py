@@ -1,4 +1,4 @@
-"""Scenes as people look at them: three bands, stretched to eight bits, transparent without data."""
+"""Scenes as pictures: three bands, stretched to eight bits, transparent where there is no data."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,12 +19,12 @@ from geoloupe.rasters.raster import quiet
 from geoloupe.rasters.source import Source
 
 Limits = tuple[tuple[float, ...], tuple[float, ...]]
-"""The unit values that a picture shows as black and as white: one for all bands, or one each."""
+"""The unit values a picture shows as black and white: one for all bands, or one each."""
 
 _COLOURS = ("red", "green", "blue")
-_TAILS = (0.005, 0.995)  # of the values that may be pure black and pure white
-_STRIP = 2**24  # values that are read at once
-_MAX_PIXELS = 10**12  # pixels that are averaged: hours of reading, and more than any scene has
+_TAILS = (0.005, 0.995)  # of the values may be pure black and pure white
+_STRIP = 2**24  # values read at once
+_MAX_PIXELS = 10**12  # pixels to average: hours of reading, and more than any scene has
 
 
 def visible(bands: Sequence[Band]) -> list[int]:
@@ -68,16 +68,16 @@ def overview(source: Source, side: int) -> Image:
 
 
 def admit_pictured(grid: Grid, dtype: str) -> None:
-    """Refuse a scene of which no picture would ever be done."""
+    """Refuse a scene whose picture would never be finished."""
     if grid.height * grid.width > _MAX_PIXELS:
         raise InputError(
-            f"{grid.width} x {grid.height} pixels are too many to be averaged for a picture; cut "
+            f"{grid.width} x {grid.height} pixels are too many to average for a picture; cut "
             "out a part, as with gdal_translate -srcwin"
         )
 
 
 def _averages(source: Source, part: Window, factor: int) -> NDArray[np.float32]:
-    """Average factor x factor pixels that hold data for each pixel (B,h,w) of a window."""
+    """Average the factor x factor pixels with data under each pixel (B,h,w) of a window."""
     values = source.read(part.finer(factor)).in_unit().values
     cells = values.reshape(len(values), part.height, factor, part.width, factor)
     present = ~np.isnan(cells)
@@ -87,7 +87,7 @@ def _averages(source: Source, part: Window, factor: int) -> NDArray[np.float32]:
 
 
 def alike(bands: Sequence[Band]) -> bool:
-    """Return whether the visible ones of these bands are colours, to be stretched alike."""
+    """Return whether the visible bands among these are colours, to be stretched alike."""
     names = {bands[index].common for index in visible(bands)}
     return len(bands) <= len(_COLOURS) or names == set(_COLOURS)
 
@@ -95,10 +95,10 @@ def alike(bands: Sequence[Band]) -> bool:
 def limits_of(
     image: Image, *, together: bool | None = None, tails: tuple[float, float] = _TAILS
 ) -> Limits:
-    """Choose what is black and white from the darkest and brightest of an image's visible bands.
+    """Choose black and white from the darkest and brightest of an image's visible bands.
 
-    Colours are stretched together, or they would change; other bands one by one, for one of them is
-    often many times darker than the next. None asks the bands.
+    Colours are stretched together, or they would change; other bands one by one, since one is
+    often many times darker than the next. None decides by the bands.
     """
     unit = image.select(visible(image.bands)).in_unit().values
     together = alike(image.bands) if together is None else together
@@ -117,7 +117,7 @@ def _tails(values: NDArray[np.float32], tails: tuple[float, float]) -> tuple[flo
 def write_picture(
     path: Path, image: Image, limits: Limits | None = None, *, overwrite: bool = False
 ) -> None:
-    """Write one or three bands as a picture; what has no data is transparent in a .png."""
+    """Write one or three bands as a picture; missing data is transparent in a .png."""
     if len(image.bands) not in (1, 3):
         raise InputError(f"{path}: a picture has 1 or 3 bands, not {len(image.bands)}")
     alpha = path.suffix.lower() == ".png"
@@ -130,7 +130,7 @@ def write_picture(
 
 
 def picture_bytes(image: Image, limits: Limits | None = None) -> bytes:
-    """Return one or three bands as the bytes of a .png, transparent where there are no data."""
+    """Return one or three bands as the bytes of a .png, transparent where data is missing."""
     shown = _eight_bits(image, limits)
     values = np.concatenate([shown.values, shown.valid[None] * np.uint8(255)])
     count, height, width = values.shape

@@ -1,4 +1,4 @@
-"""The pixels of a result on their way to a file: raw planes on the disk, any part at any time.
+"""A result's pixels on their way to a file: raw planes on disk, any part at any time.
 
 GDAL sees them through a .vrt, overviews included, and copies them into the final format. Averaging
 overviews here is many times faster than leaving it to GDAL.
@@ -31,9 +31,9 @@ from geoloupe.rasters.raster import quiet
 from geoloupe.storage.publish import write_new
 
 PIXELS = "pixels.raw"
-_MIN_OVERVIEW_PX = 512  # pixels a side that need no coarser overview
-_AT_ONCE = 2**18  # pixels of an overview that a thread averages at once
-_THREADS = 8  # that do so at most
+_MIN_OVERVIEW_PX = 512  # pixels per side that need no coarser overview
+_AT_ONCE = 2**18  # overview pixels a thread averages at once
+_THREADS = 8  # threads that do so, at most
 _ALL = slice(None)
 _GDAL_TYPES = {
     **{"uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16"},
@@ -41,9 +41,9 @@ _GDAL_TYPES = {
     **{"float32": "Float32", "float64": "Float64"},
 }
 _ORDER = "LSB" if sys.byteorder == "little" else "MSB"
-# Windows alone knows text files, and knows no way to open anything but a link.
+# Only Windows has text files, and it has no way to refuse opening a link.
 _PLAIN = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-# What a disk says that cannot take the place of a file before it is written.
+# What a disk says that cannot reserve a file's space before it is written.
 _UNABLE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV, errno.ENOSYS)
 
 
@@ -63,7 +63,7 @@ class Layout:
 
     @property
     def peak_disk_bytes(self) -> int:
-        """The bytes of disk that making it takes at most: pixels, overviews, the file itself."""
+        """The most disk bytes that making it takes: pixels, overviews, the file itself."""
         return 2 * self.size + self.size // 3
 
     @property
@@ -74,7 +74,7 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """The number of bytes of all pixels, those of the layers beside it too."""
+        """The number of bytes of all pixels, including those of the layers beside it."""
         return self.own + sum(layer.size for layer in self.beside.values())
 
     def stored(self, image: Image) -> NDArray[Any]:
@@ -97,7 +97,7 @@ class Planes:
 
     @classmethod
     def create(cls, folder: Path, layout: Layout, name: str = "pixels") -> Self:
-        """Make the files, all zero; a full disk is found now, not when they are written to."""
+        """Make the files, all zero; a full disk is noticed now, not when they are written."""
         planes = cls(folder=folder, layout=layout, name=name)
         for file in planes._sizes:
             file.unlink(missing_ok=True)
@@ -105,7 +105,7 @@ class Planes:
 
     @classmethod
     def open(cls, folder: Path, layout: Layout, name: str = "pixels") -> Self:
-        """Take up files that a stopped run left, whole or not; what they lack is made, all zero."""
+        """Take up files left by a stopped run, whole or not; zeros fill what they lack."""
         planes = cls(folder=folder, layout=layout, name=name)
         for file, size in planes._sizes.items():
             _reserve(file, size)
@@ -133,13 +133,13 @@ class Planes:
         return self._read(".mask", 0, rows, columns)
 
     def write(self, image: Image, *, top: int) -> None:
-        """Store an image of full width whose first row is row `top`."""
+        """Store a full-width image whose first row is row `top`."""
         self.put(self.layout.stored(image), image.valid, top=top)
 
     def put(
         self, values: NDArray[Any], valid: NDArray[np.bool_], *, top: int, left: int = 0
     ) -> None:
-        """Store values (count,h,w) as they are, and what is valid of them (h,w)."""
+        """Store values (count,h,w) as they are, and which are valid (h,w)."""
         dtype = np.dtype(self.layout.radiometry.dtype)
         for band, plane in enumerate(values):
             self._write("", band, top, left, plane.astype(dtype, copy=False))
@@ -160,7 +160,7 @@ class Planes:
         return checksum
 
     def as_vrt(self) -> Path:
-        """Average the overviews, and write what GDAL opens all of it by."""
+        """Average the overviews, and write the .vrt by which GDAL opens all of it."""
         overviews: list[Planes] = []
         while max((finest := (overviews or [self])[-1])._sides) > _MIN_OVERVIEW_PX:
             overviews.append(finest._coarser(f"overview{len(overviews) + 1}"))
@@ -192,7 +192,7 @@ class Planes:
         return self.folder / f"{self.name}{suffix}.raw"
 
     def _coarser(self, name: str) -> "Planes":
-        """Average 2 x 2 pixels, of those that hold data."""
+        """Average 2 x 2 pixels, only those with data."""
         height, width = ((side + 1) // 2 for side in self._sides)
         grid = Grid(crs=None, height=height, width=width)
         layout = replace(self.layout, grid=grid, beside={})
@@ -201,7 +201,7 @@ class Planes:
         threads = min(os.cpu_count() or 1, _THREADS)
 
         def share(first: int) -> None:
-            """Do every part that is a thread's: a list of all of them would be long."""
+            """Do one thread's parts: a list of all parts would be long."""
             parts = product(range(0, height, step), range(self.layout.count))
             for top, band in islice(parts, first, None, threads):
                 self._average_rows(coarse, band, slice(top, min(top + step, height)))
@@ -211,7 +211,7 @@ class Planes:
         return coarse
 
     def _average_rows(self, coarse: "Planes", band: int, rows: slice) -> None:
-        """Fill rows of a band of the next overview, and with the first band those of its mask."""
+        """Fill rows of a band of the next overview, and for the first band those of its mask."""
         finer = slice(2 * rows.start, min(2 * rows.stop, self._sides[0]))
         values = _paired(self.read(band, finer))
         nodata = self.layout.radiometry.nodata
@@ -224,7 +224,7 @@ class Planes:
         coarse._write("", band, rows.start, 0, _means(values, absent, nodata))
 
     def _read(self, suffix: str, band: int, rows: slice, columns: slice) -> NDArray[Any]:
-        """Read a rectangle: whole rows at once, and of their parts no more than is asked for."""
+        """Read a rectangle: whole rows at once, parts of rows no more than requested."""
         height, width = self._sides
         dtype = np.dtype(np.uint8 if suffix else self.layout.radiometry.dtype)
         left, right, _ = columns.indices(width)
@@ -237,12 +237,12 @@ class Planes:
                 stream.seek(first + index * width * dtype.itemsize)
                 if not _read_all(stream, line):
                     raise RunError(
-                        f"{file}: was cut short while it was used; run the same again to continue"
+                        f"{file}: was truncated while in use; run the same again to continue"
                     )
         return values
 
     def _write(self, suffix: str, band: int, top: int, left: int, values: NDArray[Any]) -> None:
-        """Write a rectangle, row by row: a mapped file could not say that the disk is full."""
+        """Write a rectangle row by row: a mapped file could not report a full disk."""
         height, width = self._sides
         item = values.dtype.itemsize
         first = ((band * height + top) * width + left) * item
@@ -253,7 +253,7 @@ class Planes:
                 _write_all(file, np.ascontiguousarray(row))
 
     def _write_vrt(self, overviews: Sequence["Planes"]) -> Path:
-        """Describe the raw files in GDAL's own words."""
+        """Describe the raw files to GDAL."""
         height, width = self._sides
         dtype = np.dtype(self.layout.radiometry.dtype)
         pixel = (_GDAL_TYPES[dtype.name], dtype.itemsize)
@@ -289,7 +289,7 @@ class Planes:
 
 
 def _opened(path: Path, flags: int) -> BinaryIO:
-    """Open a file that is no link to another, without a buffer, for any part of it."""
+    """Open a file that is not a link, unbuffered, for access to any part."""
     descriptor = os.open(path, flags | _PLAIN, 0o666)
     return os.fdopen(descriptor, "rb" if flags == os.O_RDONLY else "r+b", buffering=0)
 
@@ -297,7 +297,7 @@ def _opened(path: Path, flags: int) -> BinaryIO:
 def _read_all(file: BinaryIO, values: NDArray[Any]) -> bool:
     """Fill an array from a file; False where the file ends before."""
     rest = values.reshape(-1).view(np.uint8)
-    while rest.size:  # a disk may give less at once
+    while rest.size:  # a disk may return less at once
         count = file.readinto(rest.data)  # type: ignore[attr-defined]
         if not count:
             return False
@@ -312,15 +312,15 @@ def _write_all(file: BinaryIO, values: NDArray[Any]) -> None:
 
 
 def _reserve(path: Path, size: int) -> None:
-    """Bring a file to its size and take its place on the disk; what it lacks becomes zeros."""
+    """Bring a file to its size and reserve its space on disk; what it lacks becomes zeros."""
     new = not os.path.lexists(path)
     with _opened(path, os.O_RDWR | os.O_CREAT) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{path}: is no plain file; delete it")
+            raise InputError(f"{path}: is not a plain file; delete it")
         if status.st_nlink > 1:
             raise InputError(
-                f"{path}: has a second name, under which it would change too; delete this one"
+                f"{path}: has a second name, which would change with it; delete this one"
             )
         try:
             file.truncate(size)
@@ -332,7 +332,7 @@ def _reserve(path: Path, size: int) -> None:
 
 
 def _allocate(descriptor: int, size: int) -> None:
-    """Take the place of a file on the disk, where system and disk can."""
+    """Reserve a file's space on disk, where system and disk can."""
     if not hasattr(os, "posix_fallocate"):
         return
     try:
@@ -359,10 +359,10 @@ def _means(values: NDArray[Any], absent: NDArray[np.bool_], nodata: float | None
 def _stored(
     means: NDArray[Any], values: NDArray[Any], absent: NDArray[np.bool_], nodata: float | None
 ) -> NDArray[Any]:
-    """Store means as the values are stored, and so that none reads as missing by chance."""
+    """Store means like the values, so that none reads as missing by chance."""
     if values.dtype.kind not in "iu":
         return means.astype(values.dtype, copy=False)
-    if values.dtype.itemsize == 8:  # the greatest whole number is no float, and would wrap
+    if values.dtype.itemsize == 8:  # the largest integer is not a float, and would wrap
         limits = np.iinfo(values.dtype)
         means = means.clip(limits.min, np.nextafter(float(limits.max), 0))
     means = (np.rint(means) if means.dtype.kind == "f" else means).astype(values.dtype)
@@ -373,7 +373,7 @@ def _stored(
 
 
 def _paired(values: NDArray[Any]) -> NDArray[Any]:
-    """Repeat the last row and column of (h,w) where their number is odd."""
+    """Repeat the last row and column of (h,w) where their count is odd."""
     height, width = values.shape
     return (
         np.pad(values, ((0, height % 2), (0, width % 2)), "edge")

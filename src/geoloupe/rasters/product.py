@@ -33,11 +33,11 @@ from geoloupe.system.memory import available, resident
 _log = logging.getLogger(__name__)
 
 _CACHE = 64  # megabytes that GDAL may hold
-_BLOCK = 2**24  # bytes of a file's block: a larger one is too big a bite for whoever reads it
+_BLOCK = 2**24  # bytes of a file's block: a larger one is a burden to readers
 _AT_ONCE = 2**25  # bytes that are read back at once
-_ENDLESS = 10**12  # bytes of a result whose scene is not even looked at where there is no room
-_PACKING = 2**28  # bytes that threads take at most while they pack or unpack blocks
-_BLOCKS_HELD = 6  # blocks that one of them was seen to hold
+_ENDLESS = 10**12  # bytes of a result from which a lack of room is checked first
+_PACKING = 2**28  # most bytes that threads take while packing or unpacking blocks
+_BLOCKS_HELD = 6  # blocks one of them was seen to hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Format:
     dtypes: tuple[str, ...] | None = None  # None: any
     counts: tuple[int, ...] | None = None  # of bands, without alpha
     alpha: bool = True
-    exact: bool = True  # gives back the very numbers
+    exact: bool = True  # returns exactly the same numbers
     placed: bool = False  # carries georeference, names and tags
 
 
@@ -90,7 +90,7 @@ class Product:
         return self.planes.layout
 
     def write(self, image: Image, *, top: int) -> None:
-        """Write an image of full width whose first row is row `top` of the result."""
+        """Write a full-width image whose first row is row `top` of the result."""
         with gdal_errors_as_run_errors(self.path):
             self.planes.write(image, top=top)
 
@@ -105,7 +105,7 @@ def check_output(
 ) -> Format:
     """Refuse a target that cannot hold the result, before any work is done for it.
 
-    `there` bytes of the pixels' own place are on the disk already. `folder` is where it is made.
+    `there` bytes of the pixels' space are on disk already. `folder` is where it is made.
     """
     known = FORMATS.get(path.suffix.lower())
     if known is None:
@@ -133,7 +133,7 @@ def check_output(
 
 
 def check_room(path: Path, size: int, *, word: str = "up to") -> None:
-    """Refuse what the disk of a target has no room for."""
+    """Refuse what does not fit on the target's disk."""
     free = shutil.disk_usage(path.parent).free
     if size > free:
         raise RunError(
@@ -143,18 +143,18 @@ def check_room(path: Path, size: int, *, word: str = "up to") -> None:
 
 
 def admit_product(path: Path, grid: Grid, dtype: str) -> None:
-    """Refuse a result that no disk holds, though it be of one band, before anything is read for it.
+    """Refuse a result that no disk could hold, even with one band, before anything is read for it.
 
-    A scene can claim any size in a few bytes. What is smaller is refused later, with all it takes.
+    A scene can claim any size in a few bytes. Smaller ones are refused later, with all they take.
     """
     size = grid.height * grid.width * np.dtype(dtype).itemsize
     if size > _ENDLESS:
-        with suppress(OSError):  # a folder that is not there is refused later, and named
+        with suppress(OSError):  # a missing folder is refused later, and named
             check_room(path, size, word="at least")
 
 
 def fitting(layout: Layout, path: Path) -> Layout:
-    """Return a layout the one way in which a format can mark missing pixels."""
+    """Give a layout the one way a format can mark missing pixels."""
     missing = layout.radiometry.nodata is not None or layout.facts.mask == "mask"
     if path.suffix.lower() == ".png" and missing and len(layout.facts.bands) in (1, 3):
         return replace(layout, facts=replace(layout.facts, mask="alpha"))
@@ -169,7 +169,7 @@ def _companions(path: Path) -> list[Path]:
 
 @contextmanager
 def create(path: Path, layout: Layout, *, overwrite: bool = False) -> Iterator[Product]:
-    """Make a result: whole, read back and equal to what was written, or not there at all."""
+    """Make a result: whole, read back and equal to what was written, or not at all."""
     check_output(path, layout, overwrite=overwrite)
     folder = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.work")
     try:
@@ -187,7 +187,7 @@ def publish_planes(
 ) -> None:
     """Copy finished pixels into the format of a new file, and read it back before it counts.
 
-    `memory` is what the whole process may hold; else it takes a part of what is free.
+    `memory` is what the whole process may hold; by default, a part of what is free.
     """
     check_output(
         path,
@@ -204,7 +204,7 @@ def publish_planes(
             side = beside(path, layer.name)
             replacing = overwrite or ours(side, planes.folder, layer.name)
             files.enter_context(_file(layer, side, overwrite=replacing, memory=memory))
-        # All are made. They appear from the last to the first: where the product is, they are too.
+        # All are made. They appear last to first: where the product is, they are too.
 
 
 @contextmanager
@@ -238,7 +238,7 @@ def write_image(
 
 @contextmanager
 def gdal_errors_as_run_errors(path: Path) -> Iterator[None]:
-    """Turn what a disk or GDAL says into one sentence; GDAL does not say when the disk is full."""
+    """Turn what a disk or GDAL says into one sentence; GDAL does not report a full disk."""
     try:
         with quiet():
             yield
@@ -251,7 +251,7 @@ def gdal_errors_as_run_errors(path: Path) -> Iterator[None]:
 
 def _copy(planes: Planes, part: Path, kind: Format) -> None:
     settings = {
-        # Pictures get no .aux.xml beside them: it would be a second file, and not whole or absent.
+        # Pictures get no .aux.xml: it would be a second file, and not whole or absent.
         "GDAL_PAM_ENABLED": kind.placed,
         "GDAL_TIFF_INTERNAL_MASK": True,
         "GDAL_CACHEMAX": _CACHE,
@@ -264,7 +264,7 @@ def _copy(planes: Planes, part: Path, kind: Format) -> None:
 
 
 def _check(part: Path, path: Path, planes: Planes, kind: Format) -> None:
-    """Open the file as a stranger would and compare it with what was meant and written."""
+    """Open the file as anyone would and compare it with what was intended and written."""
     layout = planes.layout
     threads = {name: text for name, text in kind.options.items() if name == "num_threads"}
     with (
@@ -280,22 +280,22 @@ def _check(part: Path, path: Path, planes: Planes, kind: Format) -> None:
         if kind.exact and same:
             same = all(_same(dataset, planes, *place) for place in _places(layout, kind))
     if not same:
-        raise RunError(f"{path}: the written file differs from the result; is the disk sound?")
+        raise RunError(f"{path}: the written file differs from the result; is the disk faulty?")
 
 
 def _pixel(layout: Layout) -> int:
-    """Count the bytes of all bands of a pixel."""
+    """Count the bytes of a pixel in all bands."""
     return layout.count * np.dtype(layout.radiometry.dtype).itemsize
 
 
 def _side(layout: Layout) -> int:
-    """Choose the side of a file's blocks: the more bands, the smaller, but no format has less."""
+    """Choose the side of a file's blocks: smaller with more bands, to the format's minimum."""
     pixel = _pixel(layout)
     return next((side for side in (512, 256) if side**2 * pixel <= _BLOCK), 128)
 
 
 def packing_memory(layout: Layout) -> int:
-    """Return the bytes that a thread takes at least while it packs the blocks of a GeoTIFF."""
+    """Return the least bytes a thread takes while packing the blocks of a GeoTIFF."""
     own = _BLOCKS_HELD * _side(layout) ** 2 * _pixel(layout)
     return max([own, *(packing_memory(layer) for layer in layout.beside.values())])
 
@@ -310,7 +310,7 @@ def _packing(kind: Format, layout: Layout, memory: int | None) -> dict[str, str]
     threads = max(min(most, os.cpu_count() or 1), 1)
     options = {"blocksize": str(side), "num_threads": str(threads)}
     if layout.radiometry.dtype in ("int64", "uint64"):
-        options["predictor"] = "NO"  # which libtiff takes for 64 bits only after 4.3
+        options["predictor"] = "NO"  # which libtiff accepts for 64 bits only after 4.3
     return options
 
 
@@ -353,7 +353,7 @@ def _placed_alike(dataset: Any, layout: Layout) -> bool:
 
 
 def _same_corners(dataset: Any, grid: Grid) -> bool:
-    """Return whether every corner lies within a thousandth of a pixel of where it was meant."""
+    """Return whether every corner lies within a thousandth of a pixel of its intended place."""
     stored = replace(grid, transform=tuple(dataset.transform)[:6])
     corners = [(row, column) for row in (0, grid.height) for column in (0, grid.width)]
     found, meant = (np.array([one.place(*corner) for corner in corners]) for one in (stored, grid))
@@ -366,13 +366,13 @@ def _crs_alike(found: CRS | None, grid: Grid, path: Path) -> bool:
         return True
     if meant is None or (found or None) != _held(meant):
         return False
-    message = "%s: a GeoTIFF holds only a part of the scene's coordinate system (%.60s...)"
-    _log.warning(f"{message}; its pixels lie where they lay", path, grid.crs)
+    message = "%s: a GeoTIFF holds only part of the scene's coordinate system (%.60s...)"
+    _log.warning(f"{message}; its pixels lie where they did", path, grid.crs)
     return True
 
 
 def _held(crs: CRS) -> CRS | None:
-    """Return what a coordinate system becomes on its way into a GeoTIFF: rare ones lose parts."""
+    """Return what a coordinate system becomes in a GeoTIFF: rare ones lose parts."""
     name = f"/vsimem/{secrets.token_hex(8)}"
     size = {"width": 1, "height": 1, "count": 1, "dtype": "uint8"}
     rasterio.open(f"{name}.vrt", "w", driver="VRT", crs=crs, **size).close()

@@ -35,13 +35,13 @@ from geoloupe.rasters.reach import vet, vet_opened
 from geoloupe.rasters.source import PLAIN, Opening, Source
 from geoloupe.rasters.transparency import DATA_BELOW, opaque_share
 
-# GDAL would keep whole scenes in a twentieth of the machine's memory, and read none of them twice.
+# GDAL would cache whole scenes in a twentieth of the machine's memory, and read none of them twice.
 os.environ.setdefault("GDAL_CACHEMAX", "64")
-# A virtual raster may bring Python functions; GDAL would run those of modules that it trusts.
+# A virtual raster may bring Python functions; GDAL would run those from modules it trusts.
 os.environ.setdefault("GDAL_VRT_ENABLE_PYTHON", "NO")
 _log = logging.getLogger(__name__)
 
-_SAMPLE = 4_000_000  # values that the range of a scene is measured on, spread over all of it
+_SAMPLE = 4_000_000  # values on which a scene's range is measured, spread over all of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class RasterReader:
 
     name: str  # for messages
     dataset: Any
-    numbers: tuple[int, ...]  # of its bands but transparency, from 1 as GDAL has it
+    numbers: tuple[int, ...]  # of its bands except transparency, from 1 as in GDAL
     mask: Mask = "none"
     alpha: int | None = None  # the band of transparency, from 1
 
@@ -64,7 +64,7 @@ class RasterReader:
             return values, self.valid(window=place)
 
     def valid(self, **part: Any) -> NDArray[np.bool_] | None:
-        """Read where it is not masked (H,W); a pixel that is at all transparent still counts."""
+        """Read where it is not masked (H,W); a partly transparent pixel still counts."""
         if self.mask == "none":
             return None
         if self.mask == "alpha":
@@ -77,7 +77,7 @@ class RasterReader:
 
 
 def is_raster(source: Source) -> bool:
-    """Return whether GDAL reads a scene: its warper and its colour tables work on such alone."""
+    """Return whether GDAL reads a scene: only then do its warper and colour tables work."""
     return isinstance(source.reader, RasterReader)
 
 
@@ -94,9 +94,9 @@ def open_raster(
     label: str | None = None,
     drivers: Sequence[str] | None = None,
 ) -> Source:
-    """Open a raster by the drivers of its kind; what no network can use is an InputError.
+    """Open a raster with the drivers of its kind; raise InputError if no network can use it.
 
-    Messages say `label` for it. Naming the `drivers` says that it was looked into before.
+    Messages call it `label`. Passing `drivers` means that it was checked before.
     """
     with gdal_errors_as_input_errors(label or name):
         if not opening.trust and drivers is None:
@@ -113,17 +113,17 @@ def open_raster(
 
 
 def _opened(name: str, drivers: Sequence[str] | None) -> Any:
-    """Open a dataset by one of these drivers, or by any."""
+    """Open a dataset with one of these drivers, or with any."""
     if drivers is not None and not drivers:
-        raise InputError(f"{name}: is nothing that can be opened by its first word; {TRUST}")
-    # What rasterio.open does, which takes a single driver.
+        raise InputError(f"{name}: cannot be opened by its first word; {TRUST}")
+    # Like rasterio.open, which takes a single driver.
     opened = ensure_env_with_credentials(DatasetReader)
     return opened(name, driver=None if drivers is None else list(drivers))
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep from the person that an image has no georeference: many have none and need none."""
+    """Suppress the warning that an image has no georeference: many need none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
@@ -131,9 +131,9 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def gdal_errors_as_input_errors(name: object) -> Iterator[None]:
-    """Turn what GDAL says of a file into one sentence."""
+    """Turn what GDAL says about a file into one sentence."""
     try:
-        # GDAL's quick way of reading a whole .png gives noise where the file is cut short.
+        # GDAL's fast way of reading a whole .png returns noise where the file is cut short.
         with quiet(), rasterio.Env(GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"):
             yield
     except (RasterioError, CRSError, CPLE_BaseError, UnicodeError) as error:
@@ -187,7 +187,7 @@ def _source(name: str, dataset: Any, opening: Opening) -> Source:
 
 
 def _transparency(name: str, dataset: Any, alpha: bool | None) -> list[int]:
-    """List the bands that are transparency: those that are marked so, and hold it."""
+    """List the bands of transparency: those marked as such that really hold it."""
     marked = [
         index
         for index, colour in enumerate(dataset.colorinterp, start=1)
@@ -200,7 +200,7 @@ def _is_transparency(name: str, dataset: Any, index: int) -> bool:
     if opaque_share(dataset, index) >= DATA_BELOW:
         return True
     _log.warning(
-        "%s: band %s is marked as transparency, but holds data, and is kept as a band. If it is "
+        "%s: band %s is marked as transparency but holds data, and is kept as a band. If it is "
         "transparency after all: alpha=true",
         *(name, index),
     )
@@ -213,7 +213,7 @@ def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
         several = f"holds several images; name one of {inside}" if inside else "holds no image"
         raise InputError(f"{name}: {several}")
     refuse_many_bands(name, len(indexes))
-    # Each of rasterio's lists goes through all bands anew.
+    # Each of rasterio's lists walks all bands anew.
     dtypes, nodatavals = dataset.dtypes, dataset.nodatavals
     kinds = sorted({dtypes[index - 1] for index in indexes})
     if len(kinds) > 1:
@@ -221,19 +221,19 @@ def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
     numbers = tuple(dataset.transform)[:6]
     if not np.isfinite(numbers).all() or numbers[0] * numbers[4] == numbers[1] * numbers[3]:
         raise InputError(
-            f"{name}: its georeference is no place ({', '.join(f'{x:g}' for x in numbers)}); mend "
+            f"{name}: its georeference is invalid ({', '.join(f'{x:g}' for x in numbers)}); fix "
             "it, as with gdal_edit, or remove it"
         )
     fillers = {str(nodatavals[index - 1]) for index in indexes}
     if len(fillers) > 1:
         raise InputError(
             f"{name}: its bands mark missing data by {' and '.join(sorted(fillers))}; give them "
-            "one value, as in gdalwarp -dstnodata"
+            "one value, as with gdalwarp -dstnodata"
         )
 
 
 def _refuse_unmeasured(name: str, dataset: Any, indexes: Sequence[int]) -> None:
-    """Refuse numbers that have no brightness, and name the command that makes some of them."""
+    """Refuse numbers without brightness, and name the command that makes some of them usable."""
     old, path = shlex.quote(name), PurePath(name)
     if "complex" in dataset.dtypes[indexes[0] - 1]:
         new = shlex.quote(f"{path.stem}_amplitude.tif")
@@ -268,7 +268,7 @@ def _reader(dataset: Any, indexes: Sequence[int]) -> Read:
 def _radiometry(
     reader: RasterReader, facts: Facts, dtype: str, missing: Missing | None
 ) -> Radiometry:
-    """Measure the scene as a whole, so that no tile differs from its neighbour by a stretch."""
+    """Measure the scene as a whole, so that no tile is stretched unlike its neighbour."""
     if "complex" in dtype:
         return Radiometry(dtype=dtype, nodata=None if missing is None else missing.value)
     dataset, numbers = reader.dataset, list(reader.numbers)

@@ -1,8 +1,8 @@
 """Where a file would lead GDAL: refused before it is opened, unless it is within its own folder.
 
-A stranger's file must not show pixels of files that its user never named, nor make requests to
+A stranger's file must not show pixels of files that the user never named, nor make requests to
 servers. What names others is read here first: virtual rasters, what lies beside a raster and is
-opened with it, links in folders that are opened as a whole; HDF5 has a module of its own.
+opened with it, links in folders that are opened as a whole; HDF5 has its own module.
 """
 
 import os
@@ -22,7 +22,7 @@ from geoloupe.rasters.heads import read_head
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ERDAS = b"EHFA_HEADER_TAG"
 _JPEG2000 = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
-# What makes GDAL go elsewhere, whatever the file's name; all of it is text.
+# What sends GDAL elsewhere, whatever the file's name; all of it is text.
 _LEADS = {
     b"<VRTDataset": "a virtual raster",
     b"<GDALTileIndexDataset": "a tile index",
@@ -38,7 +38,7 @@ _LEADS = {
     b"<PLMosaic": "a web service",
     b"<EEDA": "a web service",
 }
-# Opened together with a raster: overviews and masks, as rasters of their own.
+# Opened together with a raster: overviews and masks, which are rasters too.
 _BESIDE = (".ovr", ".OVR", ".msk", ".MSK")
 _DEPTH = 5  # of virtual rasters in virtual rasters, and of overviews of masks
 _MAX_VRT_BYTES = 100_000_000  # bytes of a virtual raster: a mosaic of 200,000 files
@@ -48,12 +48,12 @@ _FOLLOWED = ("overview_file", "x_dataset", "y_dataset")
 
 
 def vet(name: str) -> None:
-    """Refuse a file that leads elsewhere, or beside which lies one that does."""
+    """Refuse a file that leads elsewhere, or that lies beside one that does."""
     files = files_of_part(name)
     if files == []:
-        raise InputError(f"{name}: names no file that is here; {TRUST}")
+        raise InputError(f"{name}: names no file on this machine; {TRUST}")
     if name.startswith("vrt://"):
-        raise InputError(f"{name}: cannot be looked into, whether it leads elsewhere; {TRUST}")
+        raise InputError(f"{name}: cannot be checked for leading elsewhere; {TRUST}")
     for file in [name] if files is None else files:
         _vet_file(file)
 
@@ -62,7 +62,7 @@ def _vet_file(name: str) -> None:
     path = Path(name)
     if path.suffix.lower() == ".vrt":
         if not path.is_file():
-            raise InputError(f"{name}: virtual rasters are read from a plain file only; {TRUST}")
+            raise InputError(f"{name}: virtual rasters are only read from a plain file; {TRUST}")
         vet_virtual(path)
     elif path.is_dir():
         refuse_links_out(path)
@@ -73,25 +73,25 @@ def _vet_file(name: str) -> None:
 
 
 def leads(head: bytes) -> str | None:
-    """Return what a file is by its first bytes if GDAL would follow it elsewhere, or None."""
+    """Return what a file's first bytes show it to be if GDAL would follow it elsewhere."""
     return next((what for mark, what in _LEADS.items() if mark in head), None)
 
 
 def vet_opened(dataset: Any, name: str) -> None:
-    """Refuse overviews in another place, which GDAL would open as soon as it is asked for any."""
+    """Refuse overviews elsewhere, which GDAL would open as soon as it is asked for any."""
     if "OVERVIEW_FILE" in {key.upper() for key in dataset.tags(ns="OVERVIEWS")}:
         raise InputError(f"{name}: has its overviews in another file; {TRUST}")
 
 
 def vet_jpeg2000(name: str) -> None:
-    """Refuse what is no JPEG 2000 whatever it is called."""
+    """Refuse what is not JPEG 2000, whatever its name."""
     if not (read_head(name) or b"").startswith(_JPEG2000):
-        raise InputError(f"{name}: is no JPEG 2000 image; damaged or incomplete?")
+        raise InputError(f"{name}: is not a JPEG 2000 image; damaged or incomplete?")
     _vet_beside(name)
 
 
 def refuse_links_out(folder: Path) -> None:
-    """Refuse links that lead out of a folder which is opened as a whole."""
+    """Refuse links that lead out of a folder that is opened as a whole."""
     inside = os.path.realpath(folder)
     for place, folders, files in os.walk(folder):
         for entry in (*folders, *files):
@@ -101,7 +101,7 @@ def refuse_links_out(folder: Path) -> None:
 
 
 def vet_virtual(path: Path) -> None:
-    """Refuse a virtual raster unless all that it names lies below its own folder."""
+    """Refuse a virtual raster unless everything it names lies below its own folder."""
     real = os.path.realpath(path)
     with errors_named(path):
         _vet_virtual(str(path), real, os.path.dirname(real), seen={real}, depth=0)
@@ -121,7 +121,7 @@ def _vet_virtual(shown: str, path: str, inside: str, *, seen: set[str], depth: i
                 f"{shown}: names {_short(source)}, which is not below its own folder; {TRUST}"
             )
         if not os.path.isfile(real):
-            raise InputError(f"{shown}: names {_short(source)}, which is no file")
+            raise InputError(f"{shown}: names {_short(source)}, which is not a file")
         what = leads(read_head(source) or b"")
         if what == _LEADS[b"<VRTDataset"]:
             _vet_virtual(real, real, inside, seen=seen, depth=depth + 1)
@@ -132,14 +132,14 @@ def _vet_virtual(shown: str, path: str, inside: str, *, seen: set[str], depth: i
 
 
 def _named(path: str) -> Iterator[str]:
-    """List the files that a virtual raster names, as GDAL would look for them."""
+    """List the files that a virtual raster names, as GDAL would look them up."""
     for element in _parsed(path).iter():
         tag = element.tag.lower()
         attributes = {key.lower(): text for key, text in element.attrib.items()}
         if tag == "mdi" and attributes.get("key", "").lower() in _FOLLOWED:
-            raise InputError(f"keeps a part of itself in another file; {TRUST}")
+            raise InputError(f"keeps part of itself in another file; {TRUST}")
         if attributes.get("subclass", "").lower() == "vrtprocesseddataset":
-            raise InputError(f"is computed when it is read, from any file; {TRUST}")
+            raise InputError(f"is computed from any file when read; {TRUST}")
         if tag in _NAMING:
             # As bytes: what GDAL looks for is not always text.
             text = (element.text or "").strip()
@@ -148,7 +148,7 @@ def _named(path: str) -> Iterator[str]:
             except UnicodeEncodeError:  # written by a number, &#8364;
                 name = text
             if "://" in name or name.startswith(("<", "/vsi")) or not name:
-                raise InputError(f"names {_short(name)}, which is no plain file; {TRUST}")
+                raise InputError(f"names {_short(name)}, which is not a plain file; {TRUST}")
             near = {"0": False, "1": True}.get(attributes.get("relativetovrt", "0"))
             if near is None:
                 raise InputError("says neither 0 nor 1 for relativeToVRT")
@@ -162,14 +162,14 @@ def _parsed(path: str) -> ElementTree.Element:
         # Each byte is one character: as GDAL reads it, whatever encoding it claims.
         words = text.decode("latin-1")
         if len(text) > _MAX_VRT_BYTES or "<!DOCTYPE" in words or "<!ENTITY" in words:
-            raise InputError(f"is no plain virtual raster; {TRUST}")
+            raise InputError(f"is not a plain virtual raster; {TRUST}")
         return ElementTree.fromstring(words.lstrip("\xef\xbb\xbf"))
     except (OSError, ValueError, ElementTree.ParseError) as error:
-        raise InputError(f"is no virtual raster that can be read ({error})") from None
+        raise InputError(f"is not a readable virtual raster ({error})") from None
 
 
 def _vet_beside(name: str, depth: int = 0) -> None:
-    """Refuse overviews and masks beside a raster that are no plain rasters."""
+    """Refuse overviews and masks beside a raster that are not plain rasters."""
     for ending in _BESIDE:
         beside = name + ending
         head = read_head(beside)
@@ -177,15 +177,15 @@ def _vet_beside(name: str, depth: int = 0) -> None:
             continue
         if not (head or b"").startswith((*_TIFF, _ERDAS)) or depth > _DEPTH:  # a pipe has no head
             raise InputError(
-                f"{beside}: lies beside {os.path.basename(name)} and is read with it, but is no "
-                f"TIFF; move it away, or {TRUST}"
+                f"{beside}: lies beside {os.path.basename(name)} and is read with it, but is not "
+                f"a TIFF; move it away, or {TRUST}"
             )
         _vet_beside(beside, depth + 1)
         try:
             with DatasetReader(beside, driver=["GTiff", "HFA"]) as dataset:
                 vet_opened(dataset, beside)
         except RasterioError:
-            continue  # damaged, and so of no use to GDAL either
+            continue  # damaged, so of no use to GDAL either
 
 
 def _within(path: str, folder: str) -> bool:

@@ -15,7 +15,7 @@ _RADIUS = 6_371_000.0  # m, of the earth
 
 
 def sensor_of(source: Source) -> Recognised | None:
-    """Return which sensor took a scene, or None where what the file says leaves a choice."""
+    """Return which sensor took a scene, or None where the file leaves it open."""
     return recognise(
         SceneFacts(
             tags=source.facts.tags,
@@ -27,9 +27,9 @@ def sensor_of(source: Source) -> Recognised | None:
 
 
 def ground_pixel(grid: Grid) -> float | None:
-    """Measure the side in metres of a pixel in the middle, in any CRS; None for no place on earth.
+    """Measure the side in metres of a pixel in the middle, in any CRS; None if not on earth.
 
-    Degrees and the pixels of Web Mercator shrink towards the poles; feet are no metres.
+    Degrees and the pixels of Web Mercator shrink towards the poles; feet are not metres.
     """
     if grid.crs is None:
         return None
@@ -45,7 +45,7 @@ def ground_pixel(grid: Grid) -> float | None:
 
 
 def _metres(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """Measure the way between two near places, longitude and latitude in degrees."""
+    """Measure the distance between two near places, longitude and latitude in degrees."""
     (west, south), (east, north) = a, b
     across = math.radians(east - west) * math.cos(math.radians((south + north) / 2))
     return _RADIUS * math.hypot(across, math.radians(north - south))

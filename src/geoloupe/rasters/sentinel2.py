@@ -1,6 +1,6 @@
 """Sentinel-2 products: a .SAFE folder, its .zip or its MTD_MSI*.xml, as one raster of bands.
 
-`S2A_....SAFE` gives the four bands of 10 m; `S2A_....SAFE:20m` and `:60m` give the others. Digital
+`S2A_....SAFE` means the four 10 m bands; `S2A_....SAFE:20m` and `:60m` the others. Digital
 numbers become reflectance by the product's own scale and offset.
 """
 
@@ -37,7 +37,7 @@ _BANDS = {  # name: number in the metadata, common name, wavelength in nm, pixel
 }
 _MAIN = re.compile(r"MTD_MSIL(1C|2A)\.xml")
 _SIZES = ("10m", "20m", "60m")
-_MAX_METADATA_BYTES = 50_000_000  # bytes of metadata: more is no product's
+_MAX_METADATA_BYTES = 50_000_000  # bytes of metadata: no product has more
 _MAX_QUANTIFICATION = 1_000_000.0  # for one unit of reflectance; every product so far says 10,000
 
 
@@ -52,7 +52,7 @@ class Product:
 
 
 def product_name(name: str) -> tuple[Path, str] | None:
-    """Return a product and the pixel size that a person names, or None for anything else."""
+    """Return a product and the named pixel size, or None for anything else."""
     path, colon, size = name.rpartition(":")
     if not colon or size not in _SIZES:
         path, size = name, "10m"
@@ -65,9 +65,9 @@ def product_name(name: str) -> tuple[Path, str] | None:
 
 
 def open_product(path: Path, size: str, opening: Opening = PLAIN) -> Source:
-    """Open the bands of one pixel size; a file that is missing is an InputError.
+    """Open the bands of one pixel size; a missing file is an InputError.
 
-    Untrusted, no band may lie outside of the product or be anything but JPEG 2000.
+    Untrusted, no band may lie outside the product or be anything but JPEG 2000.
     """
     if path.is_dir() and not opening.trust:
         refuse_links_out(path)
@@ -76,7 +76,7 @@ def open_product(path: Path, size: str, opening: Opening = PLAIN) -> Source:
     names = [
         band for band, (*_, pixel) in _BANDS.items() if pixel == metres and band in product.files
     ]
-    # Level 2A has no cirrus band; any other that is missing is a damaged product.
+    # Level 2A has no cirrus band; any other missing one means a damaged product.
     lacking = [
         band
         for band, (*_, pixel) in _BANDS.items()
@@ -111,7 +111,7 @@ def _read(path: Path) -> Product:
             continue
         place = (folder / f"{text}.jp2").as_posix()
         if ".." in PurePosixPath(text).parts or PurePosixPath(text).is_absolute():
-            raise InputError(f"{path}: its metadata name a file outside of it: {text}")
+            raise InputError(f"{path}: its metadata name a file outside it: {text}")
         if place not in names:
             raise InputError(f"{path}: {place} is missing; was the product copied in full?")
         if found[1] in files:
@@ -130,19 +130,17 @@ def _offsets(tree: ElementTree.Element, quantification: float, path: Path) -> di
                 value = float(element.text or 0)
                 offsets[int(element.get("band_id", "-1"))] = value
             except ValueError as error:
-                raise InputError(
-                    f"{path}: its metadata hold an offset that is none ({error})"
-                ) from None
+                raise InputError(f"{path}: its metadata hold an invalid offset ({error})") from None
             if not abs(value) <= quantification:  # written so that NaN fails
                 raise InputError(
-                    f"{path}: its metadata say that {value:g} is to be added to its numbers, of "
+                    f"{path}: its metadata say to add {value:g} to its numbers, of "
                     f"which {quantification:g} are reflectance 1; are they damaged?"
                 )
     return offsets
 
 
 def _listed(path: Path) -> tuple[str, set[str]]:
-    """Return what GDAL calls the root, and the files below it."""
+    """Return GDAL's name of the root, and the files below it."""
     if path.is_dir():
         files = (item for item in path.rglob("*") if item.is_file())
         return path.resolve().as_posix(), {item.relative_to(path).as_posix() for item in files}
@@ -151,7 +149,7 @@ def _listed(path: Path) -> tuple[str, set[str]]:
             return f"/vsizip/{path.resolve().as_posix()}", set(archive.namelist())
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{path}: is no whole .zip archive; was its download cut short? ({error})"
+            f"{path}: is not a complete .zip archive; was its download cut short? ({error})"
         ) from None
 
 
@@ -162,7 +160,7 @@ def _parsed(path: Path, name: str) -> ElementTree.Element:
         else:
             with zipfile.ZipFile(path) as archive:
                 text = archive.open(name).read(_MAX_METADATA_BYTES)
-        # As text: the same words in another encoding would pass by.
+        # As text: the same words in another encoding would slip through.
         words = text.decode("utf-8")
         if len(text) >= _MAX_METADATA_BYTES or "<!DOCTYPE" in words or "<!ENTITY" in words:
             raise InputError(f"{path}: {name} is not the metadata of a product")
@@ -189,7 +187,7 @@ def _quantification(tree: ElementTree.Element, path: Path) -> float:
 
 
 def _vrt(product: Product, names: list[str], label: str) -> str:
-    """Describe the bands in GDAL's own words, with names, wavelengths and reflectance."""
+    """Describe the bands to GDAL, with names, wavelengths and reflectance."""
     first = product.files[names[0]]
     with (
         gdal_errors_as_input_errors(label),

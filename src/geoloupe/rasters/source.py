@@ -1,6 +1,6 @@
-"""An open scene, whatever it is stored in: facts at once, pixels window by window.
+"""An open scene, however it is stored: facts at once, pixels window by window.
 
-A format is a small Reader and a function that opens it: all else that a scene can do is here.
+A format is a small Reader and a function that opens it: everything else is here.
 """
 
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from geoloupe.storage.sizes import Admit, any_size
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """What a person or a command asks for when a scene is opened."""
+    """What the user or a command asks for when a scene is opened."""
 
     alpha: bool | None = None  # whether a band marked as transparency is; None: by its content
-    trust: bool = False  # whether it may lead to files outside of its folder, and to servers
-    look: bool = False  # for people's eyes: palettes and complex numbers may be read too
-    nodata: Nodata = None  # what missing pixels hold; None: what is declared, or plainly a fill
-    area: str | None = None  # only the pixels that it touches: see `window_of`
+    trust: bool = False  # whether it may refer to files outside its folder, and to servers
+    look: bool = False  # for viewing: palettes and complex numbers may be read too
+    nodata: Nodata = None  # what missing pixels hold; None: as declared, or an obvious fill
+    area: str | None = None  # only the pixels it touches: see `window_of`
     admit: Admit = any_size  # refuses its grid and type before a pixel is read
 
 
@@ -36,7 +36,7 @@ PLAIN = Opening()
 
 
 class Reader(Protocol):
-    """Where the stored numbers of a scene come from. Not for several threads."""
+    """Where a scene's stored numbers come from. Not thread-safe."""
 
     def read(
         self, indexes: Sequence[int], window: Window
@@ -44,8 +44,8 @@ class Reader(Protocol):
         """Read these bands (from 0) of a window that lies inside.
 
         Returns:
-            Values (B,H,W) that are the caller's own to change, and (H,W) where it is not marked
-            as missing besides by its nodata value; None: nowhere.
+            Values (B,H,W), which the caller may change, and (H,W) where it is not marked as
+            missing other than by its nodata value; None: no such marks.
         """
         ...
 
@@ -56,16 +56,16 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """An open scene, for a `with` statement. Not for several threads."""
+    """An open scene, for a `with` statement. Not thread-safe."""
 
-    name: str  # as the person named it, for messages
+    name: str  # as the user named it, for messages
     grid: Grid  # the place and the size of all of it
     radiometry: Radiometry  # what its numbers mean, the same in every window
-    facts: Facts  # what else it says of itself
+    facts: Facts  # what else it says about itself
     indexes: tuple[int, ...]  # the reader's bands, from 0, that `read` returns
     reader: Reader
     corner: tuple[int, int] = (0, 0)  # the reader's row and column where the scene begins
-    files: tuple[str, ...] = ()  # that it is read from, so that none of them is written over
+    files: tuple[str, ...] = ()  # that it is read from, so that none is overwritten
 
     @property
     def bands(self) -> tuple[Band, ...]:
@@ -73,7 +73,7 @@ class Source:
         return tuple(facts.band for facts in self.facts.bands)
 
     def read(self, window: Window | None = None) -> Image:
-        """Read a window that lies inside, or all; where nodata is set, what is masked holds it."""
+        """Read a window that lies inside, or all; masked pixels hold nodata where it is set."""
         part = window or Window(top=0, left=0, height=self.grid.height, width=self.grid.width)
         top, left = self.corner
         there = replace(part, top=part.top + top, left=part.left + left)
@@ -100,7 +100,7 @@ class Source:
         )
 
     def within(self, window: Window) -> Self:
-        """Return a part of the same scene; its numbers mean what they mean in the whole."""
+        """Return a part of the same scene; its numbers mean the same as in the whole."""
         top, left = self.corner
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""Whether a band that is marked as transparency is: writers mark a fourth band of any content."""
+"""Whether a band marked as transparency really is: writers mark any fourth band."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ from rasterio.windows import Window
 # 6.5 % of pixels in 50 bands of Landsat, NAIP, Sentinel-2 and aerial images, saturated clouds among
 # them. Zeros say nothing: they are as likely water in the near infrared as transparent.
 DATA_BELOW = 0.5
-_OPAQUE = (1, 255, 65535)  # what stands for opaque, or the largest number of the type
+_OPAQUE = (1, 255, 65535)  # the value for opaque, or the largest number of the type
 
-_SQUARE_PX = 128  # pixels of a square that is looked at
+_SQUARE_PX = 128  # side in pixels of an examined square
 _SQUARES = 8  # along each side, spread over all
 
 
 def opaque_share(dataset: Any, index: int) -> float:
     """Return the share of opaque pixels among those with any opacity.
 
-    It is 0 where nothing is opaque, and 1 where all is transparent.
+    It is 0 where nothing is opaque, and 1 where everything is transparent.
     """
     values = _sample(dataset, index)
     shown = values[values > 0]
@@ -31,12 +31,12 @@ def opaque_share(dataset: Any, index: int) -> float:
     limits = () if values.dtype.kind == "f" else (np.iinfo(values.dtype).max,)
     if largest not in (*_OPAQUE, *limits):
         return 0.0
-    # Floats were resampled before, and are nearly what they should be.
+    # Floats were resampled, and are only nearly what they should be.
     return float((shown >= largest * 0.999).mean())
 
 
 def _sample(dataset: Any, index: int) -> NDArray[Any]:
-    """Read squares spread over a band, or a thinned view of all where these hold only zeros."""
+    """Read squares spread over a band, or a thinned view of it where these are all zeros."""
     height, width = dataset.height, dataset.width
     if height * width <= (_SQUARE_PX * _SQUARES) ** 2:
         return np.asarray(dataset.read(index))

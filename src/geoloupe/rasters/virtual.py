@@ -1,4 +1,4 @@
-"""Bands in files of their own, as one raster in GDAL's own words."""
+"""Single-band files described to GDAL as one raster."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ GDAL_TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class FileBand:
-    """One band: what GDAL opens it by, and what is known of it."""
+    """One band: what GDAL opens it by, and what is known about it."""
 
     file: str
     name: str

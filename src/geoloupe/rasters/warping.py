@@ -25,7 +25,7 @@ Corners = tuple[tuple[float, float], tuple[float, float]]
 def warped(source: Source, grid: Grid, *, covering: bool = True) -> Source:
     """Resample an open raster to `grid`; smooth where finer, else averaged.
 
-    Both must lie somewhere. Beyond its edge and where it has no data, the result has none; with
+    Both need a georeference. Beyond its edge and where it has no data, the result has none; with
     `covering`, it must not end inside the grid.
     """
     if covering:
@@ -40,7 +40,7 @@ def warped(source: Source, grid: Grid, *, covering: bool = True) -> Source:
             height=grid.height,
             width=grid.width,
             resampling=Resampling.cubic if finer else Resampling.average,
-            src_nodata=source.radiometry.nodata,  # which may be found, and not declared
+            src_nodata=source.radiometry.nodata,  # which may be inferred rather than declared
             add_alpha=not marked,
         )
     reader = replace(reader_of(source), dataset=vrt)
@@ -53,9 +53,9 @@ def warped(source: Source, grid: Grid, *, covering: bool = True) -> Source:
 
 @contextmanager
 def _unmarked(source: Source) -> Iterator[Any]:
-    """Yield the dataset with no data marked as transparency: GDAL would go by the mark.
+    """Yield the dataset without data marked as transparency: GDAL would follow the mark.
 
-    What was made of it stays open for as long as a warped dataset needs it.
+    What is made from it stays open as long as a warped dataset needs it.
     """
     reader = reader_of(source)
     colours = reader.dataset.colorinterp
@@ -77,7 +77,7 @@ def _unmarked(source: Source) -> Iterator[Any]:
 
 
 def outline_on(source: Source, grid: Grid, *, along: int = 21) -> tuple[float, Corners]:
-    """Place a raster on another grid: the side of its pixels and the least and greatest corner.
+    """Place a raster on another grid: its pixels' side, and its first and last corner.
 
     All are in pixels of that grid: the side, then (top, left) and (bottom, right).
     """
@@ -122,7 +122,7 @@ def _bounds_in(grid: Grid, other: Grid) -> tuple[float, float, float, float]:
 
 
 def _check_cover(source: Source, grid: Grid) -> None:
-    """Refuse a guide that leaves part of the scene without one; four of its pixels are forgiven."""
+    """Refuse a guide that does not cover the scene; up to four of its pixels are forgiven."""
     with gdal_errors_as_input_errors(source.name):
         left, bottom, right, top = _bounds_in(source.grid, grid)
     scene_left, scene_bottom, scene_right, scene_top = grid.bounds

@@ -160,7 +160,7 @@ def _refuse_large(layout: Layout) -> None:
     size, free = 4 * pixels * stacked + layout.size, available()
     if size > free:
         raise OutOfMemoryError(
-            f"the array's result needs {size_text(size)} of memory, but only {size_text(free)} are "
+            f"the array's result needs {size_text(size)} of memory, and {size_text(free)} are "
             "free; write the array to a file and enlarge that, which works in pieces"
         )
 

@@ -95,7 +95,7 @@ def _open_zip(path: Path) -> Tree:
             }
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{path}: is no whole .zip archive; was its download cut short? ({error})"
+            f"{path}: is not a complete .zip archive; was its download cut short? ({error})"
         ) from None
     if not members:
         raise InputError(f"{path}: is an empty archive")

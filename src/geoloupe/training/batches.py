@@ -1,4 +1,4 @@
-"""Batches of numbered samples: which samples a step sees follows from its number alone."""
+"""Batches of numbered samples: a step's samples follow from its number alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from geoloupe.training.sample_draws import SampleDraws, draws_of, foreign
 
 @dataclass(frozen=True, kw_only=True)
 class Share(Sampler[list[int]]):
-    """The sample numbers of one process, step after step; all processes' together are the batch."""
+    """The sample numbers of one process, step by step; those of all processes make the batch."""
 
     first: int  # step
-    last: int | None  # step, not included; None: there is no end
+    last: int | None  # step, excluded; None: no end
     batch: int  # samples of all processes
     rank: int = 0
     processes: int = 1
@@ -36,7 +36,7 @@ class Share(Sampler[list[int]]):
 def batches(
     patches: Patches | Mix, share: Share, *, hardware: Hardware, fabric: Any, seed: int
 ) -> Iterator[dict[str, Tensor]]:
-    """Return the batches of one process, made where the hardware makes them best."""
+    """Return the batches of one process, made where the hardware does it best."""
     device = fabric.device
     workers, pinned = loaders(hardware, fabric), device.type == "cuda"
     draws = _device_draws(patches, hardware, device)
@@ -59,7 +59,7 @@ def batches(
 def _device_draws(
     patches: Patches | Mix, hardware: Hardware, device: torch.device
 ) -> SampleDraws | None:
-    """Return the draws of samples that the device makes; None if the processor is to load them."""
+    """Return the draws of samples made on the device; None if the CPU is to load them."""
     asked = hardware.samples == "device"
     if hardware.samples == "loaded" or not (asked or device.type == "cuda"):
         return None
@@ -70,14 +70,14 @@ def _device_draws(
             return draws
         why = "this number of images"
     if asked:
-        raise InputError(f"no device can make {why}; let the processor load the samples")
+        raise InputError(f"no device can make {why}; let the CPU load the samples")
     return None
 
 
 def _loaded(
     samples: Dataset[dict[str, Tensor]], share: Share, *, workers: int, pinned: bool
 ) -> Iterator[dict[str, Tensor]]:
-    """Return batches that are loaded ahead by a number of workers (0: by this process)."""
+    """Return batches loaded ahead by a number of workers (0: by this process)."""
     more: dict[str, Any] = {"prefetch_factor": 4, "persistent_workers": True} if workers else {}
     yield from DataLoader(
         samples, batch_sampler=share, num_workers=workers, pin_memory=pinned, **more

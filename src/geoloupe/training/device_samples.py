@@ -1,7 +1,7 @@
-"""Training samples made on the device, from images that all lie there and the draws of each batch.
+"""Training samples made on the device, from images stored there and the draws of each batch.
 
 Cutting, degrading and turning are a gather, two products of small matrices and choices, for a whole
-batch at once: a GPU makes a batch in a small part of the time in which it learns from it.
+batch at once: a GPU makes a batch in a fraction of the time it takes to learn from it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ from torch import Tensor
 from geoloupe.training.sample_draws import STORED, SampleDraws
 
 _SEED = 1_000_003  # between the seeds of steps
-_FREE_FACTOR = 2  # times what the images take that must be free
+_FREE_FACTOR = 2  # times the images' size that must be free
 
 Batch = dict[str, Tensor]
 
@@ -25,17 +25,17 @@ class DeviceImages:
     """All scenes of data sets: their numbers, band after band, and where and what each is."""
 
     small: Tensor  # (values,) uint8
-    wide: Tensor  # (values,) int32: 16 bits, for which devices have few operations
+    wide: Tensor  # (values,) int32: devices have few 16-bit operations
     start: Tensor  # (scenes,) in one of the two
     is_wide: Tensor  # (scenes,)
     size: Tensor  # (scenes,2) height and width, int64
     low: Tensor  # (scenes,B) stored value of unit value 0
     span: Tensor  # (scenes,B)
-    top: Tensor  # (scenes,) the largest number that is stored
+    top: Tensor  # (scenes,) the largest stored number
 
     @classmethod
     def read(cls, draws: SampleDraws, device: torch.device) -> "DeviceImages":
-        """Read all scenes that draws count and bring them to a device."""
+        """Read all scenes the draws number and move them to a device."""
         parts: dict[str, list[Any]] = {name: [np.zeros(1, name)] for name in STORED}
         filled = dict.fromkeys(STORED, 1)
         rows: list[tuple[int, bool, tuple[int, int], Any, Any, int]] = []
@@ -84,7 +84,7 @@ def _line(low: tuple[float, ...], high: tuple[float, ...]) -> tuple[list[float],
 
 
 def _rectangle(lines: tuple[list[float], ...], bands: int) -> Any:
-    """Repeat shorter lines, which are one number for all bands."""
+    """Repeat shorter rows, which are one number for all bands."""
     return np.array([(line * bands)[:bands] for line in lines], np.float32)
 
 
@@ -111,7 +111,7 @@ class Maker:
         lr = down @ unit @ across.mT
         slot = draws["slot"][..., None, None].expand_as(field)
         lr = lr + draws["std"][:, None, None, None] * field.gather(1, slot)
-        # An LR image is stored as its HR image is: 8 bits stay 8 bits.
+        # An LR image is stored like its HR image: 8 bits stay 8 bits.
         top = self.images.top[scene][:, None, None, None]
         lr = ((lr * span + low).round().clamp(min=0).minimum(top) - low) / span
         before = _before(draws["down"].shape[-1], scale)
@@ -140,12 +140,12 @@ class Maker:
 
 
 def _before(taps: int, scale: int) -> int:
-    """Return how many pixels of a filter lie before the block whose middle it is anchored at."""
+    """Return how many pixels of a filter precede the block at whose middle it is anchored."""
     return (taps - 1) // 2 - (scale - 1) // 2
 
 
 def _banded(filters: Tensor, size: int, scale: int) -> Tensor:
-    """Make matrices (N,B,size,R) of filters (N,B,K) that stand at one pixel of each block."""
+    """Make matrices (N,B,size,R) of filters (N,B,K) placed at one pixel of each block."""
     taps = filters.shape[-1]
     row = torch.arange(size, device=filters.device)[:, None]
     tap = torch.arange((size - 1) * scale + taps, device=filters.device) - row * scale
@@ -178,7 +178,7 @@ class DeviceBatches:
     first: int  # step
 
     def __iter__(self) -> Iterator[Batch]:
-        """Make batch after batch; its noise follows from the seed and its number."""
+        """Make batch after batch; their noise follows from the seed and the batch number."""
         generator = torch.Generator(self.device)
         for step, drawn_batch in enumerate(self.draws, self.first):
             draws = {
@@ -191,7 +191,7 @@ class DeviceBatches:
 
 
 def roomy(draws: SampleDraws, device: torch.device) -> bool:
-    """Return whether a device has room for all images, and as much again to learn."""
+    """Return whether a device has room for all images, and for training besides."""
     if device.type != "cuda":
         return True
     values = sum(int(np.prod(entry.parts["hr"].shape)) for _, entry in draws.scenes)

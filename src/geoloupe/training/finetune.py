@@ -1,4 +1,4 @@
-"""The recipe by which a model learns further from a person's own images."""
+"""The recipe for training a model further on a user's own images."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ _RATE, _STEPS, _EVERY = 1e-4, 5000, 500
 
 
 def finetuning(start: str, data: Path, changes: Mapping[str, Any]) -> Recipe:
-    """Make the recipe; a folder that is not prepared yet is, beside itself."""
+    """Make the recipe; an unprepared folder is first prepared, beside itself."""
     model = load(start)
     if not data.is_dir():
         raise InputError(f"{data}: no such folder")

@@ -16,13 +16,13 @@ PLACES = ("auto", "loaded", "device")
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """Where training runs; what is learned does not depend on it but for rounding."""
+    """Where training runs; results depend on it only by rounding."""
 
     accelerator: str = "auto"
     devices: int | str = "auto"
     nodes: int = 1
-    workers: int | None = None  # processes that load; None: none on a processor, 4 for each GPU
-    # Where samples are made: loaded by the processor, or on the device, which then keeps all
+    workers: int | None = None  # loading processes; None: none on a CPU, 4 per GPU
+    # Where samples are made: loaded by the CPU, or on the device, which then keeps all
     # images. Auto: on a GPU, if it knows how to make them.
     samples: str = "auto"
     compiled: bool = True  # a GPU's steps are compiled, which takes a minute or two at the start
@@ -38,17 +38,17 @@ class Hardware:
             raise InputError(f"workers must be 0 or more, not {self.workers}")
 
     def compiles(self, device: torch.device) -> bool:
-        """Return whether what is repeated at every step is compiled for a device."""
+        """Return whether what every step repeats is compiled for a device."""
         return self.compiled and device.type == "cuda"
 
 
 def open_fabric(hardware: Hardware) -> Any:
-    """Start what carries tensors to devices and between processes."""
+    """Start the fabric that carries tensors to devices and between processes."""
     try:
         from lightning_fabric import Fabric
     except ImportError:
         raise InputError("training needs more packages: pip install 'geoloupe[train]'") from None
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what it is given
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its settings
     if hardware.accelerator == "cuda" and not torch.cuda.is_available():
         raise InputError("accelerator cuda: PyTorch sees no GPU here; see geoloupe doctor")
     devices, nodes = hardware.devices, hardware.nodes
@@ -61,11 +61,11 @@ def open_fabric(hardware: Hardware) -> Any:
         devices=devices,
         num_nodes=nodes,
         strategy="auto" if (devices, nodes) == (1, 1) else "ddp",
-        precision="32-true",  # its mixed precision rounds what it is given, the truth as well
+        precision="32-true",  # its mixed precision rounds all inputs, even the truth
     )
     fabric.launch()
     torch.backends.cudnn.benchmark = fabric.device.type == "cuda"  # all batches have one size
-    torch.backends.cudnn.allow_tf32 = False  # float32 is meant where it is said, not its 10 bits
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32, not TF32's 10 bits
     return fabric
 
 

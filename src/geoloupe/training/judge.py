@@ -1,4 +1,4 @@
-"""Judges a model while it learns: measures it, and keeps the best."""
+"""Validates a model during training: measures it, and keeps the best."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from geoloupe.version import __version__, commit
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judge:
-    """Measures the weights of a run by its recipe's validation."""
+    """Measures a run's weights by its recipe's validation."""
 
     recipe: Recipe
     folder: Path
@@ -53,7 +53,7 @@ class Judge:
         )
 
     def measure(self, state: State) -> dict[str, float]:
-        """Return the scores of the weights as they are; the best so far become the run's model."""
+        """Return the scores of the current weights; the best so far become the run's model."""
         model = self._model(state)
         scores = self.validation.measure(model, self.device)
         if self.recipe.validation.pictures:
@@ -69,7 +69,7 @@ class Judge:
         return scores
 
     def _model(self, state: State) -> Model:
-        """Return the network with its weights as they are, and the card of this run."""
+        """Return the network with its current weights, and the card of this run."""
         recipe = self.recipe
         network = build(recipe.network, **recipe.settings)
         names = [self.prepared.name, *(Path(name).name for name in recipe.data.sets[1:])]

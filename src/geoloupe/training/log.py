@@ -1,4 +1,4 @@
-"""The log of a run: rows of numbers in .csv files, and in TensorBoard's form if that is there."""
+"""A run's log: rows of numbers in .csv files, and for TensorBoard if installed."""
 
 import csv
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from geoloupe.storage.publish import publish
 
 @dataclass(frozen=True, kw_only=True)
 class Log:
-    """Adds rows to the .csv files of a run's folder, one file a kind of row."""
+    """Adds rows to the .csv files of a run's folder, one file per kind of row."""
 
     folder: Path
     board: Any  # TensorBoard's writer or None
 
     def add(self, kind: str, step: int, numbers: Mapping[str, float]) -> None:
-        """Add a row; the file gets its heading with the first."""
+        """Add a row; the first brings the file its heading."""
         path = self.folder / f"{kind}.csv"
         fresh = not path.exists()
         with path.open("a", newline="", encoding="utf-8") as file:
@@ -30,13 +30,13 @@ class Log:
                 self.board.add_scalar(f"{kind}/{name}", value, step)
 
     def close(self) -> None:
-        """Write out what TensorBoard's writer still holds."""
+        """Flush TensorBoard's writer."""
         if self.board is not None:
             self.board.close()
 
 
 def open_log(folder: Path, step: int) -> Log:
-    """Open the log of a run that goes on after `step`; rows of later steps are forgotten."""
+    """Open the log of a run that continues after `step`; drop rows of later steps."""
     for path in folder.glob("*.csv"):
         with path.open(newline="", encoding="utf-8") as file:
             heading, *rows = list(csv.reader(file)) or [[]]

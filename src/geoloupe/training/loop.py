@@ -18,11 +18,11 @@ _SEED = 1_000_003  # between the seeds of steps
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What is known after a step."""
+    """The state after a step."""
 
     number: int
     rate: float
-    place: float  # in the schedule, whose length is counted alike: steps or minutes
+    place: float  # in the schedule, in the unit of its length: steps or minutes
     length: float
     speed: float  # samples per second since the run began or was resumed
 
@@ -34,7 +34,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Loop:
-    """A network that learns: on whose devices, from what state, by which recipe."""
+    """A network in training: its devices, state and recipe."""
 
     fabric: Any
     objective: Any  # the loss of a batch, as the fabric wraps it
@@ -71,9 +71,9 @@ class Loop:
             )
 
     def learn(self, batch: dict[str, Tensor], rate: float, *, late: bool = False) -> float:
-        """Learn from one batch; give its loss over all processes."""
+        """Learn from one batch; return its loss over all processes."""
         optimiser, chosen = self.state.optimiser, self.recipe.optimiser
-        # What is random at a step is the same on all processes, and after a restart.
+        # A step's randomness is the same on all processes, and after a restart.
         torch.manual_seed(self.recipe.seed + _SEED * (self.state.step + 1))
         for group in optimiser.param_groups:
             group["lr"] = rate
@@ -82,7 +82,7 @@ class Loop:
         loss = self.objective(**words, **({"late": True} if late else {}))
         mean = self.fabric.all_reduce(loss.detach(), reduce_op="mean")
         last = self.state.meter.last_epoch
-        # Reading a number waits for the GPU, so it is read at the end unless it decides something.
+        # Reading a number waits for the GPU, so it is read last unless it decides something.
         if chosen.skip_above is not None and last is not None:
             whole = self._read(mean)
             if whole > chosen.skip_above * last:

@@ -1,4 +1,4 @@
-"""What training makes small: differences of images (N,C,H,W), each term with its weight."""
+"""Training losses: differences of images (N,C,H,W), each term with its weight."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -10,16 +10,14 @@ from torch import Tensor, nn
 
 from geoloupe.networks.signature import Network
 
-_MIN_VARIATION = 1e-4  # unit values; a band that varies less counts as if it varied so much
-_EQUAL = 1e-7  # mean squared error of images that are as good as equal: 70 dB
-_MIN_RATIO_BASE = (
-    0.02  # unit value below which a ratio of two bands says more of noise than of the ground
-)
+_MIN_VARIATION = 1e-4  # unit values; a band that varies less counts as if it varied this much
+_EQUAL = 1e-7  # mean squared error of practically equal images: 70 dB
+_MIN_RATIO_BASE = 0.02  # unit value below which a band ratio says more about noise than ground
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossSettings:
-    """The weight of each term; the sum over all stages of a network is made small.
+    """The weight of each term; the sum over all stages of a network is minimised.
 
     `spectral_ratio` compares normalised ratios (a-b)/(a+b) of `pairs` of bands (from 1), such as
     red and near infrared for NDVI. The formula of ConvFormerSR's paper is not public; this is ours.
@@ -32,14 +30,14 @@ class LossSettings:
     spatial_tv: float = 0.0
     spectral_tv: float = 0.0
     pairs: tuple[tuple[int, int], ...] = ()  # none: all pairs of up to four bands
-    balanced: bool = False  # every band's difference counts by how much the band varies
+    balanced: bool = False  # weight every band's difference by how much the band varies
 
     def __post_init__(self) -> None:
         weights = [getattr(self, name) for name in _TERMS]
         if min(weights) < 0 or not sum(weights):
-            raise ValueError("weights are 0 or more, and one of them must count")
+            raise ValueError("weights must be 0 or more, and one of them above 0")
         if any(min(pair) < 1 or pair[0] == pair[1] for pair in self.pairs):
-            raise ValueError("pairs are of two bands, the first of which is 1")
+            raise ValueError("pairs are of two bands, counted from 1")
 
     @classmethod
     def terms(cls) -> Iterator[str]:
@@ -51,7 +49,7 @@ _TERMS = tuple(LossSettings.terms())
 
 
 class Objective(nn.Module):
-    """A network with its loss: what one training step calls, as a whole, on any device."""
+    """A network with its loss: what one training step calls as a whole, on any device."""
 
     def __init__(self, network: Network, settings: LossSettings, *, some: bool = False) -> None:
         super().__init__()
@@ -59,8 +57,8 @@ class Objective(nn.Module):
         self.settings = settings
         self.last_settings = settings
         self.some = some
-        self.mixed = False  # whether the network computes in bf16; images and loss never are
-        # What is worth compiling: terms of the loss come and go, and spectra do not compile.
+        self.mixed = False  # whether the network computes in bf16; images and loss never do
+        # What is worth compiling: loss terms come and go, and spectra do not compile.
         self.answer: Callable[..., tuple[Tensor, ...]] = self.stages
 
     def forward(
@@ -72,21 +70,21 @@ class Objective(nn.Module):
         *,
         late: bool = False,
     ) -> Tensor:
-        """Return the loss of a batch; `late` in training it is the last one, if that is another."""
+        """Return the loss of a batch; `late` in training by the final loss, if that differs."""
         settings = self.last_settings if late else self.settings
         with torch.autocast(lr.device.type, torch.bfloat16, enabled=self.mixed):
             stages = self.answer(lr, guide, mtf)
         return torch.stack([self.loss(stage.float(), hr, settings) for stage in stages]).sum()
 
     def stages(self, lr: Tensor, guide: Tensor | None, mtf: Tensor | None) -> tuple[Tensor, ...]:
-        """Return what the network answers; with `some`, LR images hold bands with neighbours."""
+        """Return the network's answer; with `some`, LR images hold bands with neighbours."""
         network: Any = self.network
         if self.some:
             return (network.triplets(lr, guide),)
         return network.stages(lr, guide) if mtf is None else network.stages(lr, guide, mtf)
 
     def loss(self, sr: Tensor, hr: Tensor, settings: LossSettings | None = None) -> Tensor:
-        """Compare one stage with its truth, by other settings if they are given."""
+        """Compare one stage with its truth, with other settings if given."""
         settings = settings or self.settings
         difference = (sr - hr).abs()
         if settings.balanced:
@@ -106,10 +104,10 @@ class Objective(nn.Module):
 
     @classmethod
     def of(cls, network: Network, settings: LossSettings, bands: int | None) -> Self:
-        """Join a network and its loss; most networks cannot learn a part of the bands."""
+        """Join a network and its loss; most networks cannot learn some of the bands."""
         if bands is not None and not hasattr(network, "triplets"):
             title = network.REFERENCE.title
-            raise ValueError(f"{title} learns all bands at once; leave bands_at_once out")
+            raise ValueError(f"{title} learns all bands at once; leave out bands_at_once")
         count = network.signature.bands
         if count is not None and any(max(pair) > count for pair in settings.pairs):
             raise ValueError(f"loss.pairs name a band beyond the {count} of the network")
@@ -129,10 +127,10 @@ def negative_score(sr: Tensor, hr: Tensor) -> Tensor:
 
 
 def band_weights(hr: Tensor) -> Tensor:
-    """Return a weight to each band (B,1,1): the inverse of its deviation, 1 for the most varied.
+    """Return a weight for each band (B,1,1): the inverse of its deviation, 1 for the most varied.
 
-    A cube's bands differ a hundred times in brightness. Unweighted, the dark ones are not learned,
-    and protocols that average the scores of bands punish that.
+    A cube's bands differ a hundredfold in brightness. Unweighted, the dark ones are not learned,
+    and protocols that average band scores punish that.
     """
     deviation = hr.std((0, 2, 3)).clamp(min=_MIN_VARIATION)[:, None, None]
     return deviation.max() / deviation

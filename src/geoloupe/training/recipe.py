@@ -26,8 +26,8 @@ class DataSettings:
 
     OLD_NAMES: ClassVar[Mapping[str, str]] = {"recipe": "degradation"}
 
-    set: str | tuple[str, ...]  # of several, the first is validated on
-    shares: tuple[float, ...] = ()  # of the samples that each of several sets gives; none: alike
+    set: str | tuple[str, ...]  # validation uses the first of several
+    shares: tuple[float, ...] = ()  # of the samples each of several sets contributes; none: equal
     train: str = "train"
     val: str = "val"
     degradation: str = "bi"  # of the LR images, by name or .json file
@@ -39,7 +39,7 @@ class DataSettings:
         if not self.set:
             raise ValueError("set must name a data set")
         if self.shares and (len(self.shares) != len(self.sets) or min(self.shares) <= 0):
-            raise ValueError("shares must name one above 0 for each set")
+            raise ValueError("shares must hold one above 0 for each set")
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -49,15 +49,15 @@ class DataSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimiserSettings:
-    """Adam, and what tames it."""
+    """Adam and its safeguards."""
 
     rate: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
-    clip: float | None = None  # the longest gradient
-    ema: float = 0.0  # how much of the averaged weights stays at a step; 0: no average is kept
-    skip_above: float | None = None  # times the last epoch's loss; such batches are left out
+    clip: float | None = None  # the largest gradient norm
+    ema: float = 0.0  # share of the averaged weights kept at a step; 0: no average
+    skip_above: float | None = None  # times the last epoch's loss; batches above are skipped
 
     def __post_init__(self) -> None:
         if not self.rate > 0:
@@ -70,13 +70,13 @@ class OptimiserSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationSettings:
-    """How and how often a model is measured while it learns."""
+    """How and how often a model is measured during training."""
 
     OLD_NAMES: ClassVar[Mapping[str, str]] = {"recipe": "degradation"}
 
-    degradation: str | None = None  # of the LR images; None: the one that is trained with
+    degradation: str | None = None  # of the LR images; None: the training one
     protocol: str = "hsenet"
-    metric: str = "psnr"  # whose best model is kept
+    metric: str = "psnr"  # by which the best model is kept
     every: int = 1000  # steps
     images: int | None = None  # only the first
     pictures: bool = True  # of the middle of the first
@@ -94,7 +94,7 @@ class Recipe:
     about: str = ""
     network: str
     settings: dict[str, JsonValue] = field(default_factory=dict)
-    start: str | None = None  # weights, or a run's folder, to begin with
+    start: str | None = None  # weights, or a run's folder, to start from
     data: DataSettings
     patches: PatchSettings = field(default_factory=PatchSettings)
     loss: LossSettings = field(default_factory=LossSettings)
@@ -121,7 +121,7 @@ def shipped() -> list[str]:
 
 
 def read_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
-    """Read a .toml file or a shipped recipe; changes are by dotted name, as `optimiser.rate`."""
+    """Read a .toml file or a shipped recipe; changes use dotted names such as `optimiser.rate`."""
     values, source = toml_values(name, _SHIPPED, "a recipe")
     for key, value in (changes or {}).items():
         change(values, key, value, source)
@@ -129,13 +129,13 @@ def read_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> R
 
 
 def recipe_of(values: Mapping[str, Any], source: str) -> Recipe:
-    """Make a recipe of plain values; an unknown key or a wrong type is an InputError."""
+    """Make a recipe from plain values; an unknown key or a wrong type is an InputError."""
     with errors_named(source):
         return settings.build(Recipe, values, source)
 
 
 def recipe_text(recipe: Recipe) -> str:
-    """Write a recipe as TOML, every default included."""
+    """Write a recipe as TOML, including every default."""
     plain, tables = [], []
     for key, value in settings.dump(recipe).items():
         if isinstance(value, dict):
@@ -146,7 +146,7 @@ def recipe_text(recipe: Recipe) -> str:
 
 
 def toml_values(name: str | Path, home: Traversable, kind: str) -> tuple[dict[str, Any], str]:
-    """Read a .toml file, or the one of this name in a folder of the program; and say which."""
+    """Read a .toml file, or the one of this name in a program folder; return which, too."""
     path: Path | Traversable = Path(name)
     if Path(name).suffix != ".toml":
         if str(name) not in toml_names(home):
@@ -155,18 +155,18 @@ def toml_values(name: str | Path, home: Traversable, kind: str) -> tuple[dict[st
     try:
         return tomllib.loads(path.read_text(encoding="utf-8")), str(name)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{name}: is no TOML ({error})") from None
+        raise InputError(f"{name}: is not TOML ({error})") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{name}: cannot be read as {kind} ({error})") from None
 
 
 def toml_names(home: Traversable) -> list[str]:
-    """List the .toml files in a folder of the program, by name."""
+    """List the .toml files in a program folder by name."""
     return sorted(path.name.removesuffix(".toml") for path in home.iterdir())
 
 
 def change(values: dict[str, Any], name: str, value: Any, source: str) -> None:
-    """Change one of nested values by its dotted name, such as `optimiser.rate`."""
+    """Change a nested value by its dotted name, such as `optimiser.rate`."""
     steps = name.split(".")
     for step in steps[:-1]:
         values = values.setdefault(step, {})
@@ -176,5 +176,5 @@ def change(values: dict[str, Any], name: str, value: Any, source: str) -> None:
 
 
 def _lines(items: Iterable[tuple[str, Any]]) -> list[str]:
-    # JSON's strings, numbers, lists and truth values are TOML's too; it has no null.
+    # JSON's strings, numbers, lists and booleans are TOML's too; it has no null.
     return [f"{key} = {json.dumps(value)}" for key, value in items if value is not None]

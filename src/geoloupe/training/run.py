@@ -1,4 +1,4 @@
-"""A run: a recipe becomes a folder with a log, checkpoints, pictures and at last a model."""
+"""A run: a recipe becomes a folder with a log, checkpoints, pictures and finally a model."""
 
 import time
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Trained:
     steps: int
     seconds: float
     scores: dict[str, float]
-    first: bool  # whether this is the first of several processes, the one that reports
+    first: bool  # whether this is the first of several processes, which reports
 
 
 def train(
@@ -46,15 +46,15 @@ def train(
     hardware: Hardware | None = None,
     progress: Progress | None = None,
 ) -> Trained:
-    """Train a model by a recipe.
+    """Train a model from a recipe.
 
     Args:
-        recipe: A recipe that ships, by name; a .toml file; or one that was read.
+        recipe: A shipped recipe's name, a .toml file, or a recipe already read.
         folder: The run's folder: log, checkpoints, pictures and the best model.
         changes: Values to change, by dotted name: {"optimiser.rate": 1e-3}.
-        resume: Go on where a stopped run of the same recipe was.
-        hardware: Devices, processes and how samples are made; without it, what there is.
-        progress: Called with the finished steps and all.
+        resume: Continue a stopped run of the same recipe.
+        hardware: Devices, processes and how samples are made; by default, what is available.
+        progress: Called with the number of finished steps and of all.
 
     Returns:
         The folder of the best model, the steps and the scores of the last validation.
@@ -72,10 +72,10 @@ def train(
     if not isinstance(recipe, Recipe):
         recipe = read_recipe(recipe, changes)
     elif changes:
-        raise InputError("changes are for a recipe that is named; this one is read already")
+        raise InputError("changes are for a named recipe; this one has already been read")
     torch.set_flush_denormal(True)
     hardware = hardware or Hardware()
-    protocol_of(recipe)  # refuses a mistake in it before anything is made
+    protocol_of(recipe)  # refuses mistakes in it before anything is made
     fabric = open_fabric(hardware)
     first = fabric.is_global_zero
     with held(folder, recipe, resume=resume) if first else nullcontext():
@@ -85,7 +85,7 @@ def train(
 def _train(
     recipe: Recipe, folder: Path, hardware: Hardware, fabric: Any, progress: Progress
 ) -> Trained:
-    """Train on one of the processes; the first alone measures, logs and keeps."""
+    """Train on one of the processes; only the first measures, logs and saves."""
     first, checkpoints = fabric.is_global_zero, folder / CHECKPOINTS
     _refuse_processes(recipe, fabric.world_size)
     sets = [find(name) for name in recipe.data.sets]
@@ -144,4 +144,4 @@ def _refuse_processes(recipe: Recipe, processes: int) -> None:
     if recipe.batch % processes:
         raise InputError(f"a batch of {recipe.batch} cannot be shared by {processes}")
     if recipe.schedule.minutes is not None and processes > 1:
-        raise InputError("a schedule in minutes is for one process: their clocks differ")
+        raise InputError("a schedule in minutes is for one process: clocks differ between several")

@@ -1,4 +1,4 @@
-"""The folder of a run: made once, of one recipe, held by one process at a time."""
+"""A run's folder: made once, for one recipe, held by one process at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +15,9 @@ CHECKPOINTS, PICTURES, MODEL = "checkpoints", "pictures", "model"
 
 @contextmanager
 def held(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[None]:
-    """Make a run's folder, or check that it is of this recipe, and keep other processes out."""
+    """Make a run's folder, or check that it has this recipe, and keep other processes out."""
     _begin(folder, recipe, resume=resume)
-    busy = f"{folder}: another process trains in it right now"
+    busy = f"{folder}: another process is training in it right now"
     gone = f"{folder}: its {RECIPE_FILE} is gone"
     with locked(folder / RECIPE_FILE, busy=busy, gone=gone):
         for part in folder.rglob(".*.part*"):  # what a killed process left
@@ -26,7 +26,7 @@ def held(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[None]:
 
 
 def _begin(folder: Path, recipe: Recipe, *, resume: bool) -> None:
-    """Make the run's folder, or see that it is of the same recipe."""
+    """Make the run's folder, or check that it has the same recipe."""
     path = folder / RECIPE_FILE
     if folder.is_file():
         raise InputError(f"{folder}: is a file; name a folder for the run")
@@ -38,6 +38,6 @@ def _begin(folder: Path, recipe: Recipe, *, resume: bool) -> None:
         publish_texts(folder, {RECIPE_FILE: recipe_text(recipe)})
         return
     if not resume:
-        raise InputError(f"{folder}: holds a run already; add resume=true, or name another folder")
+        raise InputError(f"{folder}: already holds a run; add resume=true, or name another folder")
     if read_recipe(path) != recipe:
         raise InputError(f"{folder}: holds a run of another recipe; see its {RECIPE_FILE}")

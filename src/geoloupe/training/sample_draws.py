@@ -1,8 +1,8 @@
-"""What is random about training samples, as numbers: all that a device needs that makes them.
+"""The randomness of training samples as numbers: all that a device needs to make them.
 
-The processor draws them as for samples that it makes itself, and in the same order, but for noise,
-which the device draws. So sample n is the same on both but for rounding; where there is noise, this
-and the draws that come after it, those of turns and of the MTF error, differ.
+The CPU draws them as for samples that it makes itself, and in the same order, except noise, which
+the device draws. So sample n is the same on both up to rounding; where there is noise, this and
+the draws that follow it, those of turns and of the MTF error, differ.
 """
 
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ from geoloupe.degradations.sampling import centre_offset, passed
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 
-STORED = ("uint8", "uint16")  # what images are kept as
-_SHARP = (AnySensor, Box, Matlab, SensorMTF)  # kernels that are products of two short filters
+STORED = ("uint8", "uint16")  # how images are stored
+_SHARP = (AnySensor, Box, Matlab, SensorMTF)  # separable kernels
 
 Taps = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class SampleDraws(Dataset[dict[str, Tensor]]):
     firsts: tuple[int, ...] = field(default=())  # of each part's scenes
 
     def __len__(self) -> int:
-        """As many as there are samples in an epoch."""
+        """The number of samples in an epoch."""
         return len(self.patches)
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
@@ -85,12 +85,12 @@ class SampleDraws(Dataset[dict[str, Tensor]]):
 
     @cached_property
     def scenes(self) -> list[tuple[Patches, Entry]]:
-        """All scenes in the order in which "scene" counts them."""
+        """All scenes in the order of "scene" numbers."""
         return [(part, entry) for part in self.parts for entry in part.examples.entries]
 
 
 def draws_of(patches: Patches | Mix) -> SampleDraws:
-    """Make the draws of samples that a device knows how to make."""
+    """Make the draws of samples that a device can make."""
     parts = list(patches.parts) if isinstance(patches, Mix) else [patches]
     firsts = np.cumsum([0, *(len(part.examples) for part in parts)])
     examples = parts[0].examples
@@ -99,7 +99,7 @@ def draws_of(patches: Patches | Mix) -> SampleDraws:
 
 
 def foreign(patches: Patches | Mix) -> str | None:
-    """Return what about samples no device knows how to make; None if it knows all."""
+    """Return what about samples no device can make; None if it can make all."""
     parts = list(patches.parts) if isinstance(patches, Mix) else [patches]
     return next((why for part in parts if (why := _foreign_part(part)) is not None), None)
 
@@ -115,7 +115,7 @@ def _foreign_part(patches: Patches) -> str | None:
         "samples chosen by their clouds": settings.most_cloud < 1,
         "real pairs": any("lr" in entry.parts for entry in entries),
         "images with holes": any(kind.nodata is not None for kind in used),
-        "images of other numbers than 8 or 16 bits": any(k.dtype not in STORED for k in used),
+        "images not of 8 or 16 bits": any(k.dtype not in STORED for k in used),
         f"the degradation {examples.degradation.name}": not _simple(examples.degradation),
     }
     return next((name for name, found in checks.items() if found), None)
@@ -140,7 +140,7 @@ def _simple(degradation: Degradation) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class _Blurred:
-    """The kernels (1 or B,k,k) that were drawn for a sample, its noise and its MTF."""
+    """The kernels (1 or B,k,k) drawn for a sample, its noise and its MTF."""
 
     kernels: Taps
     std: float
@@ -196,7 +196,7 @@ def _bicubic(scale: int) -> Taps:
 
 @lru_cache(maxsize=64)
 def _like(bands: int) -> Image:
-    """Make an image with a number of bands, which is all that a degradation looks at."""
+    """Make an image with a number of bands, all that a degradation looks at."""
     return Image.of(np.zeros((bands, 1, 1), np.float32), radiometry=UNIT)
 
 

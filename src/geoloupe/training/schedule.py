@@ -1,4 +1,4 @@
-"""The learning rate as a plain function of how far training is."""
+"""The learning rate as a plain function of training progress."""
 
 import math
 from dataclasses import dataclass
@@ -11,40 +11,40 @@ class ScheduleSettings:
 
     steps: int | None = None
     epochs: int | None = None
-    minutes: float | None = None  # of the run, all that it does beside learning included
+    minutes: float | None = None  # of the run, including everything besides learning
     milestones: tuple[int, ...] = ()
     factor: float = 0.5  # at each milestone
     shape: Literal["steps", "cosine", "wsd"] = "steps"
     warmup: int = 0  # steps over which the rate rises from 0
-    last: float = 0.0  # share of the rate that cosine and wsd end with
-    decay: float = 0.15  # share of wsd's length, the last, over which the rate falls along a line
+    last: float = 0.0  # share of the rate at the end of cosine and wsd
+    decay: float = 0.15  # last share of wsd's length, over which the rate falls linearly
 
     def __post_init__(self) -> None:
         said = [given for given in (self.steps, self.epochs, self.minutes) if given is not None]
         if len(said) != 1:
-            raise ValueError("say either steps or epochs, or minutes")
+            raise ValueError("set one of steps, epochs or minutes")
         if not said[0] > 0 or self.warmup < 0:
             raise ValueError("steps, epochs and minutes must be above 0, warmup 0 or more")
         if self.minutes is not None and self.milestones:
-            raise ValueError("minutes have no milestones")
+            raise ValueError("a schedule in minutes has no milestones")
         if self.shape != "steps" and self.milestones:
             raise ValueError(f"{self.shape} has no milestones")
         if not 0 <= self.decay <= 1:
             raise ValueError("decay must lie between 0 and 1")
 
     def length(self, epoch: int) -> int | None:
-        """Return the number of steps, of which an epoch has `epoch`; None if minutes decide."""
+        """Return the number of steps, with `epoch` per epoch; None if minutes decide."""
         if self.minutes is not None:
             return None
         return self.steps if self.steps is not None else epoch * (self.epochs or 0)
 
     def place(self, step: int, epoch: int, seconds: float = 0.0) -> tuple[float, float]:
-        """Return how far training is and how far it goes, in steps or else in seconds."""
+        """Return training's progress and its length, in steps or else in seconds."""
         length = self.length(epoch)
         return (step, length) if length is not None else (seconds, 60 * (self.minutes or 0))
 
     def falling(self, step: int, epoch: int, seconds: float = 0.0) -> bool:
-        """Return whether wsd's rate falls by now."""
+        """Return whether wsd's rate is falling by now."""
         at, length = self.place(step, epoch, seconds)
         return self.shape == "wsd" and length - at < self.decay * length
 

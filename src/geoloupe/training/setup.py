@@ -1,4 +1,4 @@
-"""What a recipe is made into before it is trained: network, optimiser, samples, device."""
+"""What a recipe is turned into before training: network, optimiser, samples, device."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ from geoloupe.training.state import State
 
 
 def fresh_state(recipe: Recipe) -> tuple[State, Objective]:
-    """Return untrained weights with their optimiser, and the loss they are trained by."""
+    """Return untrained weights with their optimiser, and the training loss."""
     torch.manual_seed(recipe.seed)
     network = build(recipe.network, **recipe.settings)
     module = network
@@ -53,7 +53,7 @@ def fresh_state(recipe: Recipe) -> tuple[State, Objective]:
 
 
 def begin_with(recipe: Recipe, state: State) -> None:
-    """Begin a fresh run with the weights that its recipe names, or where another run is now."""
+    """Start a fresh run from the weights its recipe names, or from another run's state."""
     if recipe.start is None:
         return
     folder = Path(recipe.start)
@@ -63,8 +63,8 @@ def begin_with(recipe: Recipe, state: State) -> None:
     begun = load(recipe.start)
     module, other = (net for net in (state.network, begun.network))
     theirs, ours = plain_settings(begun.network), plain_settings(state.network)
-    # A plain network is a good beginning of one that has more, where more changes nothing at first;
-    # and one of another factor, where the network knows how to begin with it.
+    # A plain network is a good start for one with extra parts that change nothing at first,
+    # and one of another factor where the network can start from it.
     added = {key: 0 for key in getattr(state.network, "ADDED", ()) if theirs.get(key) == 0}
     begins = getattr(state.network, "begun_with", None)
     other_scale = {"scale": theirs.get("scale")} if begins else {}
@@ -79,7 +79,7 @@ def begin_with(recipe: Recipe, state: State) -> None:
 
 
 def on_device(objective: Objective, state: State, hardware: Hardware, fabric: Any) -> Any:
-    """Move all that learns to the device; return the objective as the fabric wraps it."""
+    """Move everything trained to the device; return the objective as the fabric wraps it."""
     state.move(fabric.device)
     if hardware.compiles(fabric.device):
         objective.answer = torch.compile(objective.stages)
@@ -105,7 +105,7 @@ def samples_of(recipe: Recipe, state: State, sets: Sequence[PreparedDataset]) ->
 
 
 def to_channels_last(module: nn.Module) -> None:
-    """Store the weights of convolutions as they run the quickest."""
+    """Store the weights of convolutions in the fastest layout."""
     for weight in module.parameters():
         if weight.dim() == 4:  # MulSR has convolutions in three dimensions, which stay as they are
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)

@@ -1,6 +1,6 @@
-"""Everything that changes while a model learns, and checkpoints of it that are whole or absent.
+"""Everything that changes during training, and checkpoints of it, each whole or absent.
 
-What is random at a step follows from the seed and the step's number, so no rng are stored.
+A step's randomness follows from the seed and the step's number, so no rng is stored.
 """
 
 import re
@@ -19,7 +19,7 @@ from geoloupe.errors import InputError, RunError
 from geoloupe.networks.signature import Network
 from geoloupe.storage.publish import publish
 
-_KEPT = 2  # checkpoints: the last, and one before it should the last be damaged
+_KEPT = 2  # checkpoints: the last, and the one before in case the last is damaged
 _NAME = re.compile(r"step-(\d{8})\.pt")
 
 
@@ -39,24 +39,24 @@ class Meter:
         self.epoch_total, self.epoch_count = self.epoch_total + loss, self.epoch_count + 1
 
     def take(self) -> float:
-        """Return the mean since it was last taken."""
+        """Return the mean since the last call."""
         mean = self.total / max(self.count, 1)
         self.total, self.count = 0.0, 0
         return mean
 
     def end_epoch(self) -> None:
-        """Begin another epoch."""
+        """Begin a new epoch."""
         self.last_epoch = self.epoch_total / max(self.epoch_count, 1)
         self.epoch_total, self.epoch_count = 0.0, 0
 
 
 @dataclass(kw_only=True)
 class State:
-    """A network in the middle of its training."""
+    """A network in training."""
 
     network: Network
     optimiser: Optimizer
-    average: dict[str, Tensor] | None  # the weights as they were lately, smoothed
+    average: dict[str, Tensor] | None  # a running average of the weights
     step: int = 0
     best: float | None = None
     seconds: float = 0.0
@@ -64,7 +64,7 @@ class State:
     meter: Meter = field(default_factory=Meter)
 
     def move(self, device: torch.device) -> None:
-        """Bring what follows the weights to where they will be."""
+        """Move what belongs to the weights to their device."""
         for values in self.optimiser.state.values():
             for name in ("exp_avg", "exp_avg_sq"):  # the count of steps stays where Adam keeps it
                 values[name] = values[name].to(device)
@@ -72,7 +72,7 @@ class State:
             self.average = {name: tensor.to(device) for name, tensor in self.average.items()}
 
     def follow(self, decay: float) -> None:
-        """Move the averaged weights a little towards those of now."""
+        """Move the averaged weights a little towards the current ones."""
         if self.average is None:
             return
         # At first the average would be mostly the fresh weights: it forgets faster then.
@@ -88,11 +88,11 @@ class State:
         torch._foreach_lerp_(means, news, 1 - decay)  # one call: a GPU is waiting for the next step
 
     def weights(self) -> dict[str, Tensor]:
-        """Return the weights to be used: the averaged ones if there are any."""
+        """Return the weights to use: the averaged ones if there are any."""
         return self.average or self.network.state_dict()
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint and forget the oldest."""
+        """Write a checkpoint and delete the oldest."""
         folder.mkdir(parents=True, exist_ok=True)
         content = {
             "network": self.network.state_dict(),
@@ -115,20 +115,20 @@ class State:
             old.unlink(missing_ok=True)
 
     def load(self, folder: Path) -> bool:
-        """Go on from the newest checkpoint that can be read; False if there is none."""
+        """Continue from the newest readable checkpoint; False if there is none."""
         found = _newest(folder)
         if found is not None:
             self._take(*found)
         return found is not None
 
     def branch(self, folder: Path) -> None:
-        """Begin with the averaged weights of another run's newest checkpoint, and a new optimiser.
+        """Start from the averaged weights of another run's newest checkpoint, with a new optimiser.
 
-        What the other run did before counts as training, not as steps of this run's schedule.
+        The other run's steps count as training, not as steps of this run's schedule.
         """
         found = _newest(folder)
         if found is None:
-            raise InputError(f"{folder}: holds no checkpoint to begin with")
+            raise InputError(f"{folder}: holds no checkpoint to start from")
         content, path = found
         with _agreeing(path):
             weights = content["average"] or content["network"]
@@ -159,7 +159,7 @@ def _agreeing(path: Path) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise InputError(f"{path}: is not of this recipe ({error})") from None
+        raise InputError(f"{path}: does not fit this recipe ({error})") from None
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -168,14 +168,14 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def _newest(folder: Path) -> tuple[dict[str, Any], Path] | None:
-    """Read the newest checkpoint that can be read; None if there is none at all."""
+    """Read the newest readable checkpoint; None if there is none at all."""
     found = checkpoints(folder)
     for path in reversed(found):
         content = _read(path)
         if content is not None:
             return content, path
     if found:
-        raise InputError(f"{folder}: none of its checkpoints can be read; begin another run")
+        raise InputError(f"{folder}: none of its checkpoints can be read; start another run")
     return None
 
 

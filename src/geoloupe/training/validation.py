@@ -1,4 +1,4 @@
-"""A model measured and looked at while it learns, by the predictor that users get."""
+"""A model measured and pictured during training, with the predictor that users get."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +15,12 @@ from geoloupe.metrics.protocols import Protocol
 from geoloupe.models.model import Model
 from geoloupe.models.tuned import TunedModel
 
-_SHOWN = 64  # LR pixels along a side of the picture at most
+_SHOWN = 64  # most LR pixels along a side of the picture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """Images that a model is measured on, and how."""
+    """The images a model is measured on, and how."""
 
     examples: Examples
     protocol: Protocol
@@ -36,7 +36,7 @@ class Validation:
         return dict(summarise(rows, "").mean)
 
     def show(self, model: Model, device: str, path: Path) -> None:
-        """Draw the middle of the first image: its LR pixels, the model's answer, the truth."""
+        """Draw the middle of the first image: LR pixels, the model's answer, the truth."""
         from geoloupe.rasters.picture import limits_of, visible, write_picture  # needs GDAL
 
         example = _middle(self.examples[0], self.examples.scale)

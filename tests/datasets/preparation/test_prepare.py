@@ -102,7 +102,7 @@ def test_a_second_run_writes_nothing(archive: Path, tmp_path: Path) -> None:
     prepare("small", archive, out)
     before = {path: path.stat().st_mtime_ns for path in [out, *out.iterdir()]}
     outcome = prepare("small", archive, out)
-    assert "was prepared already, and is sound" in outcome.notes
+    assert "was already prepared, and is intact" in outcome.notes
     assert {path: path.stat().st_mtime_ns for path in [out, *out.iterdir()]} == before
 
 

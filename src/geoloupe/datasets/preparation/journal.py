@@ -1,4 +1,4 @@
-"""What of a data set is on the disk already, while it is being prepared."""
+"""Journal of a data-set preparation in progress."""
 
 import json
 import os
@@ -20,14 +20,14 @@ from geoloupe.storage.publish import publish
 
 _HEADER = "preparing.json"
 _LINES = "preparing.jsonl"
-_ALIGN = 64  # bytes at whose multiples arrays begin
-_BATCH = 2**28  # bytes between two syncs with the disk
+_ALIGN = 64  # arrays begin at multiples of this many bytes
+_BATCH = 2**28  # bytes between two disk syncs
 _BATCH_SCENES = 100
 
 
 @dataclass(kw_only=True)
 class Journal:
-    """The raw files of a data set under way, and one line for each scene that is in them."""
+    """The raw files of an unfinished data set, and one line for each scene in them."""
 
     folder: Path
     lines: list[str]
@@ -38,7 +38,7 @@ class Journal:
     @classmethod
     @contextmanager
     def open(cls, folder: Path, header: dict[str, Any]) -> Iterator[Self]:
-        """Begin in a new or empty folder, or take up what a stopped run of the same left."""
+        """Begin in a new or empty folder, or take up what a stopped identical run left."""
         text = json.dumps(header, indent=2, sort_keys=True) + "\n"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ class Journal:
                     part.write_text(text, encoding="utf-8", newline="\n")
             elif (folder / _HEADER).read_text(encoding="utf-8") != text:
                 raise InputError(
-                    f"{folder}: holds a half-prepared data set of other choices; finish it with "
+                    f"{folder}: holds a half-prepared data set with other choices; finish it with "
                     "the same ones, or delete the folder"
                 )
         except OSError as error:
@@ -63,7 +63,7 @@ class Journal:
             except OSError as error:
                 raise RunError(f"{folder}: could not be written ({error.strerror})") from None
             finally:
-                with suppress(OSError):  # what is whole is worth keeping, whatever went wrong
+                with suppress(OSError):  # whole scenes are worth keeping, whatever went wrong
                     journal.flush()
                 for file in journal._files.values():
                     file.close()
@@ -80,7 +80,7 @@ class Journal:
             self.flush()
 
     def flush(self) -> None:
-        """Bring everything written so far to the disk, the pixels first, then the lines."""
+        """Flush everything written so far to disk: the pixels first, then the lines."""
         if not self._pending:
             return
         for file in self._files.values():
@@ -94,7 +94,7 @@ class Journal:
         self._pending, self._unsynced = [], 0
 
     def sizes(self) -> dict[str, int]:
-        """Return the size of every raw file as far as the lines tell."""
+        """Return the size of every raw file according to the lines."""
         return _ends(self.lines)
 
     def _add_part(self, name: str, part: SceneArray) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Journal:
             rows += block.shape[1]
             self._unsynced += len(raw)
         if rows != part.height:
-            raise InputError(f"gave {rows} rows where {part.height} were announced")
+            raise InputError(f"has {rows} rows where {part.height} were announced")
         radiometry = asdict(part.radiometry)
         pixels: dict[str, Any] = {
             "file": name,
@@ -131,7 +131,7 @@ class Journal:
         return pixels
 
     def _file(self, name: str) -> BinaryIO:
-        """Open a raw file at the end of what the journal knows of, and cut off what lies beyond."""
+        """Open a raw file at the end of what the journal records, and cut off the rest."""
         if name not in self._files:
             path = self.folder / name
             end = _ends(self.lines).get(name, 0)
@@ -143,8 +143,8 @@ class Journal:
 
 
 def remove_journal(folder: Path) -> None:
-    """Delete the journal of a data set that is complete; it may be gone already, or in part."""
-    for left in folder.glob(".*.part.*"):  # of a run that was killed while it published
+    """Delete the journal of a complete data set; it may already be gone, wholly or in part."""
+    for left in folder.glob(".*.part.*"):  # of a run killed while publishing
         left.unlink(missing_ok=True)
     for name in (_LINES, _HEADER):
         (folder / name).unlink(missing_ok=True)
@@ -175,7 +175,7 @@ def _refuse_nonsense(block: Any, part: SceneArray, top: int) -> None:
 
 
 def _trusted_lines(folder: Path) -> list[str]:
-    """Return the journal's whole lines whose pixels are all there."""
+    """Return the journal's whole lines whose pixels all exist."""
     path = folder / _LINES
     if not path.exists():
         return []
@@ -183,7 +183,7 @@ def _trusted_lines(folder: Path) -> list[str]:
     kept: list[str] = []
     for line in text.splitlines(keepends=True):
         if not (line.endswith("\n") and _is_there(folder, line)):
-            break  # what follows was written later, and is no better
+            break  # what follows was written later and is no better
         kept.append(line.rstrip("\n"))
     trusted = "".join(f"{line}\n" for line in kept)
     if trusted != text:
@@ -193,7 +193,7 @@ def _trusted_lines(folder: Path) -> list[str]:
 
 
 def _is_there(folder: Path, line: str) -> bool:
-    """Return whether a line can be read and its pixels are on the disk."""
+    """Return whether a line is readable and its pixels are on disk."""
     try:
         return all((folder / name).stat().st_size >= end for name, end in _ends([line]).items())
     except (ValueError, KeyError, TypeError, AttributeError, OSError):

@@ -1,4 +1,4 @@
-"""How well the real images of a data set lie on each other, measured once and written down."""
+"""How well a data set's real image pairs are aligned, measured once and recorded."""
 
 import csv
 import io
@@ -14,14 +14,14 @@ from geoloupe.imagery.registration import Shift, check_registration, measure_shi
 from geoloupe.storage.publish import publish_texts
 
 REPORT = "registration.csv"
-_MAX_SIDE = 1024  # finer pixels a side that are looked at, in the middle of the image
+_MAX_SIDE = 1024  # finer pixels per side that are examined, in the middle of the image
 _MIN_CONFIDENCE = 0.5  # confidence below which a shift is a guess
-_MAX_SHIFT_PX = 0.5  # finer pixels of shift that a person should know of
+_MAX_SHIFT_PX = 0.5  # finer pixels of shift worth reporting
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairShift:
-    """How far the finer of two images of a scene lies below and right of the coarser."""
+    """How far the finer image of a scene lies below and right of the coarser."""
 
     scene: str
     coarser: str
@@ -31,21 +31,21 @@ class PairShift:
 
 
 def registration_notes(prepared: PreparedDataset) -> list[str]:
-    """Measure all real pairs unless that was done, write the report, and sum it up in a line."""
+    """Measure all real pairs unless already done, write the report, and sum it up in a line."""
     if not any(len(entry.parts) > 1 for entry in prepared.entries):
         return []
     path = prepared.folder / REPORT
     if path.exists():
-        return [f"how well the pairs lie on each other: {path}"]
+        return [f"alignment of the pairs: {path}"]
     found = list(registrations(prepared))
     publish_texts(prepared.folder, {REPORT: _csv(found)})
     sure = [item.shift.length for item in found if item.shift.confidence >= _MIN_CONFIDENCE]
     if not sure:
-        return [f"no pair tells how it lies; every guess: {path}"]
+        return [f"no pair's alignment could be measured; every guess: {path}"]
     far = sum(length > _MAX_SHIFT_PX for length in sure)
     return [
         f"pairs are {median(sure):.2f} finer pixels apart (median of {len(sure)} of {len(found)} "
-        f"that tell), {far} more than {_MAX_SHIFT_PX}; each: {path}"
+        f"measured), {far} more than {_MAX_SHIFT_PX}; each: {path}"
     ]
 
 
@@ -58,7 +58,7 @@ def registrations(prepared: PreparedDataset) -> Iterator[PairShift]:
             low, high = entry.parts[coarser].shape, entry.parts[finer].shape
             scale = high[0] // low[0]
             if scale < 1 or (low[0] * scale, low[1] * scale) != high[:2]:
-                continue  # what has no common grid cannot be compared, and is refused when used
+                continue  # without a common grid there is no comparison; refused when used
             yield PairShift(
                 scene=entry.id,
                 coarser=coarser,

@@ -1,8 +1,8 @@
-"""An archive becomes a prepared data set: checked, split, written once; resumable at any moment.
+"""Turn an archive into a prepared data set: checked, split, written once; always resumable.
 
-Scenes go in a fixed order into a few raw files, and a journal notes each one that is on the disk. A
-run that was stopped is taken up after the last of them, and ends in the same bytes. The folder
-counts as prepared when its facts are there, which are written last.
+Scenes go in a fixed order into a few raw files, and a journal records each one on disk. A stopped
+run is resumed after the last of them, and ends in the same bytes. The folder counts as prepared
+when its facts exist, which are written last.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ LIST = "split.txt"
 
 @dataclass(frozen=True)
 class Outcome:
-    """A prepared data set and what a person should know about it."""
+    """A prepared data set and notes about it."""
 
     prepared: PreparedDataset
     notes: tuple[str, ...]
@@ -44,15 +44,15 @@ def prepare(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Prepare a data set for training and evaluation. Stopped, the same call goes on.
+    """Prepare a data set for training and evaluation. After a stop, the same call resumes.
 
     Args:
-        name: A data set of the catalog, such as "ucmerced", or "folder" for images of one's own.
+        name: A data set of the catalog, such as "ucmerced", or "folder" for your own images.
         source: The folder, .zip or file that holds it.
         target: The folder for the prepared data set.
-        split: A rule of the data set by name, or a file that lists "split scene"; without it, the
+        split: A rule of the data set by name, or a file that lists "split scene"; by default, the
             data set's own.
-        seed: Of rules that draw.
+        seed: For rules that draw.
         progress: Called with the number of finished scenes and of all.
 
     Returns:
@@ -79,7 +79,7 @@ def prepare(
     notes = _archive_notes(dataset.card, tree)
     if (target / FACTS).exists():
         done = _sound(target, header)
-        notes.append("was prepared already, and is sound")
+        notes.append("was already prepared, and is intact")
         return Outcome(done, (*notes, *registration_notes(done)))
     with Journal.open(target, header) as journal:
         _write(journal, chosen, progress)
@@ -92,14 +92,14 @@ def prepare(
 
 
 def _sound(target: Path, header: Mapping[str, Any]) -> PreparedDataset:
-    """Open a data set that is prepared already; one prepared in another way is an InputError."""
+    """Open an already prepared data set; one prepared differently is an InputError."""
     done = PreparedDataset.open(target)
     if any(done.facts[key] != value for key, value in header.items()):
         raise InputError(
-            f"{target}: holds {done.name} prepared in another way; choose another folder, "
+            f"{target}: holds {done.name} prepared differently; choose another folder, "
             "or delete this one"
         )
-    remove_journal(target)  # of a run that was killed at its very last step
+    remove_journal(target)  # of a run killed at its very last step
     done.verify()
     return done
 
@@ -120,7 +120,7 @@ def _rule(card: DataCard, scenes: Sequence[Scene], split: str | None) -> tuple[s
 def _assigned(
     card: DataCard, scenes: Sequence[Scene], rule: Rule, seed: int
 ) -> list[tuple[Scene, str]]:
-    """Return every scene that is used with its split, in the order in which they are written."""
+    """Return every used scene with its split, in writing order."""
     given = {scene.id: scene.split for scene in scenes if scene.split}
     labels = {scene.id: scene.label for scene in scenes}
     assert len(labels) == len(scenes), f"{card.name}: scenes share an id"

@@ -1,4 +1,4 @@
-"""A prepared data set: raw pixels in a few large files that are mapped, and an index of scenes."""
+"""A prepared data set: raw pixels in a few large mapped files, and an index of scenes."""
 
 import hashlib
 import json
@@ -69,7 +69,7 @@ class PreparedDataset:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open a folder that `geoloupe prepare` finished."""
+        """Open a folder finished by `geoloupe prepare`."""
         if not (folder / FACTS).is_file():
             raise InputError(f"{folder}: holds no prepared data set; make it with geoloupe prepare")
         try:
@@ -83,7 +83,7 @@ class PreparedDataset:
             kinds = tuple(_read_kind(kind) for kind in facts["kinds"])
             for part in (part for entry in entries for part in entry.parts.values()):
                 if part.shape[2] != len(kinds[part.kind].bands):
-                    raise ValueError(f"{part.shape[2]} bands of which {FACTS} knows others")
+                    raise ValueError(f"{part.shape[2]} bands, which {FACTS} contradicts")
             for name, size in facts["sizes"].items():
                 if (folder / name).stat().st_size != size:
                     raise InputError(f"{folder}: {name} is cut short; prepare the data set again")
@@ -92,19 +92,19 @@ class PreparedDataset:
         return cls(folder=folder, facts=facts, kinds=kinds, entries=entries)
 
     def verify(self) -> None:
-        """Refuse pixels that are not what was written, which a disk or a copy may have changed."""
+        """Refuse pixels that have changed since writing, as by a disk or a copy."""
         for entry in self.entries:
             for pixels in entry.parts.values():
                 values = self._mapped(pixels, np.dtype(self.kinds[pixels.kind].radiometry.dtype))
                 if zlib.crc32(values.data) != pixels.crc:
                     raise InputError(
-                        f"{self.folder / pixels.file}: the pixels of {entry.id} are not what was "
-                        "prepared; delete the folder and prepare it again"
+                        f"{self.folder / pixels.file}: the pixels of {entry.id} have changed "
+                        "since they were prepared; delete the folder and prepare it again"
                     )
 
     @property
     def name(self) -> str:
-        """What the data set is called."""
+        """The data set's name."""
         return str(self.facts["name"])
 
     @cached_property
@@ -157,7 +157,7 @@ def find(name_or_path: str) -> PreparedDataset:
         if (folder / FACTS).is_file():
             return PreparedDataset.open(folder)
     raise InputError(
-        f"{name_or_path}: no prepared data set is there, nor in {default_folder(name_or_path)}; "
+        f"{name_or_path}: no prepared data set there, nor in {default_folder(name_or_path)}; "
         f"make it with geoloupe prepare, or say where yours are with {FOLDER_VARIABLE}"
     )
 

@@ -1,4 +1,4 @@
-"""What a network is shown: an LR image with its HR truth and, for some, a guide."""
+"""What a network sees: an LR image with its HR truth and, for some, a guide."""
 
 import zlib
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.matching import Line
 from geoloupe.imagery.response import SpectralResponse
 
-_KEPT = 2**27  # values of LR images that are kept in memory at most
+_KEPT = 2**27  # most values of LR images kept in memory
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,7 +34,7 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Picked:
-    """The bands that are wanted of an example; its guide is made of all of them all the same."""
+    """The bands wanted of an example; its guide is made from all bands anyway."""
 
     lr: tuple[int, ...]
     hr: tuple[int, ...]
@@ -43,7 +43,7 @@ class Picked:
 
 @dataclass(frozen=True, kw_only=True)
 class Examples(Sequence[Example]):
-    """The scenes of a split, degraded when they are read; real LR images are taken as they are."""
+    """The scenes of a split, degraded when read; real LR images are used as they are."""
 
     prepared: PreparedDataset
     entries: tuple[Entry, ...]
@@ -60,7 +60,7 @@ class Examples(Sequence[Example]):
         return len(self.entries)
 
     def __getitem__(self, index: int) -> Example:  # type: ignore[override]
-        """Return a whole scene; its noise depends on the seed and its name alone."""
+        """Return a whole scene; its noise depends only on the seed and its name."""
         entry = self.entries[index]
         height, width = self.lr_size(entry)
         whole = Window(top=0, left=0, height=height, width=width)
@@ -117,7 +117,7 @@ class Examples(Sequence[Example]):
         if entry.id not in self._kept:
             height, width = self.lr_size(entry)
             whole = Window(top=0, left=0, height=height, width=width)
-            rng = np.random.default_rng(0)  # which a fixed degradation does not throw
+            rng = np.random.default_rng(0)  # a fixed degradation draws nothing
             made = self._degraded(entry, "hr", _Downscale(self.degradation, self.scale), whole, rng)
             self._kept[entry.id] = made[0]
         return self._kept[entry.id]
@@ -126,7 +126,7 @@ class Examples(Sequence[Example]):
         lr = self.prepared.image(entry, "lr", window)
         if not self.matched:
             return lr
-        if entry.id not in self._lines:  # of the whole scene, so that all its crops are alike
+        if entry.id not in self._lines:  # for the whole scene, so that all its crops agree
             whole = (self.prepared.image(entry, part).in_unit().values for part in ("lr", "hr"))
             self._lines[entry.id] = Line.between(*whole)
         unit = lr.in_unit()
@@ -140,7 +140,7 @@ class Examples(Sequence[Example]):
         window: Window,
         rng: np.random.Generator,
     ) -> tuple[Image, Image, tuple[float, ...]]:
-        """Read a window with what surrounds it, degrade it or some of its bands, and cut both.
+        """Read a window with its surroundings, degrade it or some of its bands, and cut both.
 
         The third value is the MTF of the degradation.
         """
@@ -165,7 +165,7 @@ class Examples(Sequence[Example]):
         return lr, image.crop(inside.finer(scale)), drawn.mtf
 
     def _guide(self, entry: Entry, fine: Window, hr: Image) -> Image | None:
-        """Return the data set's own guide at the truth's size, else one made of the truth."""
+        """Return the data set's own guide at the truth's size, else one made from the truth."""
         if not self.guided:
             return None
         real = entry.parts.get("guide")
@@ -176,11 +176,11 @@ class Examples(Sequence[Example]):
         if not finer or real.shape[:2] != (height * finer, width * finer):
             raise InputError(
                 f"{self.prepared.name}: the guide of {entry.id} has {real.shape[1]} x "
-                f"{real.shape[0]} pixels where a whole multiple of {width} x {height} is expected"
+                f"{real.shape[0]} pixels where a multiple of {width} x {height} is expected"
             )
         if finer == 1:
             return self.prepared.image(entry, "guide", fine)
-        # A finer guide comes to the truth's pixels as the truth comes to the LR's, but for noise.
+        # A finer guide is brought to the truth's pixels as the truth is to the LR's, without noise.
         clean = replace(self.degradation, noises=(), jpeg=None)
         way, rng = _Downscale(clean, finer), np.random.default_rng(0)
         return self._degraded(entry, "guide", way, fine, rng)[0]
@@ -188,7 +188,7 @@ class Examples(Sequence[Example]):
 
 @dataclass(frozen=True)
 class _Downscale:
-    """How an image is made coarser, and which bands of it; None: all."""
+    """How an image is made coarser, and which of its bands; None: all."""
 
     degradation: Degradation
     scale: int

@@ -1,4 +1,4 @@
-"""The torch side of data: random crops of examples, augmented, each decided by its number alone."""
+"""The torch side of data: random augmented crops of examples, each fixed by its number alone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
 from geoloupe.networks.signature import UNKNOWN_MTF
 
-_SHIFTED_SHARE = 1 / 3  # of the samples have bands that are apart
-_TRIES = 50  # crops that are looked at before a data set is called too full of holes
+_SHIFTED_SHARE = 1 / 3  # of the samples have shifted bands
+_TRIES = 50  # crops tried before a data set is called too full of holes
 
 Values = NDArray[np.float32]
 
@@ -33,9 +33,9 @@ class PatchSettings:
     flips: bool = True
     transposes: bool = True
     shuffles: bool = False  # of the bands, for networks that must not know their order
-    bands: int | None = None  # of each sample: at random of an image with more, repeated of fewer
-    apart: float = 0.0  # LR pixels, roughly, by which the bands of a third of the samples are apart
-    mtf_error: float = 0.0  # deviation of the MTF that a network gets from the true one
+    bands: int | None = None  # per sample: drawn where an image has more, repeated if fewer
+    apart: float = 0.0  # LR pixels, roughly, by which bands are shifted in a third of the samples
+    mtf_error: float = 0.0  # deviation of the MTF given to a network from the true one
     rolls: bool = False  # by half the height (in whole LR pixels), as MulSR does
     least_valid: float = 1.0  # share of LR pixels that must hold data
     most_cloud: float = 1.0  # share of LR pixels that may look like cloud
@@ -51,7 +51,7 @@ class PatchSettings:
 
 @dataclass(frozen=True)
 class SomeBands:
-    """So many bands of each sample, drawn at random, for networks that learn them one by one.
+    """A number of random bands per sample, for networks that learn them one by one.
 
     Its "hr" then holds these bands, and its "lr" for each of them those that it is seen with.
     """
@@ -69,10 +69,10 @@ class SomeBands:
 class Patches(Dataset[dict[str, Tensor]]):
     """Training samples: "lr" (B,h,w), "hr" (B,h*s,w*s) and perhaps "guide", unit values, float32.
 
-    With `gives_mtf`, "mtf" (B,) is the MTF of the LR image, as well as a person may know it.
+    With `gives_mtf`, "mtf" (B,) is the LR image's MTF, as well as a user may know it.
 
-    Sample n is always the same, whoever asks and in whatever order: n says the epoch, the scene and
-    all rng. So any number of workers, a restart in the middle, and several machines agree.
+    Sample n is always the same, whoever asks and in whatever order: n determines the epoch, the
+    scene and all rng. So any number of workers, a restart midway, and several machines agree.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Patches(Dataset[dict[str, Tensor]]):
                 )
 
     def __len__(self) -> int:
-        """The number of samples in an epoch; higher numbers are those of later epochs."""
+        """The number of samples in an epoch; higher numbers belong to later epochs."""
         return len(self.examples) * self.settings.per_scene
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
@@ -110,11 +110,11 @@ class Patches(Dataset[dict[str, Tensor]]):
                 return self._sample(example, rng)
         raise InputError(
             f"{self.examples.prepared.name}: {entry.id} has no crop of {self.settings.size} LR "
-            "pixels with as much data and as little cloud as asked for"
+            "pixels with as much data and as little cloud as required"
         )
 
     def begun(self, number: int) -> tuple[int, np.random.Generator, Picked | None]:
-        """Return which scene a sample is of, its rng, and its bands."""
+        """Return a sample's scene, rng and bands."""
         epoch, position = divmod(number, len(self))
         place = int(self._order(epoch)[position] % len(self.examples))
         rng = np.random.default_rng([self.seed, 1, number])
@@ -169,7 +169,7 @@ class Patches(Dataset[dict[str, Tensor]]):
     def shown_mtf(
         self, mtf: tuple[float, ...] | None, bands: int, rng: np.random.Generator
     ) -> Values:
-        """Return the MTF of each band (B,) as a person may know it; nobody knows a real pair's."""
+        """Return each band's MTF (B,) as a user may know it; a real pair's is unknown."""
         if mtf is None:
             return np.full(bands, UNKNOWN_MTF, np.float32)
         error = rng.normal(0, self.settings.mtf_error)
@@ -183,21 +183,21 @@ class Patches(Dataset[dict[str, Tensor]]):
 
 @dataclass(frozen=True)
 class Mix(Dataset[dict[str, Tensor]]):
-    """Samples of several data sets, each of which gives its share of them."""
+    """Samples from several data sets, each contributing its share."""
 
     parts: Sequence[Patches]
     shares: Sequence[float]
     seed: int
 
     def __len__(self) -> int:
-        """The number of samples in which the first data set is seen once."""
+        """The number of samples that cover the first data set once."""
         return round(len(self.parts[0]) * sum(self.shares) / self.shares[0])
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         return self.parts[self.chosen(number)][number]
 
     def chosen(self, number: int) -> int:
-        """Draw which data set gives a sample."""
+        """Draw which data set a sample comes from."""
         rng = np.random.default_rng([self.seed, 2, number])
         shares = np.array(self.shares) / sum(self.shares)
         return int(rng.choice(len(self.parts), p=shares))
@@ -216,17 +216,17 @@ def _filled(image: Image) -> Values:
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """One change that is applied to all images (B,H,W) of a sample alike."""
+    """One change applied to all images (B,H,W) of a sample alike."""
 
     up: bool
     left: bool
     across: bool
-    rolled: int  # LR pixels by which it is rolled down; 0: not
+    rolled: int  # LR pixels by which it is rolled down; 0: none
     size: int  # LR pixels
 
     @classmethod
     def drawn(cls, settings: PatchSettings, rng: np.random.Generator) -> Self:
-        """Draw one of those that the settings allow."""
+        """Draw one that the settings allow."""
         up, left, across, roll = (bool(coin) for coin in rng.integers(0, 2, 4))
         return cls(
             up=settings.flips and up,

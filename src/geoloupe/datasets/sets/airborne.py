@@ -1,4 +1,4 @@
-"""Single large cubes that publications cut into areas: Chikusei and Pavia Centre."""
+"""Single large cubes that papers cut into areas: Chikusei and Pavia Centre."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,19 +20,19 @@ from geoloupe.storage.tree import Tree
 
 @dataclass(frozen=True, kw_only=True)
 class Airborne:
-    """One .mat file with one cube, of which areas train, validate and test."""
+    """One .mat file with one cube, whose areas train, validate and test."""
 
     card: DataCard
     keys: tuple[str, ...]
     bands: tuple[Band, ...]
     size: tuple[int, int]  # of the whole cube
     crop: Window  # what is used of it
-    high: float | None  # stored value of unit 1; None: the greatest inside the crop
+    high: float | None  # stored value of unit 1; None: the maximum inside the crop
     areas: Mapping[str, Window]  # by split and number, inside the crop: "test-1"
     shrink: int  # how many times smaller the tests' version is
 
     def tiny(self) -> Self:
-        """Ask for the same areas many times smaller."""
+        """Expect the same areas many times smaller."""
 
         def small(window: Window) -> Window:
             sides = (window.top, window.left, window.height, window.width)
@@ -77,7 +77,7 @@ class Airborne:
         ]
 
     def fake(self, root: Path) -> None:
-        """Write a cube of noise as version 7.3 holds it, with its axes the other way round."""
+        """Write a cube of noise as version 7.3 stores it, with reversed axes."""
         root.mkdir(parents=True, exist_ok=True)
         shape = (len(self.bands), self.size[1], self.size[0])
         values = np.random.default_rng(0).integers(0, 8000, shape).astype(np.uint16)

@@ -40,7 +40,7 @@ class Cave:
     side: int
 
     def tiny(self) -> Self:
-        """Ask for three scenes of 24 x 24."""
+        """Expect three scenes of 24 x 24."""
         rules = {"mulsr": self.card.rules["mulsr"], "sspsr": InOrder(train=1, val=1)}
         card = replace(self.card, rules=rules)
         return replace(self, card=card, names=self.names[:3], side=24)

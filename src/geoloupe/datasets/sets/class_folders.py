@@ -21,7 +21,7 @@ from geoloupe.storage.tree import Tree
 
 @dataclass(frozen=True, kw_only=True)
 class ClassFolders:
-    """Pictures called like their class with a number: beach07.tif, beach_7.jpg, beach_007.jpg."""
+    """Pictures named after their class with a number: beach07.tif, beach_7.jpg, beach_007.jpg."""
 
     card: DataCard
     classes: Mapping[str, int]  # number of pictures of each class, by its name in lower case
@@ -29,7 +29,7 @@ class ClassFolders:
     sides: tuple[int, int]  # the smallest and the usual
 
     def tiny(self) -> Self:
-        """Ask for two classes of twelve pictures of 30 x 30."""
+        """Expect two classes of twelve pictures of 30 x 30."""
         rule = next(iter(self.card.rules.values()))
         if isinstance(rule, PerClass):
             rule = PerClass(train=6, val=2, test=4)
@@ -38,7 +38,7 @@ class ClassFolders:
         return replace(self, card=card, classes=classes, sides=(30, 30))
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:
-        """List the pictures; a class that is not whole is an InputError, unless split already."""
+        """List the pictures; an incomplete class is an InputError, unless already split."""
         found = [scene for name in tree.names if (scene := self._scene(tree, name))]
         given = [scene for scene in found if scene.split]
         scenes = sorted(given or found, key=lambda scene: scene.id)
@@ -53,11 +53,11 @@ class ClassFolders:
         return scenes
 
     def fake(self, root: Path) -> None:
-        """Write the published archive's names with one tiny picture behind all of them."""
+        """Write the published archive's names, all with the same tiny picture."""
         side = self.sides[0]
         values = np.random.default_rng(0).integers(0, 256, (3, side, side)).astype(np.uint8)
         root.mkdir(parents=True, exist_ok=True)
-        # Pictures may be of another kind than their suffix says, but a .tif is one.
+        # Pictures may be of another kind than their suffix says, but a .tif is a .tif.
         sample = root / ("sample.tif" if self.suffixes[0] == ".tif" else "sample.png")
         write_image(sample, Image.of(values, radiometry=Radiometry(dtype="uint8", high=(255.0,))))
         content = sample.read_bytes()

@@ -37,7 +37,7 @@ class Colosseum:
     size: tuple[int, int]
 
     def tiny(self) -> Self:
-        """Ask for 24 x 40 pixels."""
+        """Expect 24 x 40 pixels."""
         return replace(self, size=(24, 40))
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:

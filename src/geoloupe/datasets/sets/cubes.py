@@ -26,13 +26,13 @@ class MatCube:
     name: str
     keys: tuple[str, ...] = ()
     bands: tuple[Band, ...] = ()  # (): any number, without names
-    size: tuple[int, int] | None = None  # rows and columns, where all others are wrong
+    size: tuple[int, int] | None = None  # rows and columns, if fixed
     crop: Window | None = None  # what is used of it
-    high: float | None = None  # stored value of unit 1; None: the greatest of what is used
+    high: float | None = None  # stored value of unit 1; None: the maximum of what is used
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:
-        """Rows, columns and bands of the file; what does not fit is an InputError."""
+        """Rows, columns and bands of the file; a mismatch is an InputError."""
         with self._open() as file:
             height, width, count = file.shapes[file.cube(*self.keys)]
         wanted = (*(self.size or (height, width)), len(self.bands) or count)
@@ -58,10 +58,10 @@ class MatCube:
 
     @cached_property
     def greatest(self) -> float:
-        """The greatest value of what is used: a pass through all of it."""
+        """The maximum of what is used: a pass through all of it."""
         used = self._used
         whole = Window(top=0, left=0, height=used.height, width=used.width)
-        # What is not a number is found, and its place named, when it is written.
+        # Values that are not numbers are found, and their place named, when written.
         found = max(float(np.nanmax(block, initial=0)) for block in self._blocks(whole))
         if not (np.isfinite(found) and found > 0):
             raise InputError(
@@ -90,13 +90,13 @@ class MatCube:
 
 
 def stored_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Choose what numbers are kept as: at most 16 bits of integers, else single precision."""
+    """Choose how numbers are stored: integers of at most 16 bits, else single precision."""
     small = dtype.kind in "iu" and dtype.itemsize <= 2
     return dtype.newbyteorder("=") if small else np.dtype(np.float32)
 
 
 def array_part(values: NDArray[Any], *, bands: tuple[Band, ...] = (), high: float) -> SceneArray:
-    """Return an array (B,H,W) that is in memory."""
+    """Return an in-memory array (B,H,W)."""
     values = values.astype(stored_type(values.dtype), copy=False)
     return SceneArray(
         height=values.shape[1],
@@ -108,5 +108,5 @@ def array_part(values: NDArray[Any], *, bands: tuple[Band, ...] = (), high: floa
 
 
 def even_bands(first: float, last: float, count: int) -> tuple[Band, ...]:
-    """Name bands that lie evenly between two wavelengths in nm."""
+    """Name bands spaced evenly between two wavelengths in nm."""
     return tuple(Band(nm=round(float(nm), 2)) for nm in np.linspace(first, last, count))

@@ -1,7 +1,7 @@
-"""Coarse bands with finer ones of the same place: what sharpening with a guide is measured on.
+"""Coarse bands with finer ones of the same place: data to measure sharpening with a guide.
 
 By Wald's protocol the coarse bands are the truth. The guide is stored as its own sensor would see
-it on their pixels, wherever the two grids lie, so that any factor may be tried.
+it on their pixels, wherever the two grids lie, so that any factor can be tried.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,8 +36,8 @@ from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Source
 from geoloupe.storage.tree import Tree
 
-_AREA_PX = 512  # coarse pixels along a side of an area at most
-_MAX_MISSING_SHARE = 1e-3  # share of missing pixels in what a pixel sees, from which it is missing
+_AREA_PX = 512  # most coarse pixels along a side of an area
+_MAX_MISSING_SHARE = 1e-3  # share of missing pixels in a pixel's view from which it is missing
 _FINE_MTF, _PAN_MTF = 0.25, 0.15  # of guides of several bands and of one whose sensor is unknown
 
 Open = Callable[[ExitStack], tuple[Source, Source]]
@@ -46,17 +46,17 @@ Open = Callable[[ExitStack], tuple[Source, Source]]
 
 @dataclass(frozen=True, kw_only=True)
 class GuidedPairs:
-    """Pairs of rasters by the ends of their names, and whole products."""
+    """Pairs of rasters by the endings of their names, and whole products."""
 
     card: DataCard
     coarse_end: str  # of the names of coarse rasters
     fine_end: str
-    product: Callable[[Path], Open | None]  # what opens a folder that is a product
+    product: Callable[[Path], Open | None]  # opens a folder that is a product
     ratio: int  # of the tests' rasters
     side: int = _AREA_PX
 
     def tiny(self) -> Self:
-        """Ask for areas of 24 x 24 coarse pixels."""
+        """Expect areas of 24 x 24 coarse pixels."""
         return replace(self, side=24)
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:
@@ -92,7 +92,7 @@ class GuidedPairs:
                 write_image(root / f"p{number}{end}.tif", image)
 
     def _products(self, tree: Tree) -> dict[str, Open]:
-        """Find the folders that are products; those in archives are not opened there."""
+        """Find the folders that are products; none are opened inside archives."""
         found = {}
         for folder in [] if tree.zipped or tree.single else sorted({"", *_folders(tree)}):
             opens = self.product(tree.root / folder)
@@ -101,7 +101,7 @@ class GuidedPairs:
         return found
 
     def _rasters(self, tree: Tree, *, apart: tuple[str, ...]) -> dict[str, Open]:
-        """Find the pairs of rasters by the ends of their names, those of products apart."""
+        """Find the pairs of rasters by the endings of their names, except in products."""
         sides: dict[str, dict[str, str]] = {}
         inside = tuple(f"{folder}/" for folder in apart)
         for name in tree.names:
@@ -127,7 +127,7 @@ class GuidedPairs:
             rows = _cut(*_covered(meeting.down, fine.grid.height), self.side)
             columns = _cut(*_covered(meeting.across, fine.grid.width), self.side)
             if not rows or not columns:
-                raise InputError(f"{coarse.name}: no pixel of it lies wholly on {fine.name}")
+                raise InputError(f"{coarse.name}: none of its pixels lies wholly on {fine.name}")
             file = coarse.name
         for row, (top, height) in enumerate(rows):
             for column, (left, width) in enumerate(columns):
@@ -145,7 +145,7 @@ class GuidedPairs:
 
 
 def _folders(tree: Tree) -> set[str]:
-    """List all folders of a tree, those that hold folders alone among them."""
+    """List all folders of a tree, including those that hold only folders."""
     parents = (Path(name).parents for name in tree.names)
     return {place.as_posix() for places in parents for place in places if place.name}
 
@@ -174,7 +174,7 @@ def _covered(side: Side, length: int) -> tuple[int, int]:
 
 
 def _cut(start: int, length: int, side: int) -> list[tuple[int, int]]:
-    """Cut a stretch into as few alike as none is longer than `side`: (start, length) each."""
+    """Cut a stretch into the fewest equal parts no longer than `side`: (start, length) each."""
     if length < 1:
         return []
     count = ceil(length / side)
@@ -183,7 +183,7 @@ def _cut(start: int, length: int, side: int) -> list[tuple[int, int]]:
 
 
 def _part(opens: Open, area: Window, *, guide: bool) -> SceneArray:
-    """Return an area of the coarse bands, or the guide as it is seen on their pixels."""
+    """Return an area of the coarse bands, or the guide as seen on their pixels."""
     with _met(opens) as (coarse, fine, _):
         source, grid = (fine if guide else coarse), coarse.grid.window(area)
         return SceneArray(
@@ -202,7 +202,7 @@ def _blocks(opens: Open, area: Window, *, guide: bool) -> Iterator[NDArray[Any]]
         stored = image.radiometry.missing(image.values)
         if not (image.valid | np.any(stored, axis=0)).all():
             raise InputError(
-                f"{(fine if guide else coarse).name}: has masked pixels; mark them by a nodata "
+                f"{(fine if guide else coarse).name}: has masked pixels; mark them with a nodata "
                 "value instead, as gdalwarp -dstnodata does"
             )
         yield image.values
@@ -233,7 +233,7 @@ def _seen(fine: Source, meeting: Meeting, area: Window) -> Image:
 def _under(
     side: Side, first: int, count: int, length: int, gain: float
 ) -> tuple[tuple[int, int], Axis]:
-    """Return the fine pixels (start, length) that coarse ones look at, and the axis from there."""
+    """Return the fine pixels (start, length) that coarse ones see, and the axis from there."""
     ratio, offset = side.axis.ratio, side.axis.offset + first * side.axis.ratio
     reach = sensor_weights(np.zeros(1), gain, ratio)[0].shape[1] // 2 + 1
     start = max(floor(offset) - reach, 0)
@@ -251,7 +251,7 @@ def _gains(fine: Source) -> tuple[float, ...]:
 
 
 def _sentinel2(folder: Path) -> Open | None:
-    """Return what opens the 20 m and the 10 m bands of a product; None for another folder."""
+    """Return a function that opens a product's 20 m and 10 m bands; None for other folders."""
     found = product_name(str(folder))
     if found is None or not folder.is_dir():
         return None
@@ -267,7 +267,7 @@ def _sentinel2(folder: Path) -> Open | None:
 
 
 def _landsat(folder: Path) -> Open | None:
-    """Return what opens the bands of a Landsat product and its panchromatic one."""
+    """Return a function that opens a Landsat product's bands and its panchromatic one."""
     if landsat_folder(str(folder)) is None:
         return None
 

@@ -22,15 +22,15 @@ class Harvard:
     """Files with a cube `ref`; the mask `lbl` of moved pixels is not used, as in publications."""
 
     card: DataCard
-    counts: tuple[int, ...]  # of scenes in the archive or both of them
+    counts: tuple[int, ...]  # of scenes in one archive or both
     size: tuple[int, int]
 
     def tiny(self) -> Self:
-        """Ask for five scenes of 20 x 24."""
+        """Expect five scenes of 20 x 24."""
         return replace(self, counts=(5,), size=(20, 24))
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:
-        """List the scenes; another number of them is an InputError."""
+        """List the scenes; a wrong number of them is an InputError."""
         names = [name for name in tree.names if name.lower().endswith(".mat")]
         names = [name for name in names if PurePosixPath(name).stem.lower() != "calib"]
         if len(names) not in self.counts:
@@ -57,7 +57,7 @@ class Harvard:
             scipy.io.savemat(root / f"img{number}.mat", {"ref": cube, "lbl": mask})
 
     def _part(self, tree: Tree, name: str) -> Callable[[], SceneArray]:
-        # Each scene is divided by its own maximum, as all who publish on this set do.
+        # Each scene is divided by its own maximum, as in all papers on this set.
         cube = MatCube(tree=tree, name=name, keys=("ref",), bands=_BANDS, size=self.size)
         return cube.part
 

@@ -40,7 +40,7 @@ class Landsat7:
     side: int  # of the multispectral image
 
     def tiny(self) -> Self:
-        """Ask for images of 24 x 24."""
+        """Expect images of 24 x 24."""
         return replace(self, side=24)
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:
@@ -67,7 +67,7 @@ class Landsat7:
         return scenes
 
     def fake(self, root: Path) -> None:
-        """Write images of noise, the panchromatic ones out of place like the real ones."""
+        """Write images of noise, the panchromatic ones displaced like the real ones."""
         root.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(0)
         for number in range(1, 13):
@@ -95,7 +95,7 @@ class Landsat7:
 
 
 def _read(tree: Tree, name: str, key: str, shape: tuple[int, int, int]) -> NDArray[Any]:
-    """Read an array (B,H,W) of bytes; any other is an InputError."""
+    """Read an array (B,H,W) of bytes; anything else is an InputError."""
     place = tree.place(name)
     with open_mat(tree.open(name), place) as file, errors_named(place):
         if key not in file.shapes:

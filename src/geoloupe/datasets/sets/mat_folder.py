@@ -18,7 +18,7 @@ from geoloupe.storage.tree import Tree
 
 _KEYS = ("data", "ref", "cube", "hsi", "img")
 WAVELENGTHS = "wavelengths.txt"
-_MAX_FILE_BYTES = 1_000_000  # bytes of that file
+_MAX_FILE_BYTES = 1_000_000  # most bytes of that file
 _MAX_NM = 1e6  # nm
 
 
@@ -29,11 +29,11 @@ class MatFolder:
     card: DataCard
 
     def tiny(self) -> Self:
-        """Ask for nothing less: any number and size will do."""
+        """Change nothing: any number and size will do."""
         return self
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:
-        """List the files; each is divided by its own greatest value."""
+        """List the files; each is divided by its own maximum."""
         names = [name for name in tree.names if name.lower().endswith(".mat")]
         if not names:
             raise InputError(f"{tree.root}: holds no .mat file; expected {self.card.layout}")
@@ -58,7 +58,7 @@ class MatFolder:
 
 
 def _bands(tree: Tree, name: str) -> tuple[Band, ...]:
-    """Read the wavelengths that lie beside a cube, if they do."""
+    """Read the wavelengths beside a cube, if present."""
     beside = (PurePosixPath(name).parent / WAVELENGTHS).as_posix()
     if beside not in tree.names:
         return ()

@@ -24,7 +24,7 @@ class RasterFolder:
     card: DataCard
 
     def tiny(self) -> Self:
-        """Ask for nothing less: any number and size will do."""
+        """Change nothing: any number and size will do."""
         return self
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:
@@ -36,13 +36,13 @@ class RasterFolder:
         undecided = [scene for scene in scenes if scene.split is None]
         if undecided and len(undecided) < len(scenes):
             raise InputError(
-                f"{undecided[0].file}: lies in none of train/, val/ and test/, and others do; move "
+                f"{undecided[0].file}: is in none of train/, val/ and test/, but others are; move "
                 "it into one of them, or write a list and name it with split="
             )
         ids: dict[str, str] = {}
         for scene in scenes:
             if ids.setdefault(scene.id, scene.file) != scene.file:
-                raise InputError(f"{scene.file}: is called like {ids[scene.id]}; rename one")
+                raise InputError(f"{scene.file}: has the same name as {ids[scene.id]}; rename one")
         return scenes
 
     def fake(self, root: Path) -> None:

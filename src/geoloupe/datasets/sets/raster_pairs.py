@@ -33,7 +33,7 @@ class RasterPairs:
     card: DataCard
 
     def tiny(self) -> Self:
-        """Ask for nothing less: any number and size will do."""
+        """Change nothing: any number and size will do."""
         return self
 
     def scenes(self, tree: Tree) -> Sequence[Scene]:
@@ -45,7 +45,7 @@ class RasterPairs:
                 files = found.setdefault((scene, split), {})
                 if side in files:
                     raise InputError(
-                        f"{tree.place(name)}: pairs like {tree.place(files[side])}; rename one"
+                        f"{tree.place(name)}: pairs as {tree.place(files[side])} does; rename one"
                     )
                 files[side] = name
         if not found:
@@ -56,7 +56,7 @@ class RasterPairs:
             if len(files) == 1:
                 ((side, name),) = files.items()
                 other = "HR" if side == "lr" else "LR"
-                raise InputError(f"{tree.place(name)}: has no {other} image of a like name")
+                raise InputError(f"{tree.place(name)}: has no {other} image of the same name")
         names = [scene for scene, _ in found]
         return [
             Scene(
@@ -94,7 +94,7 @@ class RasterPairs:
 
 
 def _place(name: str) -> tuple[str, str | None, str] | None:
-    """Return the side, the split and what both files of a pair are called, or None."""
+    """Return the side, the split and the common name of a pair's files, or None."""
     path = PurePosixPath(name)
     words = [word for part in path.parts[:-1] for word in _words(part)]
     sides = {side for side, known in _SIDES.items() if known & set(words)}
@@ -106,7 +106,7 @@ def _place(name: str) -> tuple[str, str | None, str] | None:
 
 
 def _coarser(tree: Tree, lr: str, hr: str) -> Callable[[], SceneArray]:
-    """Promise an LR raster that fits its HR raster by a whole factor."""
+    """Promise an LR raster that fits its HR raster by an integer factor."""
 
     def open_part() -> SceneArray:
         coarse, fine = raster_part(tree, lr)(), raster_part(tree, hr)()
@@ -114,7 +114,7 @@ def _coarser(tree: Tree, lr: str, hr: str) -> Callable[[], SceneArray]:
         if (coarse.height * factor, coarse.width * factor) != (fine.height, fine.width):
             raise InputError(
                 f"{tree.place(lr)}: has {coarse.width} x {coarse.height} pixels, and the HR image "
-                f"has {fine.width} x {fine.height}: no whole factor"
+                f"has {fine.width} x {fine.height}: not an integer factor"
             )
         if len(coarse.bands) != len(fine.bands):
             raise InputError(

@@ -15,7 +15,7 @@ from geoloupe.storage.tree import Tree
 from geoloupe.system.memory import available
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".webp", ".bmp", ".img", ".dat")
-_BLOCK = 2**27  # bytes that are read at once, roughly
+_BLOCK = 2**27  # bytes read at once, roughly
 
 
 def raster_part(
@@ -26,7 +26,7 @@ def raster_part(
     dtype: str | None = None,
     sides: tuple[int, int] | None = None,
 ) -> Callable[[], SceneArray]:
-    """Promise a raster of this many bands, type and sides; it is checked when it is opened."""
+    """Promise a raster with these bands, type and sides; checked when opened."""
 
     def open_part() -> SceneArray:
         with open_source(tree.raster(name)) as source:
@@ -35,7 +35,7 @@ def raster_part(
                 width=source.grid.width,
                 bands=source.bands,
                 radiometry=source.radiometry,
-                # Once looked at, transparency is not judged, and not spoken of, again.
+                # Once examined, transparency is not judged or reported again.
                 blocks=lambda: _blocks(tree.raster(name), alpha=source.facts.mask == "alpha"),
                 grid=source.grid,
             )
@@ -59,17 +59,17 @@ def _blocks(path: str, *, alpha: bool) -> Iterator[NDArray[Any]]:
         free = available()
         if row > free:
             raise InputError(
-                f"a row of {grid.width} pixels takes some {size_text(row)} of memory, and "
+                f"a row of {grid.width} pixels needs about {size_text(row)} of memory, and "
                 f"{size_text(free)} are free"
             )
         rows = max(_BLOCK // row, 1)
         for top in range(0, grid.height, rows):
             height = min(rows, grid.height - top)
             image = source.read(Window(top=top, left=0, height=height, width=grid.width))
-            # What is stored has no mask beside it: a value must tell what is missing.
+            # Stored arrays have no mask: a value must mark what is missing.
             if not (image.valid | np.any(image.radiometry.missing(image.values), axis=0)).all():
                 raise InputError(
-                    "has transparent or masked pixels; mark them by a nodata value instead, as "
+                    "has transparent or masked pixels; mark them with a nodata value instead, as "
                     "gdalwarp -dstnodata does"
                 )
             yield image.values
