@@ -140,4 +140,4 @@ def test_figures_that_were_never_tried_are_held_and_that_is_said(
 ) -> None:
     with open_source(write(tmp_path / "scene.tif")) as source:
         assert optics_of(source, mtf=0.02).mtf == (0.12,) * 4
-    assert "taken for 0.12 to 0.70" in caplog.text
+    assert "treated as 0.12 to 0.70" in caplog.text
