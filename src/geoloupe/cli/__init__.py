@@ -18,6 +18,7 @@ from geoloupe.cli.demo import demo
 from geoloupe.cli.doctor import doctor
 from geoloupe.cli.downstream import downstream
 from geoloupe.cli.evaluate import evaluate
+from geoloupe.cli.export import export
 from geoloupe.cli.inspect import inspect
 from geoloupe.cli.models import models
 from geoloupe.cli.networks import networks
@@ -58,7 +59,7 @@ for command in (
         compare,
     ),
     *(downstream, cost, ablate),
-    *(models, demo, networks, sensors, convert, doctor),
+    *(models, demo, networks, sensors, convert, export, doctor),
 ):
     app.command()(command)
 app.command("app")(app_command)

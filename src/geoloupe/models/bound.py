@@ -55,7 +55,7 @@ class Bound:
     high: Tensor
 
     @classmethod
-    def around(cls, lr: Tensor, *, margin: float, floor: NDArray[np.float32]) -> Self:
+    def around(cls, lr: Tensor, *, margin: float, floor: NDArray[np.float32] | Tensor) -> Self:
         """Find it for unit values (B,H,W), NaN where missing; `floor` (B or 1,1,1) is their zero.
 
         Missing pixels do not count; where none is present, nothing is bounded.
@@ -65,7 +65,8 @@ class Bound:
         low = -_greatest(torch.where(absent, -infinite, -lr))
         high = _greatest(torch.where(absent, -infinite, lr))
         slack = margin * (high - low)
-        zero = torch.from_numpy(floor).to(lr.device)
+        known = floor if isinstance(floor, Tensor) else torch.from_numpy(floor)
+        zero = known.to(lr.device)
         least = torch.where(low >= zero, torch.maximum(low - slack, zero), low - slack)
         empty = low > high
         return cls(

@@ -33,18 +33,18 @@ def _enlarged(model: Model) -> NDArray[np.float32]:
     signature = model.network.signature
     guide = None
     if signature.guided:
-        guide = _known(signature.guide_bands or 1, _SIDE_PX * signature.scale)
+        guide = known_image(signature.guide_bands or 1, _SIDE_PX * signature.scale)
     # Without a bound, which would hide changes by a processor or a damaged file.
     predictor = Predictor.of(model, precision="fp32", bound=False)
     found: NDArray[np.float32] = predictor.predict(
-        _known(signature.bands or 4, _SIDE_PX), guide
+        known_image(signature.bands or 4, _SIDE_PX), guide
     ).values
     return found
 
 
 def _sharpened(model: TrainedSharpener) -> NDArray[np.float32]:
     lr, guide = (
-        torch.tensor(_known(bands, side).values)[None]
+        torch.tensor(known_image(bands, side).values)[None]
         for bands, side in ((4, _SIDE_PX), (1 if model.card.name == ONE else 4, _SIDE_PX * _FINER))
     )
     with torch.inference_mode():
@@ -71,9 +71,10 @@ def largest_error(model: Model | TrainedSharpener, folder: Path) -> float:
     return float(np.abs(found - kept).max())
 
 
-def _known(bands: int, side: int) -> Image:
+def known_image(bands: int, height: int, width: int | None = None) -> Image:
     """Draw waves and an edge, without any random number generator."""
-    row, column = np.mgrid[0:side, 0:side] / side
+    width = height if width is None else width
+    row, column = np.mgrid[0:height, 0:width] / np.array([height, width])[:, None, None]
     number = np.arange(bands)[:, None, None]
     waves = np.sin(9 * row + 0.7 * number) * np.cos(13 * column - 0.3 * number)
     values = 0.5 + 0.25 * waves + 0.15 * (row + column > 1)

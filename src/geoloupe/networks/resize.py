@@ -128,10 +128,15 @@ def _traced() -> bool:
     return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined]
 
 
+def _exported() -> bool:
+    """Return whether a graph is made that is to take other sizes than the one it is made with."""
+    return torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined]
+
+
 def _enlarge_rows(x: Tensor, scale: int) -> Tensor:
     """Enlarge (N,C,H,W) to (N,C,H*scale,W): one short filter down the columns per phase."""
     n, c, h, w = x.shape
-    kernel, index = _filters(int(h), scale)
+    kernel, index = _of_any_height(h, scale) if _exported() else _filters(int(h), scale)
     padded = x.index_select(2, index.to(x.device)).reshape(n * c, 1, -1, w)
     phases = F.conv2d(padded, kernel.to(x))  # (N*C, scale, H, W)
     return phases.transpose(1, 2).reshape(n, c, h * scale, w)
@@ -149,6 +154,15 @@ def _made(height: int, scale: int) -> tuple[Tensor, Tensor]:
     positions = [row % period for row in range(first, height + first + len(weights[0]) - 1)]
     rows = [min(position, period - 1 - position) for position in positions]
     return torch.tensor(weights, dtype=torch.float64)[:, None, :, None], torch.tensor(rows)
+
+
+def _of_any_height(height: int, scale: int) -> tuple[Tensor, Tensor]:
+    """Return what `_made` does by operations that follow the height in a graph."""
+    weights, first = _taps(scale)
+    period = 2 * height
+    rows = torch.arange(first, height + (first + len(weights[0]) - 1)) % period
+    index = torch.minimum(rows, period - 1 - rows)
+    return torch.tensor(weights, dtype=torch.float64)[:, None, :, None], index
 
 
 def _taps(scale: int) -> tuple[list[list[float]], int]:

@@ -51,12 +51,12 @@ def accelerate(
     torch.set_flush_denormal(True)
     # Rewriting computes new weights, which is done on the processor wherever they are to be used.
     device = weights_device(network)
-    ready = rewrite(_folded(network).cpu())
+    ready = rewrite(plain_copy(network).cpu())
     replace_pointwise(ready)
     ready = ready.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if precision == "bf16":
         keep_ends_exact(ready)
-    return FastNetwork(network, ENGINES[engine](lambda: _folded(network), ready, precision))
+    return FastNetwork(network, ENGINES[engine](lambda: plain_copy(network), ready, precision))
 
 
 def weights_device(module: nn.Module) -> torch.device:
@@ -65,7 +65,8 @@ def weights_device(module: nn.Module) -> torch.device:
     return next((weight.device for weight in weights), torch.device("cpu"))
 
 
-def _folded(network: Network) -> nn.Module:
+def plain_copy(network: nn.Module) -> nn.Module:
+    """Copy a network for evaluation, weight normalisation folded into plain convolutions."""
     copy = deepcopy(network).eval().requires_grad_(False)
     fold_weight_norm(copy)
     return copy

@@ -41,7 +41,7 @@ def run_compiled(plain: Plain, ready: nn.Module, precision: str) -> Run:
 def run_openvino(plain: Plain, ready: nn.Module, precision: str) -> Run:
     """Run the plain network through OpenVINO, one model for each size."""
     try:
-        openvino = _silent_openvino()
+        openvino = silent_openvino()
     except ImportError:
         raise InputError(_missing("openvino")) from None
 
@@ -152,7 +152,7 @@ class _Proven:
         return expected
 
 
-def _silent_openvino() -> Any:
+def silent_openvino() -> Any:
     """Import OpenVINO so that it reports to nobody and leaves no id in the person's home.
 
     It reports by a package of its own, and has a stand-in for where that is not installed.
