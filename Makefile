@@ -59,5 +59,5 @@ $(VENV)/core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/core
-	$(PIP) --editable ".[dev,app,notebook,export,cluster,studies,train]"
+	$(PIP) --editable ".[dev,app,notebook,export,hub,cluster,studies,train]"
 	touch $@

@@ -11,6 +11,7 @@ from tools import model_page
 from geoloupe.imagery.grid import Window
 from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.product import write_image
+from tests.models.exchange.fake_hub import TOKEN, fake_hub
 from tests.program import program
 from tests.training.scenes import draw
 
@@ -25,7 +26,17 @@ def commands(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_works_as_it_is_written(page: str, tmp_path: Path) -> None:
+def test_a_page_works_as_it_is_written(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        _works(page, tmp_path)
+
+
+def _works(page: str, tmp_path: Path) -> None:
+    """Run the commands of a page in a folder."""
     found = commands(page)
     assert len(found) > 3
     draw(tmp_path / "images")

@@ -59,10 +59,11 @@ for command in (
         compare,
     ),
     *(downstream, cost, ablate),
-    *(models, demo, networks, sensors, convert, export, doctor),
+    *(demo, networks, sensors, convert, export, doctor),
 ):
     app.command()(command)
 app.command("app")(app_command)
+app.add_typer(models, name="models")
 
 
 def main() -> NoReturn:

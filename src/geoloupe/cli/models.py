@@ -1,11 +1,12 @@
-"""`geoloupe models`: trained models, and the card of one."""
+"""`geoloupe models`: trained models, the card of one, and models on a hub."""
 
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from geoloupe.cli.screen import print_table, say
 from geoloupe.errors import InputError
@@ -14,7 +15,25 @@ if TYPE_CHECKING:
     from geoloupe.models.card import Calibration, Card
 
 
-def models(
+class _ShowsUnlessToldOtherwise(TyperGroup):
+    """Takes `models NAME` for `models show NAME`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command's name where none is."""
+        if not args or args[0] not in (*self.commands, "--help"):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+models = typer.Typer(
+    cls=_ShowsUnlessToldOtherwise,
+    help="List the models that come along, show the card of one, push to a hub or pull from one.",
+    rich_markup_mode=None,
+)
+
+
+@models.command()
+def show(
     name: Annotated[
         str | None, typer.Argument(help="A shipped model, or a folder of weights.")
     ] = None,
@@ -52,6 +71,43 @@ def models(
     if output is not None:
         save(model, output, half=half)
     _show(model.card, model.digest, output, as_json=as_json)
+
+
+@models.command()
+def push(
+    name: Annotated[str, typer.Argument(help="A shipped model, or a folder of weights.")],
+    to: Annotated[str, typer.Argument(help="Where to: hub:owner/name.")],
+    *,
+    public: Annotated[
+        bool, typer.Option("--public", help="A new repository is seen by all. Default: by you.")
+    ] = False,
+) -> None:
+    """Put a model on a hub: weights, card, a page, config.json and a STAC item."""
+    from geoloupe.models.exchange import hub
+    from geoloupe.models.model import load
+
+    say(hub.push(load(name), to, public=public))
+
+
+@models.command()
+def pull(
+    source: Annotated[str, typer.Argument(help="hub:owner/name, perhaps with @revision.")],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The folder to write. Default: the model's name."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace existing weights.")
+    ] = False,
+) -> None:
+    """Bring a model from a hub into a folder of weights, checked name by name."""
+    from geoloupe.models.exchange import hub
+
+    folder = output or Path(hub.HubName.parse(source).repository.partition("/")[2])
+    model = hub.pull(source, folder, overwrite=overwrite)
+    say(f"{folder}\n  {model.card.name}, digest {model.digest}")
+    say(f"  next: geoloupe upscale IMAGE --model {folder}")
 
 
 def _show(card: "Card", digest: str, copied: Path | None, *, as_json: bool) -> None:

@@ -27,6 +27,7 @@ _EXTRAS = {
     "train": ("lightning-fabric", "tensorboard"),
     "cluster": ("dask", "distributed"),
     "export": ("onnx", "onnxruntime", "openvino"),
+    "hub": ("huggingface-hub",),
     "studies": ("scikit-learn",),
 }
 
