@@ -1,11 +1,15 @@
 """A part of a scene is made as the whole is, where it lies."""
 
+import json
+import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+from rasterio.transform import Affine
 from rasterio.windows import from_bounds
 
 import geoloupe
@@ -109,3 +113,83 @@ def test_pictures_and_coarser_scenes_are_cut_alike(scene: Path, tmp_path: Path) 
         assert product.shape == (25, 30)
     seen = program("picture", scene, "-o", tmp_path / "a.png", "--area", AREA)
     assert "60 x 50 pixels" in seen.stdout
+
+
+def test_a_product_says_which_pixels_it_is_made_of(scene: Path) -> None:
+    part, again, finer = (scene.with_name(f"{name}.tif") for name in ("part", "again", "finer"))
+    geoloupe.upscale(scene, part, model="bicubic", scale=2, area=AREA)
+    with rasterio.open(part) as made:
+        area = made.tags()["GEOLOUPE_AREA"]
+        values = made.read()
+    assert area == "30,50,90,100@pixels"
+    geoloupe.upscale(scene, again, model="bicubic", scale=2, area=area)
+    with rasterio.open(again) as made:
+        assert np.array_equal(made.read(), values)
+        assert made.bounds == BOX
+    # What is made of the whole of a part is made of no part.
+    geoloupe.upscale(part, finer, model="bicubic", scale=2)
+    with rasterio.open(finer) as made:
+        assert "GEOLOUPE_AREA" not in made.tags()
+
+
+def test_a_changed_geojson_is_another_job(scene: Path) -> None:
+    from geoloupe.scenes.upscale_order import UpscaleSettings, set_up
+
+    box = scene.with_name("box.geojson")
+    digests = []
+    for left in (0, 1):  # areas of one size
+        ring = [[left, 0], [left + 40, 0], [left + 40, 60], [left, 60], [left, 0]]
+        box.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+        plain = scene.with_name("plain.tif")
+        with rasterio.open(scene) as from_file:
+            profile = from_file.profile | {
+                "crs": "EPSG:4326",
+                "transform": Affine(1, 0, 0, 0, -1, 60),
+            }
+            with rasterio.open(plain, "w", **profile) as out:
+                out.write(from_file.read())
+        os.utime(plain, (0, 0))
+        with ExitStack() as stack:
+            chosen = UpscaleSettings(area=str(box), scale=2)
+            order = set_up(
+                stack, plain, scene.with_name("a.tif"), "bicubic", chosen, overwrite=True
+            )
+            digests.append(order.identity.digest)
+    assert digests[0] != digests[1]
+
+
+def test_a_product_of_a_part_is_inspected_against_that_part(scene: Path) -> None:
+    whole, part = scene.with_name("whole.tif"), scene.with_name("part.tif")
+    geoloupe.upscale(scene, whole, model="bicubic", scale=4)
+    geoloupe.upscale(scene, part, model="bicubic", scale=4, area=AREA)
+    one = geoloupe.inspect(part, scene)
+    shown = one.shown["input"]
+    assert (shown.grid.height, shown.grid.width) == (200, 240)
+    assert {f.name: f.value for f in one.findings}["reflectance"] < 0.001
+    # The same pixels of the whole product, which differ at the border only.
+    other = geoloupe.inspect(whole, scene, area=AREA)
+    assert np.array_equal(other.shown["input"].values, shown.values)
+    inside = np.s_[:, 8:-8, 8:-8]
+    assert np.array_equal(
+        other.shown["product"].values[inside], one.shown["product"].values[inside]
+    )
+    assert {f.name for f in other.findings} >= {"reflectance", "spatial", "nodata"}
+
+
+def test_a_part_without_a_tag_is_found_by_its_place(scene: Path, tmp_path: Path) -> None:
+    part, bare = tmp_path / "part.tif", tmp_path / "bare.tif"
+    geoloupe.upscale(scene, part, model="bicubic", scale=4, area=AREA)
+    with rasterio.open(part) as made, rasterio.open(bare, "w", **made.profile) as out:
+        out.write(made.read())
+    found = geoloupe.inspect(bare, scene)
+    assert found.shown["input"].grid.bounds == BOX
+
+
+def test_the_program_inspects_an_area(scene: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.tif"
+    geoloupe.upscale(scene, whole, model="bicubic", scale=2)
+    done = program("inspect", whole, "--lr", scene, "--area", AREA, "--json")
+    assert done.returncode == 0, done.stderr
+    wrong = program("inspect", whole, "--lr", scene, "--area", "0,0,1,1")
+    assert wrong.returncode == 2
+    assert "lies outside of it" in wrong.stderr

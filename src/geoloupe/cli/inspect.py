@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from geoloupe.cli.scenes import Area
 from geoloupe.cli.screen import collected_warnings, print_table, say
 
 
@@ -23,6 +24,7 @@ def inspect(
         str | None,
         typer.Option(help="The model that made it, if its tags do not name it: to measure doubt."),
     ] = None,
+    area: Area = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A folder for a page and the numbers.")
     ] = None,
@@ -38,7 +40,7 @@ def inspect(
     if output is not None:
         check_verdict(output, overwrite=overwrite)
     with collected_warnings() as warnings:
-        found = run(product, lr, hr, model=model, guide=guide)
+        found = run(product, lr, hr, model=model, guide=guide, area=area)
     if output is not None:
         write_verdict(found, output, overwrite=overwrite)
     if as_json:

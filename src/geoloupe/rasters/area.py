@@ -13,6 +13,7 @@ from rasterio.warp import transform
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid, Window
+from geoloupe.rasters.facts import Facts
 
 _GEOJSON_CRS = "EPSG:4326"  # RFC 7946 allows no other
 _SUFFIXES = (".geojson", ".json")
@@ -20,6 +21,9 @@ _MAX_BYTES = 50_000_000  # of a file that gives a box
 _ALONG = 21  # points per side of a box in another system, where sides are curved
 _SNAP_PX = 1e-6  # by which a box may pass a pixel's edge without touching the next
 _BOX = re.compile(r"^([^@]+?)(?:\s*@\s*(\S+))?$")
+
+AREA_TAG = "GEOLOUPE_AREA"
+_PIXELS = "pixels"  # the system of a scene's own columns and rows
 
 Box = tuple[float, float, float, float]
 
@@ -30,11 +34,14 @@ def window_of(area: str, grid: Grid, name: str) -> Window:
     Args:
         area: "LEFT,BOTTOM,RIGHT,TOP" in the scene's own coordinates, or in others as in
             "11.2,48.0,11.4,48.2@EPSG:4326", or a GeoJSON file, whose bounding box
-            is taken. For a scene without coordinates, columns and rows: "0,0,200,100".
+            is taken. For a scene without coordinates, columns and rows from the upper left
+            corner: "0,0,200,100"; "0,0,200,100@pixels" means them in any scene.
         grid: The scene's.
         name: The scene's, for messages.
     """
     crs, box = _read(area) if _is_file(area) else _parsed(area)
+    if crs == _PIXELS:
+        crs, grid = None, Grid(crs=None, height=grid.height, width=grid.width)
     if crs is not None and grid.crs is None:
         raise InputError(f"{name}: has no georeference; give the area in columns and rows")
     places = list(_outline(box))
@@ -51,6 +58,19 @@ def window_of(area: str, grid: Grid, name: str) -> Window:
             "right, top) in its own coordinates"
         )
     return Window(top=top, left=left, height=bottom - top, width=right - left)
+
+
+def area_text(window: Window) -> str:
+    """Write pixels as the area that they are: what `window_of` reads."""
+    right, bottom = window.left + window.width, window.top + window.height
+    return f"{window.left},{window.top},{right},{bottom}@{_PIXELS}"
+
+
+def with_area(facts: Facts, window: Window | None) -> Facts:
+    """Say of a product which pixels of its scene it was made of; all of them need no word."""
+    # A scene that is a product itself may say it of its own.
+    plain = facts.without(AREA_TAG)
+    return plain if window is None else plain.tagged({AREA_TAG: area_text(window)})
 
 
 def _is_file(area: str) -> bool:
@@ -70,7 +90,7 @@ def _parsed(area: str) -> tuple[str | None, Box]:
             "right, top), nor a .geojson file"
         )
     left, bottom, right, top = numbers
-    if match[2] is not None and not (left < right and bottom < top):
+    if match[2] not in (None, _PIXELS) and not (left < right and bottom < top):
         raise InputError(f"area={area}: left must be less than right, and bottom less than top")
     return match[2], (left, bottom, right, top)
 

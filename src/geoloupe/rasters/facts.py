@@ -73,6 +73,10 @@ class Facts:
         """Add tags; new ones replace old ones."""
         return replace(self, tags={**self.tags, **tags})
 
+    def without(self, *keys: str) -> Self:
+        """Leave out tags."""
+        return replace(self, tags={k: text for k, text in self.tags.items() if k not in keys})
+
     def moved(self, top: int, left: int) -> Self:
         """Return the facts of a part that begins at this row and column."""
         gcps = tuple((row - top, column - left, x, y, z) for row, column, x, y, z in self.gcps)

@@ -75,7 +75,8 @@ def open_source(path: str | Path, **options: Unpack[OpeningOptions]) -> Source:
         whole.admit(grid.window(window_of(area, grid, name)), dtype)
 
     source = _opened(name, replace(whole, admit=admit))
-    return source.within(window_of(area, source.grid, name))
+    window = window_of(area, source.grid, name)
+    return replace(source.within(window), area=window)
 
 
 def _opened(name: str, opening: Opening) -> Source:

@@ -65,6 +65,7 @@ class Source:
     indexes: tuple[int, ...]  # the reader's bands, from 0, that `read` returns
     reader: Reader
     corner: tuple[int, int] = (0, 0)  # the reader's row and column where the scene begins
+    area: Window | None = None  # of the whole scene, where only a part of it was asked for
     files: tuple[str, ...] = ()  # that it is read from, so that none is overwritten
 
     @property

@@ -16,6 +16,7 @@ from geoloupe.models.predictor import Predictor
 from geoloupe.models.suitability import check_suited, warn_of_collar
 from geoloupe.networks.acceleration.accelerate import Engine
 from geoloupe.networks.observation import Observation
+from geoloupe.rasters.area import with_area
 from geoloupe.rasters.planes import Layout
 from geoloupe.rasters.source import Source
 from geoloupe.scenes.layers import Layer, beside, layers_of, reach_of
@@ -216,6 +217,6 @@ def layout_of(
     layout = Layout(
         grid=source.grid.finer(scale),
         radiometry=source.radiometry,
-        facts=source.facts.finer(scale).tagged(tags),
+        facts=with_area(source.facts.finer(scale).tagged(tags), source.area),
     )
     return replace(layout, beside=beside(layout, layers, model, optics))

@@ -15,6 +15,7 @@ from geoloupe.errors import InputError, OutOfMemoryError, errors_named
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.response import SpectralResponse
+from geoloupe.rasters.area import with_area
 from geoloupe.rasters.facts import BandFacts
 from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.planes import Layout
@@ -140,7 +141,7 @@ def _layout(
     return Layout(
         grid=source.grid.coarser(chosen.scale),
         radiometry=sample.radiometry,
-        facts=facts.finer(1 / chosen.scale).tagged(tags),
+        facts=with_area(facts.finer(1 / chosen.scale).tagged(tags), source.area),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe.errors import InputError
-from geoloupe.imagery.grid import spread_windows
+from geoloupe.imagery.grid import Window, spread_windows
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.imagery.resize import imresize
@@ -21,6 +21,7 @@ from geoloupe.models.bands import choose_bands
 from geoloupe.models.model import Model, load
 from geoloupe.models.shipped import shipped
 from geoloupe.models.tuned import TunedModel
+from geoloupe.rasters.area import AREA_TAG, window_of
 from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.source import Source
 from geoloupe.scenes.full_scale import MEANINGS, full_scale
@@ -79,6 +80,7 @@ def inspect(
     *,
     model: str | None = None,
     guide: str | Path | None = None,
+    area: str | None = None,
 ) -> Inspection:
     """Measure whether a product can be trusted: brightness, colour, position, seams, added detail.
 
@@ -88,6 +90,8 @@ def inspect(
         hr: The truth on the product's grid, if known.
         model: What made it, if its tags do not say: to measure doubt.
         guide: The panchromatic image that sharpened it: adds QNR and HQNR.
+        area: Measure there only: a box or a GeoJSON file, as `upscale` takes it. A product that was
+            made of an area is compared with that area unasked.
 
     Returns:
         Findings with their limits, a verdict in words, and maps of doubt and of added detail.
@@ -99,6 +103,7 @@ def inspect(
     """
     with ExitStack() as stack:
         made, source = (stack.enter_context(open_source(name)) for name in (product, lr))
+        source = _made_of(made, source)
         scale = _scale(made, source)
         made = made.select(_shared_bands(made, source))
         coarse = source.select(_same_bands(source, made))
@@ -106,27 +111,69 @@ def inspect(
         truth = None
         if hr is not None:
             real = stack.enter_context(open_source(hr))
-            if (real.grid.height, real.grid.width) != (fine.grid.height, fine.grid.width):
+            if _size(real) != _size(fine):
                 raise InputError(f"{hr}: differs in size from {product}")
             truth = like_input(real.select(_same_bands(real, fine)), coarse)
         tags = made.facts.tags
-        chosen = _maker(model, tags.get("GEOLOUPE_MODEL"), scale)
-        found = _inspected(fine, coarse, truth, scale, chosen, tags)
-        if guide is None:
+        seams = seam_steps(fine, coarse, tags, scale)  # which are those of the whole product
+        by = None if guide is None else stack.enter_context(open_source(guide))
+        if by is not None and _size(by) != _size(made):
+            raise InputError(f"{guide}: differs in size from {product}")
+        seen = _Seen(fine=fine, coarse=coarse, truth=truth, guide=by, scale=scale)
+        if area is not None:
+            seen = seen.within(window_of(area, coarse.grid, coarse.name))
+        found = _inspected(seen, _maker(model, tags.get("GEOLOUPE_MODEL"), scale), tags, seams)
+        if seen.guide is None:
             return found
-        by = stack.enter_context(open_source(guide))
-        more = full_scale(fine, coarse, by, scale, side=_WINDOW_PX, along=_WINDOWS)
+        places = {"side": _WINDOW_PX, "along": _WINDOWS}
+        more = full_scale(seen.fine, seen.coarse, seen.guide, scale, **places)
         return replace(found, findings=(*found.findings, *_findings(more)))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """Images of the same place: a product, what it was made from, and what it is compared with."""
+
+    fine: Source
+    coarse: Source
+    truth: Source | None
+    guide: Source | None
+    scale: int
+
+    def within(self, window: Window) -> "_Seen":
+        """Return a part of all, in pixels of the coarse image."""
+        over = window.finer(self.scale)
+        return replace(
+            self,
+            fine=self.fine.within(over),
+            coarse=self.coarse.within(window),
+            truth=self.truth and self.truth.within(over),
+            guide=self.guide and self.guide.within(over),
+        )
+
+
+def _size(source: Source) -> tuple[int, int]:
+    return source.grid.height, source.grid.width
+
+
+def _made_of(made: Source, source: Source) -> Source:
+    """Return the part of a scene that a product was made of: as its tags say, or where it lies."""
+    area = made.facts.tags.get(AREA_TAG)
+    if area is not None and "GEOLOUPE_GUIDE" not in made.facts.tags:
+        return source.within(window_of(area, source.grid, source.name))
+    whole = made.grid.height % source.grid.height == made.grid.width % source.grid.width == 0
+    if whole or not (made.grid.georeferenced and source.grid.georeferenced):
+        return source
+    if made.grid.crs != source.grid.crs:
+        return source
+    box = ",".join(repr(side) for side in made.grid.bounds)
+    return source.within(window_of(box, source.grid, source.name))
+
+
 def _inspected(
-    fine: Source,
-    coarse: Source,
-    truth: Source | None,
-    scale: int,
-    model: Model | None,
-    tags: Mapping[str, str],
+    seen: _Seen, model: Model | None, tags: Mapping[str, str], seams: float | None
 ) -> Inspection:
+    fine, coarse, truth, scale = seen.fine, seen.coarse, seen.truth, seen.scale
     telling = None if model is None or truth is not None else _telling(model, tags)
     mtf = _mtf(tags, len(coarse.bands))
     rows: list[dict[str, float]] = []
@@ -160,7 +207,7 @@ def _inspected(
     means = {name: fmean(row[name] for row in rows if name in row) for name in names}
     whole = {
         "texture": texture(strokes) if scale >= LEAST_SCALE else None,
-        "seams": seam_steps(fine, coarse, tags, scale),
+        "seams": seams,
     }
     return Inspection(
         product=fine.name,
