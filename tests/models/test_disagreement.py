@@ -7,6 +7,7 @@ from torch import Tensor
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.models.predictor import Predictor
+from geoloupe.models.transfer import transfer_to
 from geoloupe.networks.signature import Signature
 
 RNG = np.random.default_rng(0)
@@ -24,7 +25,7 @@ def predictor(*, ensemble: bool = False) -> Predictor:
         signature=Signature(scale=1, bands=None),
         name="leaning",
         rings=4,
-        device=torch.device("cpu"),
+        transfer=transfer_to(torch.device("cpu")),
         ensemble=ensemble,
     )
 

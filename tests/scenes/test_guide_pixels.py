@@ -12,6 +12,7 @@ from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.models.predictor import Predictor
+from geoloupe.models.transfer import transfer_to
 from geoloupe.networks.signature import Signature
 from geoloupe.rasters.opening import aligned, open_source
 from tests.scenes.test_guides import FINE, GRID
@@ -26,7 +27,7 @@ def test_holes_of_a_guide_are_filled_in_a_tile_as_in_the_whole() -> None:
         signature=Signature(scale=SCALE, bands=1, guide_bands=1),
         name="mirror",
         rings=MARGIN,
-        device=torch.device("cpu"),
+        transfer=transfer_to(torch.device("cpu")),
     )
     rng = np.random.default_rng(0)
     lr = Image.of(rng.random((1, 12, 30), np.float32), radiometry=UNIT)

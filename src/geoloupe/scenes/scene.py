@@ -4,8 +4,9 @@
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from threading import Lock
 from typing import Any
 
@@ -76,6 +77,10 @@ class SceneRun(ABC):
         answer = self.predict(window)
         return None if answer is None else answer.values
 
+    def each(self, windows: Iterable[Window]) -> Iterator[Array | None]:
+        """Make tiles as `stacked` does, in their order."""
+        return map(self.stacked, windows)
+
     @property
     def scale(self) -> int:
         """Pixels of the result along a side of one of the plan's."""
@@ -91,10 +96,12 @@ class SceneRun(ABC):
         count = self.band_count * (1 + len(self.layout.beside))
         blender = Blender(block=block, band_count=count)
         empty = 0
-        for row in range(len(block.rows)):
+        strips = [list(block.strip(row)) for row in range(len(block.rows))]
+        answers = self.each(tile.window for strip in strips for tile in strip)
+        for row, strip in enumerate(strips):
             blender.begin(row)
-            for tile in block.strip(row):
-                answer = self.stacked(tile.window)
+            for tile in strip:
+                answer = next(answers)
                 empty += answer is None
                 blender.paint(row, tile.column, answer)
                 done()
@@ -150,27 +157,40 @@ class Enlargement(SceneRun):
 
     def predict(self, window: Window) -> Image | None:
         """Enlarge one tile; None where it holds no data."""
-        both = self._enlarged(window)
-        return None if both is None else both[1]
+        seen = self._read(window)
+        return None if seen is None else self._enlarged(window, [seen])[0]
 
     def stacked(self, window: Window) -> Array | None:
         """Enlarge one tile, and make its layers from the same answer."""
-        both = self._enlarged(window)
-        if both is None:
-            return None
-        lr, sr = both
+        return next(self.each([window]))
+
+    def each(self, windows: Iterable[Window]) -> Iterator[Array | None]:
+        """Enlarge tiles, as many at once as the device takes."""
+        left = iter(windows)
+        while part := list(islice(left, self.predictor.transfer.batch)):
+            read = [self._read(window) for window in part]
+            answers = self._enlarged(part[0], [seen for seen in read if seen is not None])
+            for seen in read:  # popped, so that none is kept while the next are made
+                yield None if seen is None else self._with_layers(seen[0], answers.pop(0))
+
+    def _with_layers(self, lr: Image, sr: Image) -> Array:
         return np.concatenate([sr.values, *(layer.of(sr, lr, self.scale) for layer in self.layers)])
 
-    def _enlarged(self, window: Window) -> tuple[Image, Image] | None:
+    def _read(self, window: Window) -> tuple[Image, Image | None] | None:
+        """Read a tile and its guide; None where it holds no data."""
         with self._reading:
             image = self.source.read(window)
             if not image.valid.any():
                 return None
             guide = None if self.guide is None else self.guide.read(window.finer(self.scale))
+        return image, guide
+
+    def _enlarged(self, first: Window, seen: Sequence[tuple[Image, Image | None]]) -> list[Image]:
+        """Enlarge what was read of tiles, of which the first is named should it fail."""
         try:
-            return image, self.predictor.predict(image, guide)
+            return self.predictor.predict_all(seen)
         except RunError as error:
-            corner = f"the tile at row {window.top}, column {window.left}"
+            corner = f"the tile at row {first.top}, column {first.left}"
             raise type(error)(f"{self.source.name}: in {corner}: {error}") from None
 
 
