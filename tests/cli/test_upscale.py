@@ -92,8 +92,8 @@ def test_a_folder_for_results_is_made(doubtful: Path, scene: Path) -> None:
     assert run(scene, doubtful, "-o", scene.parent / "both", *INTERPOLATED).returncode == 0
     assert [path.name for path in folder.iterdir()] == ["scene.tif"]
     assert {path.name for path in (scene.parent / "both").iterdir()} == {
-        "scene.tif",
-        "doubtful.tif",
+        *("scene.tif", "doubtful.tif"),
+        *("geoloupe-summary.json", "geoloupe-summary.csv"),
     }
 
 

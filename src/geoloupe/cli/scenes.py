@@ -3,11 +3,11 @@
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -80,11 +80,12 @@ class Making:
     as_json: bool
     quiet: bool
 
-    def each(self, scenes: Sequence[str], output: str | None, options: dict[str, Any]) -> None:
+    def each(self, names: Sequence[str], output: str | None, options: dict[str, Any]) -> None:
         """Make every scene; of several, one that fails is named and the rest are still made."""
         from geoloupe.rasters.opening import stem_of
 
-        several = len(scenes) > 1
+        scenes = list(names) if output is None else _in_folders(names)
+        several = len(scenes) > 1 or scenes != list(names)
         into = _folder(output, several=several)
         if into is None:
             targets = [None if output is None else Path(output)] * len(scenes)
@@ -92,6 +93,9 @@ class Making:
             targets = [into / f"{stem_of(name)}.tif" for name in scenes]
         _refuse_doubles(scenes, targets)
         make = self._forecast if self.dry_run else self._preview if self.preview else self._make
+        if several and into is not None and make == self._make and "shard" not in options:
+            self._batch(dict(zip(scenes, cast("list[Path]", targets), strict=True)), into, options)
+            return
         failed: list[tuple[str, GeoloupeError]] = []
         with _existing(into):
             for name, target in zip(scenes, targets, strict=True):
@@ -102,9 +106,41 @@ class Making:
                         raise
                     failed.append((name, error))
                     say(f"geoloupe: {in_flags(str(error))}", to_errors=True)
-        if failed:
-            names = ", ".join(name for name, _ in failed)
-            raise type(failed[0][1])(f"{len(failed)} of {len(scenes)} scenes failed: {names}")
+        _refuse_failed(failed, len(scenes))
+
+    def _batch(self, scenes: Mapping[str, Path], into: Path, options: dict[str, Any]) -> None:
+        """Make what a folder's summary does not know as made, and write there what became of it."""
+        from geoloupe.scenes.batch import Batch
+
+        batch = Batch.of(into, self.verb, options)
+        failed: list[tuple[str, GeoloupeError]] = []
+        kept = 0
+        with _existing(into):
+            for name, target in scenes.items():
+                known = None if options["overwrite"] else batch.kept(target)
+                if known is not None:
+                    kept += 1
+                    self._tell_kept(target, known.facts)
+                    continue
+                batch.begun(name, target)
+                try:
+                    result, warnings = self._make(name, target, options)
+                except GeoloupeError as error:
+                    failed.append((name, error))
+                    batch.failed(name, target, in_flags(str(error)))
+                    say(f"geoloupe: {in_flags(str(error))}", to_errors=True)
+                else:
+                    batch.made(name, result, self.facts(result), warnings)
+        if not (self.quiet or self.as_json):
+            made = len(scenes) - kept - len(failed)
+            say(f"{made} made, {kept} kept from before, {len(failed)} failed: {batch.table}")
+        _refuse_failed(failed, len(scenes))
+
+    def _tell_kept(self, target: Path, facts: Mapping[str, Any]) -> None:
+        if self.as_json:
+            say(json.dumps({**facts, "kept": True}))
+        elif not self.quiet:
+            say(f"{target}\n  kept: made before from the same files with the same settings")
 
     def _forecast(self, name: str, target: Path | None, options: dict[str, Any]) -> None:
         from geoloupe.scenes.preview import forecast
@@ -126,7 +162,10 @@ class Making:
         elif not self.quiet:
             say(path)
 
-    def _make(self, name: str, target: Path | None, options: dict[str, Any]) -> None:
+    def _make(
+        self, name: str, target: Path | None, options: dict[str, Any]
+    ) -> tuple[Any, list[str]]:
+        """Make a scene, and return the result with its warnings."""
         from geoloupe.scenes.commands import COMMANDS
 
         with (
@@ -139,6 +178,7 @@ class Making:
             say(json.dumps(self.facts(result) | {"warnings": warnings}))
         elif not self.quiet:
             self.report(result)
+        return result, warnings
 
 
 def speak(verbose: bool) -> None:
@@ -190,6 +230,19 @@ def common_facts(result: Any) -> dict[str, Any]:
         "blocks_missing": result.pending,
         "seconds": round(result.seconds, 3),
     }
+
+
+def _in_folders(names: Sequence[str]) -> list[str]:
+    """Put the scenes of a folder in its place, where the folder is not a scene itself."""
+    from geoloupe.rasters.opening import folder_of_scenes
+
+    return [scene for name in names for scene in folder_of_scenes(name) or [name]]
+
+
+def _refuse_failed(failed: Sequence[tuple[str, GeoloupeError]], count: int) -> None:
+    if failed:
+        names = ", ".join(name for name, _ in failed)
+        raise type(failed[0][1])(f"{len(failed)} of {count} scenes failed: {names}")
 
 
 def _folder(output: str | None, *, several: bool) -> Path | None:

@@ -125,8 +125,16 @@ def scenes_in(folder: str | Path) -> list[str]:
     ]
 
 
+def folder_of_scenes(name: str) -> list[str]:
+    """List the scenes in a folder; none if it is a scene itself, or no folder."""
+    path = Path(name)
+    if is_address(name) or not path.is_dir() or _is_scene(path):
+        return []
+    return scenes_in(path)
+
+
 def _is_scene(path: Path) -> bool:
-    if product_name(str(path)):
+    if product_name(str(path)) or (path.is_dir() and landsat_folder(str(path))):
         return True
     suffix = path.suffix.lower()
     if suffix == ".zarr":
@@ -172,11 +180,9 @@ def _folder(path: Path) -> str:
     if not names:
         return "is a folder without rasters; name a raster file"
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    endings = [Path(name).suffix for name in names]
-    ending = max(endings, key=endings.count)
-    every = shlex.quote(f"{path}/") + f"*{ending}"
     return (
-        f"is a folder; name a raster in it ({shown}), or all: geoloupe upscale {every} -o RESULTS"
+        f"is a folder; name a raster in it ({shown}), or all of them by a folder for the results: "
+        f"geoloupe upscale {shlex.quote(str(path))} -o RESULTS/"
     )
 
 

@@ -34,6 +34,7 @@ class SceneResult(RunOutcome):
 
     layout: Layout
     plan: Plan
+    inputs: tuple[str, ...]  # files that it was made from
 
     @property
     def grid(self) -> Grid:

@@ -76,6 +76,7 @@ def sharpen(
         registrations=order.registrations,
         layout=scene.layout,
         plan=scene.plan,
+        inputs=order.inputs,
     )
 
 

@@ -74,6 +74,7 @@ def upscale(
         scale=order.scene.scale,
         layout=order.scene.layout,
         plan=order.scene.plan,
+        inputs=order.inputs,
     )
 
 

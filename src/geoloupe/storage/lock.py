@@ -22,15 +22,21 @@ _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
 
 @contextmanager
 def locked(
-    path: Path, *, shared: bool = False, busy: str, gone: str | None = None
+    path: Path,
+    *,
+    shared: bool = False,
+    busy: str,
+    gone: str | None = None,
+    patience: float = 0,
 ) -> Iterator[bool]:
     """Hold a file or folder that marks work, alone or with others that share it.
 
-    An InputError says `busy` where another process holds it, and `gone` where another has ended the
-    work and deleted what marks it. Yields whether this keeps anybody out: not every disk can.
+    An InputError says `busy` where another process holds it for longer than `patience` seconds, and
+    `gone` where another has ended the work and deleted what marks it. Yields whether this keeps
+    anybody out: not every disk can.
     """
     place = lock_of(path)
-    descriptor, sure = _taken(place, shared, busy)
+    descriptor, sure = _taken(place, shared, busy, _PATIENCE if shared else patience)
     try:
         if gone is not None and not path.exists():
             raise InputError(gone)
@@ -57,11 +63,11 @@ def lock_of(path: Path) -> Path:
     return path.with_name(f".{path.name.removeprefix('.')}.lock")
 
 
-def _taken(place: Path, shared: bool, busy: str) -> tuple[int, bool]:
+def _taken(place: Path, shared: bool, busy: str, patience: float) -> tuple[int, bool]:
     """Return the descriptor of a lock, and whether it is held."""
     flags = LockFlags.NON_BLOCKING | (LockFlags.SHARED if shared else LockFlags.EXCLUSIVE)
     # Of those that share, one may be alone for a moment, to clear away what killed runs left.
-    until = time.monotonic() + (_PATIENCE if shared else 0)
+    until = time.monotonic() + patience
     while True:
         descriptor = _opened(place)
         try:
