@@ -120,7 +120,7 @@ def test_a_file_without_a_partner_is_named(tmp_path: Path) -> None:
     picture(tmp_path / "in" / "lr" / "a.tif", random(1, 8, 8))
     picture(tmp_path / "in" / "hr" / "a.tif", random(1, 16, 16))
     picture(tmp_path / "in" / "hr" / "b.tif", random(1, 16, 16))
-    assert "hr/b.tif: has no LR image of a like name" in refused("pairs", tmp_path / "in")
+    assert "hr/b.tif: has no LR image of the same name" in refused("pairs", tmp_path / "in")
 
 
 def test_pairs_are_told_by_folders_and_names(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_the_registration_of_pairs_is_reported(tmp_path: Path) -> None:
 def test_a_folder_split_in_part_is_refused(tmp_path: Path) -> None:
     picture(tmp_path / "in" / "train" / "a.png", random(3, 8, 8))
     picture(tmp_path / "in" / "b.png", random(3, 8, 8))
-    assert "b.png: lies in none of train/" in refused("folder", tmp_path / "in")
+    assert "b.png: is in none of train/" in refused("folder", tmp_path / "in")
 
 
 def test_a_folder_may_say_its_splits(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_a_list_is_taken_at_its_word(tmp_path: Path, newline: str, start: str) -
         ("\ntrian beach07", "line 2: write a split and an id, such as: test beach07"),
         ("beach07", "line 1: write a split and an id"),
         ("test ", "line 1: write a split and an id"),
-        ("test beach07\n\nval beach07", "line 3: beach07 is in test already"),
+        ("test beach07\n\nval beach07", "line 3: beach07 is already in test"),
         ("test \xff", "line 1: no scene is called"),
     ],
 )

@@ -112,7 +112,7 @@ def test_models_are_compared_on_the_bands_that_all_of_them_see(
     write_report(found, tmp_path / "report")
     alone = evaluate(["bicubic"], four_bands, scale=2)
     assert alone.summaries()[0].mean["psnr"] != found.result.summaries()[1].mean["psnr"]
-    with pytest.raises(InputError, match="these models see other bands: blue, nir; red"):
+    with pytest.raises(InputError, match="these models see different bands: blue, nir; red"):
         compare([_seeing("blue", "nir"), _seeing("red")], four_bands)
 
 

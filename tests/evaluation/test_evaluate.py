@@ -194,7 +194,7 @@ def test_a_factor_that_the_weights_do_not_have_is_refused(
     from geoloupe.models.model import save
 
     save(model("two", scale=2), tmp_path / "two")
-    with pytest.raises(InputError, match="is a x2 model, but scale is 4"):
+    with pytest.raises(InputError, match="is an x2 model, but scale is 4"):
         geoloupe.evaluate((tmp_path / "two",), data, split="train", scale=4)
     assert not load("bicubic").has_weights
     assert load(tmp_path / "two").has_weights

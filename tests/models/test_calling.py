@@ -102,7 +102,7 @@ def test_a_second_call_finds_the_model_ready(model: Model, monkeypatch: pytest.M
     ("values", "more", "message"),
     [
         (np.full((3, 8, 8), 3000.0, np.float32), {}, r"holds 3000 to 3000.*value_range"),
-        (np.zeros((3, 8, 8), np.uint16), {}, r"uint16 does not tell.*value_range"),
+        (np.zeros((3, 8, 8), np.uint16), {}, r"uint16 does not show.*value_range"),
         (np.zeros((3, 8, 8), np.uint16), {"value_range": (5, 5)}, "must rise"),
         (np.zeros((3, 8, 8), complex), {}, "holds no pixel values"),
         (np.zeros(8, np.float32), {}, "has the shape"),

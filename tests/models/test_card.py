@@ -94,7 +94,7 @@ VALID = json.loads(CARD.model_dump_json())
         (with_card("not json"), "corrupt card"),
         (with_card("[" * 100_000), "corrupt card"),
         (with_card([1, 2]), "corrupt card"),
-        (with_card(VALID | {"format": 3}), "format 3; a newer geoloupe"),
+        (with_card(VALID | {"format": 3}), "format 3, from a newer geoloupe"),
         (with_card(VALID | {"format": 0}), "corrupt card .format"),
         (with_card(VALID | {"colour": "red"}), "corrupt card .colour"),
         (with_card({key: VALID[key] for key in VALID if key != "network"}), "card .network"),

@@ -41,7 +41,7 @@ def test_the_card_says_where_the_weights_came_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bands", "message"),
     [
-        (("red", "green"), "takes 3 bands; bands names 2"),
+        (("red", "green"), "takes 3 bands, but bands names 2"),
         (("red", "green", "red"), "a name of its own"),
         (("red", "green", ""), "a name of its own"),
     ],

@@ -264,7 +264,7 @@ def test_without_a_calibration_doubt_is_refused(tmp_path: Path) -> None:
     words = [str(path), "--model", "bicubic", "--set", "uncertainty=true"]
     done = program("upscale", *words)
     assert done.returncode == 2
-    assert "bicubic: nobody has measured how sure it is" in done.stderr
+    assert "bicubic: its uncertainty has not been measured" in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["scene.tif"]
 
 

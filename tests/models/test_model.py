@@ -109,7 +109,7 @@ def test_settings_cannot_change_what_weights_are(tmp_path: Path) -> None:
         ({"network": "vdsr"}, "VDSR"),
         (
             {"network": "bicubic", "settings": {"scale": 2}},
-            r"holds \d+ tensors too many for Bicubic",
+            r"holds \d+ extra tensors for Bicubic",
         ),
         ({"settings": {"scales": 2}}, "no setting of SRCNN is called 'scales'"),
         ({"settings": {"scale": "many"}}, "SRCNN: scale"),
@@ -135,8 +135,8 @@ def test_a_card_cannot_ask_for_a_network_without_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.pop("first"), "lacks 1 tensors of SRCNN: 'first'"),
-        (lambda t: t.update(extra=t["first"]), "holds 1 tensors too many for SRCNN: 'extra'"),
+        (lambda t: t.pop("first"), "lacks 1 tensor of SRCNN: 'first'"),
+        (lambda t: t.update(extra=t["first"]), "holds 1 extra tensor for SRCNN: 'extra'"),
         (lambda t: t.update(first=t["first"].astype("float64")), "holds float64"),
         (lambda t: t.update(first=t["first"] * np.nan), "'first' holds NaN or infinity"),
         (lambda t: t.update(first=t["first"][:1]), "has shape|have"),

@@ -84,7 +84,7 @@ def test_a_product_says_its_precision_and_differs_by_rounding(tmp_path: Path) ->
 
 def test_a_method_without_a_network_has_no_bf16(tmp_path: Path) -> None:
     ms, guide, _ = pair(tmp_path)
-    with pytest.raises(InputError, match="glp computes in fp32 only; leave precision out"):
+    with pytest.raises(InputError, match="glp computes in fp32 only; leave out precision"):
         geoloupe.sharpen(ms, tmp_path / "a.tif", guide=guide, model="glp", precision="bf16")
 
 

@@ -105,7 +105,7 @@ def test_fewer_bands_are_refused_by_the_card_and_not_by_a_name(tmp_path: Path) -
     scene = make(tmp_path / "in.tif", relief("uint8", 9, 200, size=(20, 20)))
     plain = load("bicubic", scale=2)
     picky = Model(plain.network, plain.card.model_copy(update={"least_bands": 2}))
-    with pytest.raises(InputError, match="2 bands and more"):
+    with pytest.raises(InputError, match="2 or more bands"):
         geoloupe.upscale(scene, tmp_path / "out.tif", model=picky)
 
 

@@ -142,7 +142,7 @@ def test_a_file_cut_short_is_refused_and_named(tmp_path: Path, version: str, sha
 @pytest.mark.parametrize("text", ["this is no matrix\n" * 50, "x", "MATLAB 5.0 MAT-file " * 20])
 def test_a_file_of_text_is_refused_and_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "in.mat").write_text(text)
-    with pytest.raises(InputError, match=r"^in\.mat: is no \.mat file that can be read"):
+    with pytest.raises(InputError, match=r"^in\.mat: is not a readable \.mat file"):
         read_all(tmp_path / "in.mat")
 
 

@@ -90,7 +90,7 @@ def open_packed(folder: Path) -> None:
 
 READERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "zip": (open_zip, r"claim\.zip/a\.bin: 2 GB unpacked are more than the 1 GB of memory"),
-    "checkpoint": (open_checkpoint, r"huge\.pt: 2 GB are more than the 1 GB of memory that are"),
+    "checkpoint": (open_checkpoint, r"huge\.pt: 2 GB exceed the 1 GB of free memory"),
     "mat": (open_packed, r"claim\.mat: reading cube takes 2 GB of memory, and 1 GB are free"),
 }
 

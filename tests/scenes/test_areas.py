@@ -192,4 +192,4 @@ def test_the_program_inspects_an_area(scene: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     wrong = program("inspect", whole, "--lr", scene, "--area", "0,0,1,1")
     assert wrong.returncode == 2
-    assert "lies outside of it" in wrong.stderr
+    assert "lies outside it" in wrong.stderr

@@ -177,4 +177,4 @@ def test_a_header_in_another_encoding_costs_names_not_the_scene(
     with rasterio.open(target) as after:
         assert after.crs == CRS.from_epsg(32631)
         assert (after.read() == 1).all()
-    assert "a.img: has text that is not UTF-8; the descriptions" in caplog.text
+    assert "a.img: has text that is not UTF-8; the affected descriptions" in caplog.text

@@ -72,7 +72,7 @@ def test_what_has_no_room_is_refused_and_told_what_it_needs(
     told = (
         r"cube\.tif: a block of it, with tiles of 24 x 20 pixels and 40 bands, needs about "
         r"3[67]\.\d MB of memory, and 2\.89 MB may be used \(470 MB less the 467 MB that the "
-        r"program takes itself\); allow more memory, or choose a smaller tile or "
+        r"program itself takes\); allow more memory, or choose a smaller tile or "
         r"fewer bands"
     )
     with pytest.raises(OutOfMemoryError, match=told):

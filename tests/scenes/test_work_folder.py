@@ -324,7 +324,7 @@ def test_pixels_that_vanish_while_they_are_read_are_told_of(
         os.truncate(work_folder(target) / "pixels.raw", 301)
 
     monkeypatch.setattr(assemble._Canvas, "put_across", cut)
-    with pytest.raises(RunError, match=r"pixels\.raw: was cut short while it was used"):
+    with pytest.raises(RunError, match=r"pixels\.raw: was truncated while in use"):
         made(scenes[0], target)
 
 

@@ -224,9 +224,9 @@ def _refuse_strangers(card: Card, arrays: Mapping[str, Array]) -> None:
     expected = expected_state(network, card.settings)
     title = network.REFERENCE.title
     if missing := sorted(expected.keys() - shapes.keys()):
-        raise InputError(f"lacks {len(missing)} tensors of {title}: {shown(missing)}")
+        raise InputError(f"lacks {_tensors(missing)} of {title}: {shown(missing)}")
     if extra := sorted(shapes.keys() - expected.keys()):
-        raise InputError(f"holds {len(extra)} extra tensors for {title}: {shown(extra)}")
+        raise InputError(f"holds {_tensors(extra, 'extra ')} for {title}: {shown(extra)}")
     for name, wanted in expected.items():
         _refuse_other_kind(name, arrays[name], wanted)
 
@@ -243,3 +243,7 @@ def _refuse_other_kind(name: str, array: Array, wanted: Tensor) -> None:
         raise InputError(f"{shown([name])} holds {array.dtype}, not {wanted.dtype}")
     if not np.isfinite(array).all():
         raise InputError(f"{shown([name])} holds NaN or infinity")
+
+
+def _tensors(names: list[str], kind: str = "") -> str:
+    return f"{len(names)} {kind}tensor{'s' * (len(names) != 1)}"

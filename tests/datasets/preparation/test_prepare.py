@@ -113,7 +113,7 @@ def test_a_second_run_finds_pixels_that_changed(archive: Path, tmp_path: Path) -
     spoilt = bytearray(raw.read_bytes())
     spoilt[3] ^= 1
     raw.write_bytes(spoilt)
-    with pytest.raises(InputError, match=r"train\.hr\.raw: the pixels of a0 are not what was"):
+    with pytest.raises(InputError, match=r"train\.hr\.raw: the pixels of a0 have changed"):
         prepare("small", archive, out)
 
 
@@ -127,7 +127,7 @@ def test_another_choice_in_the_same_folder_is_refused(archive: Path, tmp_path: P
     prepare("small", archive, tmp_path / "out", split="shares", seed=0)
     before = contents(tmp_path / "out")
     for choice in ({"split": "shares", "seed": 1}, {"split": "order"}):
-        with pytest.raises(InputError, match="out: holds small prepared in another way"):
+        with pytest.raises(InputError, match="out: holds small prepared differently"):
             prepare("small", archive, tmp_path / "out", **choice)
     assert contents(tmp_path / "out") == before
 
@@ -200,7 +200,7 @@ def test_half_a_preparation_of_other_choices_is_refused(archive: Path, tmp_path:
     with start(archive, tmp_path / "out", 0.02) as child:
         child.stdout.readline()
         child.kill()
-    with pytest.raises(InputError, match="out: holds a half-prepared data set of other choices"):
+    with pytest.raises(InputError, match="out: holds a half-prepared data set with other choices"):
         prepare("small", archive, tmp_path / "out", split="shares")
 
 
@@ -365,7 +365,7 @@ def test_a_data_set_is_found_by_name_or_folder(
     data = prepare("small", archive, tmp_path / "all" / "small").prepared
     monkeypatch.setenv("GEOLOUPE_DATA", str(tmp_path / "all"))
     assert find("small") == find(str(data.folder)) == data
-    with pytest.raises(InputError, match=r"smal: no prepared data set is there, nor in .*all/smal"):
+    with pytest.raises(InputError, match=r"smal: no prepared data set there, nor in .*all/smal"):
         find("smal")
 
 
