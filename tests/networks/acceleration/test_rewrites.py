@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 
 from geoloupe.networks import network_class
 from geoloupe.networks.acceleration.accelerate import accelerate, weights_device
+from geoloupe.networks.acceleration.rewrites import TABLE
 from geoloupe.networks.acceleration.rewrites.hsenet import attend_in_blocks
 from geoloupe.networks.acceleration.rewrites.tail import MergedTail
 from geoloupe.networks.hsenet import attend
@@ -33,6 +35,12 @@ def test_prepared_networks_give_the_published_output(name: str) -> None:
         error, room = (found[key] - expected).abs(), 1 + expected.std()
         assert error.max() <= largest * room, key
         assert error.mean() <= 1e-4 * room, key
+
+
+@pytest.mark.parametrize("place", [*TABLE, *TABLE.values()])
+def test_the_table_names_what_is_there(place: str) -> None:
+    module, _, name = place.partition(":")
+    assert callable(getattr(import_module(module), name))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,21 +14,24 @@ Rewrite = Callable[[nn.Module], nn.Module]
 
 _HERE, _NETWORKS = "geoloupe.networks.acceleration.rewrites", "geoloupe.networks"
 TABLE = {
+    f"{_NETWORKS}.baselines.edsr:EDSR": f"{_HERE}.tail:merge_tail",
+    f"{_NETWORKS}.baselines.rcan:RCAN": f"{_HERE}.tail:merge_tail",
+    f"{_NETWORKS}.baselines.swinir:SwinIR": f"{_HERE}.tail:merge_tail",
+    f"{_NETWORKS}.baselines.vdsr:NormedLayer": f"{_HERE}.vdsr:fold_norm",
+    f"{_NETWORKS}.convformersr:ConvFormerSR": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.convformersr:EnhancedAttentionBlock": f"{_HERE}.convformersr:FusedBlock",
     f"{_NETWORKS}.convformersr:ResidualBlock": f"{_HERE}.convformersr:FoldedResidual",
-    f"{_NETWORKS}.convformersr:ConvFormerSR": f"{_HERE}.tail:merge_tail",
-    f"{_NETWORKS}.edsr:EDSR": f"{_HERE}.tail:merge_tail",
-    f"{_NETWORKS}.hsenet:HSENet": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.hsenet:BasicModule": f"{_HERE}.hsenet:LeanBasicModule",
-    f"{_NETWORKS}.hsenet:SingleScale": f"{_HERE}.hsenet:LeanSingleScale",
+    f"{_NETWORKS}.hsenet:HSENet": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.hsenet:NonLocal": f"{_HERE}.hsenet:BlockedNonLocal",
+    f"{_NETWORKS}.hsenet:SingleScale": f"{_HERE}.hsenet:LeanSingleScale",
     f"{_NETWORKS}.loupe:Differences": f"{_HERE}.loupe:FixedDifferences",
     f"{_NETWORKS}.loupe:GrownConv": f"{_NETWORKS}.loupe:collapse",
     f"{_NETWORKS}.loupe:Loupe": f"{_HERE}.loupe:merge_factors",
     f"{_NETWORKS}.loupe:LoupeBlock": f"{_HERE}.loupe:LeanBlock",
     f"{_NETWORKS}.mulsr:CrossFusion": f"{_HERE}.mulsr:FlatFusion",
-    f"{_NETWORKS}.mulsr:Unit": f"{_HERE}.mulsr:LeanUnit",
     f"{_NETWORKS}.mulsr:MulSR": f"{_HERE}.mulsr:merge_last",
+    f"{_NETWORKS}.mulsr:Unit": f"{_HERE}.mulsr:LeanUnit",
     f"{_NETWORKS}.sspsr:SpatialSpectralBlock": f"{_HERE}.sspsr:FusedBlock",
     f"{_NETWORKS}.sspsr:Unit": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.tsfnet:ChannelAttention": f"{_HERE}.tsfnet:GramAttention",
@@ -36,7 +39,7 @@ TABLE = {
     f"{_NETWORKS}.tsfnet:FrequencyBlock": f"{_HERE}.tsfnet:PlanarFrequencyBlock",
     f"{_NETWORKS}.tsfnet:SpatialBlock": f"{_HERE}.tsfnet:LeanSpatialBlock",
     f"{_NETWORKS}.tsfnet:Stage": f"{_HERE}.tsfnet:merge_down",
-    f"{_NETWORKS}.vdsr:NormedLayer": f"{_HERE}.vdsr:fold_norm",
+    f"{_NETWORKS}.windows:WindowAttention": f"{_HERE}.convformersr:IndexedWindows",
 }
 
 

@@ -14,9 +14,8 @@ from geoloupe.networks.convformersr import (
     RESIDUAL_SCALE,
     EnhancedAttentionBlock,
     ResidualBlock,
-    to_map,
 )
-from geoloupe.networks.windows import WindowAttention
+from geoloupe.networks.windows import WindowAttention, to_map
 
 
 class IndexedWindows(nn.Module):
@@ -57,7 +56,7 @@ class FusedBlock(nn.Module):
         self.norm1, self.norm2, self.mlp = plain.norm1, plain.norm2, plain.mlp
         self.squeeze, self.expand = plain.squeeze, plain.expand
         self.gamma = plain.channels.gamma
-        self.windows = IndexedWindows(plain.windows)
+        self.windows = plain.windows
 
     def forward(self, t: Tensor) -> Tensor:
         n = self.norm1(t)
