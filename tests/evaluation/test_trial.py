@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.datasets.preparation.prepared import PreparedDataset
+from geoloupe.errors import InputError
 from geoloupe.evaluation import comparison
 from geoloupe.evaluation.comparison import compare
 from geoloupe.evaluation.trial import Trial
@@ -105,3 +106,12 @@ def test_methods_that_sharpen_are_measured_beside_networks(
     assert max(rmse[name] for name in ("glp", "gsa", "guided-pan")) < 0.5 * rmse["bicubic"]
     assert found.metric == "sre"
     assert found.best == min(rmse, key=lambda name: rmse[name])
+
+
+def test_every_nth_image_is_taken_before_the_limit(data: str) -> None:
+    trial = Trial.open(["nearest"], data, scale=2, every=2)
+    assert [answer.row.image for answer in trial.answers()] == ["p0", "p2", "p4"]
+    trial = Trial.open(["nearest"], data, scale=2, every=2, limit=2)
+    assert [answer.row.image for answer in trial.answers()] == ["p0", "p2"]
+    with pytest.raises(InputError, match="every must be 1 or more, not 0"):
+        Trial.open(["nearest"], data, every=0)

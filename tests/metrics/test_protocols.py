@@ -11,7 +11,17 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT, Radiometry
 from geoloupe.imagery.spectra import Band
-from geoloupe.metrics.protocols import HSENET, MULSR, SSPSR, TSFNET, Y_CHANNEL, Protocol
+from geoloupe.metrics.protocols import (
+    BASICRSISR,
+    HSENET,
+    MULSR,
+    OPENSR,
+    SSPSR,
+    TSFNET,
+    WALD,
+    Y_CHANNEL,
+    Protocol,
+)
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "metrics.safetensors"
 BYTE = Radiometry(dtype="uint8", high=(255.0,))
@@ -61,6 +71,24 @@ def test_protocols_equal_the_published_scripts(protocol: Protocol) -> None:
     for ours, theirs in NAMES[protocol.name].items():
         room = 1e-5 if ours == "sam" else 1e-6
         assert scores[ours] == pytest.approx(published[theirs], rel=room), ours
+
+
+def test_basicrsisr_is_luma_at_x4_alone() -> None:
+    sr, hr = pair("rgb")
+    assert BASICRSISR.score(sr, hr, 4) == Y_CHANNEL.score(sr, hr, 4)
+    with pytest.raises(InputError, match="basicrsisr is for x4, not x2"):
+        BASICRSISR.score(sr, hr, 2)
+
+
+def test_models_are_ranked_by_a_score_of_which_more_is_better() -> None:
+    assert [p.yardstick for p in (HSENET, SSPSR, WALD, OPENSR)] == [
+        "psnr",
+        "psnr",
+        "sre",
+        "improvement",
+    ]
+    assert "opensr-test" in OPENSR.describe()
+    assert "opensr-test" not in WALD.describe()
 
 
 def grey(level: float, bands: int = 3) -> Image:

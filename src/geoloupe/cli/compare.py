@@ -23,7 +23,8 @@ def compare(
     data: Annotated[str, typer.Option(help="A prepared data set and its split: ucmerced:test.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder for the report.")],
     protocol: Annotated[
-        str, typer.Option(help="hsenet, tsfnet, mulsr, sspsr, y-channel or wald.")
+        str,
+        typer.Option(help="hsenet, tsfnet, mulsr, sspsr, y-channel, basicrsisr, opensr or wald."),
     ] = "hsenet",
     scale: Annotated[
         int | None,

@@ -25,7 +25,8 @@ def evaluate(
     ],
     data: Annotated[str, typer.Option(help="A prepared data set and its split: ucmerced:test.")],
     protocol: Annotated[
-        str, typer.Option(help="hsenet, tsfnet, mulsr, sspsr, y-channel or wald.")
+        str,
+        typer.Option(help="hsenet, tsfnet, mulsr, sspsr, y-channel, basicrsisr, opensr or wald."),
     ] = "hsenet",
     scale: Annotated[
         int | None,

@@ -24,6 +24,18 @@ DN = Degradation(
     noises=(GaussianNoise(std=(30.0, 30.0)),),
     clip=True,
 )
+# What a camera and an archive do to images that `bi` would make, for tables of how models bear it.
+NOISE = Degradation(
+    name="noise",
+    about="MATLAB's bicubic, then Gaussian noise of strength 5 in 255",
+    noises=(GaussianNoise(std=(5.0, 5.0)),),
+    clip=True,
+)
+JPEG = Degradation(
+    name="jpeg",
+    about="MATLAB's bicubic, then JPEG at quality 75",
+    jpeg=(75, 75),
+)
 
 
 def _sensor(name: str, sensor: str, *gains: float) -> Degradation:

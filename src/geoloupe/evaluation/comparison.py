@@ -14,7 +14,6 @@ from geoloupe.errors import InputError
 from geoloupe.evaluation.bootstrap import Difference, differences
 from geoloupe.evaluation.published import Published, published
 from geoloupe.evaluation.rows import Result
-from geoloupe.evaluation.scoring import Scoring
 from geoloupe.evaluation.trial import Answer, EvaluateOptions, Trial
 from geoloupe.imagery.image import Image
 from geoloupe.models.model import Model
@@ -163,7 +162,7 @@ def compare(
         bands.add(answer)
         kept.add(answer)
     result = Result(rows=tuple(rows), facts=trial.facts)
-    metric = _yardstick(trial.scoring)
+    metric = trial.scoring.protocol.yardstick
     first, best = result.models[0], _best(result, metric)
     found = differences(result, first)
     if best != first:
@@ -199,13 +198,6 @@ def _common_scale(models: Sequence[Model]) -> int:
     if len(wanted) > 1:
         raise InputError(f"these models see different bands: {'; '.join(sorted(wanted))}")
     return scales.pop()
-
-
-def _yardstick(scoring: Scoring) -> str:
-    """Return the metric by which models are ranked: one where more is better."""
-    metrics = scoring.protocol.metrics
-    rising = [name for name, metric in metrics.items() if metric.higher_is_better]
-    return "psnr" if "psnr" in rising else rising[-1]
 
 
 def _best(result: Result, metric: str) -> str:

@@ -9,7 +9,7 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.image import Image
 from geoloupe.metrics.metric import Metric
 from geoloupe.metrics.protocols import Protocol
-from geoloupe.metrics.trust import trust
+from geoloupe.metrics.trust import RISING, trust
 
 TRUST = "trust"
 
@@ -41,8 +41,13 @@ class Scoring:
                 for word in words
                 if word != TRUST
             },
-            trust=TRUST in words,
+            trust=TRUST in words or chosen.trust,
         )
+
+    def higher_is_better(self, name: str) -> bool:
+        """Return whether more of a score is better."""
+        metric = self.protocol.metrics.get(name) or self.added.get(name)
+        return name in RISING if metric is None else metric.higher_is_better
 
     def score(self, lr: Image, sr: Image, hr: Image, scale: int) -> dict[str, float]:
         """Score one image, leaving out scores undefined for it."""

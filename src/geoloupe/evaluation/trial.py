@@ -42,6 +42,7 @@ class EvaluateOptions(TypedDict, total=False):
     matched: bool
     seed: int
     limit: int | None
+    every: int
     bound: bool | float | None
     precision: Precision
     device: str
@@ -61,13 +62,15 @@ class EvaluateSettings:
     matched: bool = False  # first match the brightness of real LR images to their truth
     seed: int = 0
     limit: int | None = None  # only the first images
+    every: int = 1  # only every n-th image, counted before the limit
     bound: bool | float | None = None  # None: each model's card; see `PredictOptions.bound`
     precision: Precision = "fp32"
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit must be 1 or more, not {self.limit}")
+        for name, count in (("limit", self.limit), ("every", self.every)):
+            if count is not None and count < 1:
+                raise ValueError(f"{name} must be 1 or more, not {count}")
         if self.seed < 0:
             raise ValueError(f"seed must be 0 or more, not {self.seed}")
 
@@ -136,7 +139,7 @@ class Trial:
         opened = _opened(models, chosen)
         examples = Examples(
             prepared=prepared,
-            entries=prepared.split(split)[: chosen.limit],
+            entries=prepared.split(split)[:: chosen.every][: chosen.limit],
             scale=opened[0].network.signature.scale,
             degradation=degradation,
             seed=chosen.seed,

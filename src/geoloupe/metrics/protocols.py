@@ -42,9 +42,21 @@ class Protocol:
     border: Border
     metrics: Mapping[str, Metric]  # by what the paper's table calls it
     degradation: str  # the degradation of the paper's LR images
+    scale: int | None = None  # the only factor it is for
+    trust: bool = False  # also what SR keeps of the LR image and adds to it: `metrics.trust`
+
+    @property
+    def yardstick(self) -> str:
+        """The score by which models are ranked: one where more is better."""
+        rising = [name for name, metric in self.metrics.items() if metric.higher_is_better]
+        if not rising:
+            return "improvement"
+        return "psnr" if "psnr" in rising else rising[-1]
 
     def score(self, sr: Image, hr: Image, scale: int) -> dict[str, float]:
         """Score one image; means over images are plain means of these numbers."""
+        if self.scale not in (None, scale):
+            raise InputError(f"the protocol {self.name} is for x{self.scale}, not x{scale}")
         if sr.values.shape != hr.values.shape:
             raise InputError(
                 f"an SR image of {_size(sr)} cannot be compared with a truth of {_size(hr)}"
@@ -60,6 +72,7 @@ class Protocol:
             "all bands" if self.colour == "bands" else "luma of RGB (BT.601)",
             "border of the factor cropped" if self.border == "scale" else "no border cropped",
             *(f"{name}: {metric.about}" for name, metric in self.metrics.items()),
+            *(["the measures of opensr-test, against LR and HR"] if self.trust else []),
             "mean over images",
         ]
         return "; ".join(parts)
@@ -190,4 +203,20 @@ WALD = Protocol(
         "sre": metrics.SRE,
     },
     degradation="satellite",
+)
+BASICRSISR = replace(
+    Y_CHANNEL,
+    name="basicrsisr",
+    paper="Zhang et al., BasicRSISR, 2026: x4 of AID900, DOTA and DIOR1000",
+    scale=4,
+)
+OPENSR = Protocol(
+    name="opensr",
+    paper="Aybar et al., opensr-test, 2024",
+    quantise="none",
+    clip=False,
+    border="none",
+    metrics={},
+    degradation="satellite",  # its own sets have LR images
+    trust=True,
 )

@@ -27,6 +27,8 @@ _STEEP = 0.05  # how fast the three scores change with distance
 _TEMPERATURE = 0.25
 _EPSILON = 1e-8
 
+RISING = frozenset({"synthesis", "improvement"})  # measures of which opensr-test wants more
+
 Cube = NDArray[np.float64]
 Plane = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -1,15 +1,15 @@
 """Real pairs of two sensors: matching rasters in a folder of LR and a folder of HR images."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Self
 
 import numpy as np
 
-from geoloupe.datasets.scenes import DataCard, Scene, SceneArray
-from geoloupe.datasets.sets.rasters import SUFFIXES, raster_part
+from geoloupe.datasets.scenes import DataCard, Scene
+from geoloupe.datasets.sets.rasters import SUFFIXES, coarser_part, raster_part
 from geoloupe.datasets.splits import Archived, Shares
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
@@ -65,7 +65,11 @@ class RasterPairs:
                 file=tree.place(files["hr"]),
                 parts={
                     "hr": raster_part(tree, files["hr"]),
-                    "lr": _coarser(tree, files["lr"], files["hr"]),
+                    "lr": coarser_part(
+                        raster_part(tree, files["lr"]),
+                        raster_part(tree, files["hr"]),
+                        tree.place(files["lr"]),
+                    ),
                 },
             )
             for (scene, split), files in found.items()
@@ -103,27 +107,6 @@ def _place(name: str) -> tuple[str, str | None, str] | None:
     split = next((_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS), None)
     kept = [word for word in re.split(r"[_\-]", path.stem) if word.lower() not in _WORDS]
     return sides.pop(), split, "_".join(kept) or path.stem
-
-
-def _coarser(tree: Tree, lr: str, hr: str) -> Callable[[], SceneArray]:
-    """Promise an LR raster that fits its HR raster by an integer factor."""
-
-    def open_part() -> SceneArray:
-        coarse, fine = raster_part(tree, lr)(), raster_part(tree, hr)()
-        factor = fine.height // coarse.height
-        if (coarse.height * factor, coarse.width * factor) != (fine.height, fine.width):
-            raise InputError(
-                f"{tree.place(lr)}: has {coarse.width} x {coarse.height} pixels, and the HR image "
-                f"has {fine.width} x {fine.height}: not an integer factor"
-            )
-        if len(coarse.bands) != len(fine.bands):
-            raise InputError(
-                f"{tree.place(lr)}: has {len(coarse.bands)} bands, and the HR image has "
-                f"{len(fine.bands)}"
-            )
-        return coarse
-
-    return open_part
 
 
 def _words(text: str) -> list[str]:

@@ -52,6 +52,28 @@ def raster_part(
     return open_part
 
 
+def coarser_part(
+    lr: Callable[[], SceneArray], hr: Callable[[], SceneArray], place: str
+) -> Callable[[], SceneArray]:
+    """Promise an LR part that fits its HR part by an integer factor; `place` is its file."""
+
+    def open_part() -> SceneArray:
+        coarse, fine = lr(), hr()
+        factor = fine.height // coarse.height
+        if (coarse.height * factor, coarse.width * factor) != (fine.height, fine.width):
+            raise InputError(
+                f"{place}: has {coarse.width} x {coarse.height} pixels, and the HR image "
+                f"has {fine.width} x {fine.height}: not an integer factor"
+            )
+        if len(coarse.bands) != len(fine.bands):
+            raise InputError(
+                f"{place}: has {len(coarse.bands)} bands, and the HR image has {len(fine.bands)}"
+            )
+        return coarse
+
+    return open_part
+
+
 def _blocks(path: str, *, alpha: bool) -> Iterator[NDArray[Any]]:
     with open_source(path, alpha=alpha) as source:
         grid = source.grid
