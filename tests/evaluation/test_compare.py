@@ -23,8 +23,11 @@ from tests.datasets.small import enter, picture, prepared, random
 def test_published_rows_have_sources_and_only_the_measured_sets() -> None:
     found = published("chikusei", 4, "sspsr")
     assert next(row for row in found if row.model == "SSPSR").scores["psnr"] == 40.3612
-    assert all(row.source and row.warning for row in found)
+    assert all(row.source and row.differences for row in found)
     assert published("nowhere", 4, "sspsr") == []
+    harvard = {row.model: row.scores for row in published("harvard", 16, "mulsr")}
+    assert harvard["MulSR"] == {"psnr": 42.15, "ssim": 0.9754, "sam": 3.77, "rmse": 0.0105}
+    assert published("aid900", 4, "basicrsisr")[0].scores == {"psnr": 28.89, "ssim": 0.7377}
 
 
 def test_every_number_of_the_report_is_in_its_tables(

@@ -1,8 +1,9 @@
-"""Rows of published tables, with their sources and why they cannot be compared."""
+"""Rows of published tables, with their sources and what differs from a measurement of ours."""
 
-import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 
@@ -16,11 +17,29 @@ class Published:
     protocol: str
     scores: Mapping[str, float]
     source: str
-    warning: str  # what differs from a measurement of ours, or may
+    differences: str  # of protocol, known or possible, from a measurement of ours
 
 
 def published(data: str, scale: int, protocol: str) -> list[Published]:
     """List what papers report for a data set, factor and protocol."""
-    text = (resources.files("geoloupe.evaluation") / "published.json").read_text("utf-8")
-    rows = [Published(**row) for row in json.loads(text)]
-    return [row for row in rows if (row.data, row.scale, row.protocol) == (data, scale, protocol)]
+    return [
+        row for row in _rows() if (row.data, row.scale, row.protocol) == (data, scale, protocol)
+    ]
+
+
+@cache
+def _rows() -> tuple[Published, ...]:
+    text = (resources.files("geoloupe.evaluation") / "published.toml").read_text("utf-8")
+    return tuple(
+        Published(
+            model=model,
+            data=table["data"],
+            scale=table["scale"],
+            protocol=table["protocol"],
+            scores=dict(zip(table["metrics"], scores, strict=True)),
+            source=table["source"],
+            differences=table["differences"],
+        )
+        for table in tomllib.loads(text)["table"]
+        for model, scores in table["rows"].items()
+    )

@@ -10,7 +10,12 @@ from geoloupe.evaluation.comparison import Comparison, Shown
 from geoloupe.evaluation.comparison_drawings import drawings_of, spectra_of
 from geoloupe.evaluation.rows import Summary
 from geoloupe.evaluation.tables import FILES as TABLES
-from geoloupe.evaluation.tables import difference_lines, difference_table, write_tables
+from geoloupe.evaluation.tables import (
+    difference_lines,
+    difference_table,
+    published_tables,
+    write_tables,
+)
 from geoloupe.imagery.image import Image
 from geoloupe.rasters.picture import limits_of
 from geoloupe.reports.pages import Table, Viewer, layer
@@ -103,24 +108,7 @@ def _tables(found: Comparison) -> list[Table]:
         ),
         difference_table(found.differences),
     ]
-    if found.published:
-        metrics = list(dict.fromkeys(name for row in found.published for name in row.scores))
-        warnings = " ".join(dict.fromkeys(row.warning for row in found.published))
-        tables.append(
-            Table(
-                title="What papers report",
-                note=f"For orientation, not for ranking: other weights, other splits. {warnings}",
-                headings=["model", *metrics, "source"],
-                rows=[
-                    [
-                        row.model,
-                        *(f"{row.scores.get(name, np.nan):g}" for name in metrics),
-                        row.source,
-                    ]
-                    for row in found.published
-                ],
-            )
-        )
+    tables += published_tables(found.published)
     labels = sorted({row.label for row in result.rows if row.label})
     if len(labels) > 1:
         tables.append(_class_table(found, labels))
@@ -183,10 +171,10 @@ def _band_lines(found: Comparison) -> Rows:
 
 
 def _published_lines(found: Comparison) -> Rows:
-    lines = [["model", "metric", "value", "source", "warning"]]
+    lines = [["model", "metric", "value", "source", "differences"]]
     for row in found.published:
         lines += [
-            [row.model, name, f"{value:g}", row.source, row.warning]
+            [row.model, name, f"{value:g}", row.source, row.differences]
             for name, value in row.scores.items()
         ]
     return lines

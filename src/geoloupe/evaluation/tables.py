@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from geoloupe.evaluation.bootstrap import DRAWS, FEW, Difference
+from geoloupe.evaluation.published import Published
 from geoloupe.evaluation.rows import Result, Summary
 from geoloupe.reports.pages import Table
 from geoloupe.reports.table_texts import csv_text
@@ -50,6 +51,29 @@ def difference_table(found: Sequence[Difference]) -> Table:
             for row in found
         ],
     )
+
+
+def published_tables(found: Sequence[Published]) -> list[Table]:
+    """Tabulate what papers report, if anything."""
+    if not found:
+        return []
+    metrics = list(dict.fromkeys(name for row in found for name in row.scores))
+    differences = " ".join(dict.fromkeys(row.differences for row in found))
+    return [
+        Table(
+            title="What papers report",
+            note=f"For orientation, not for ranking: other weights, other splits. {differences}",
+            headings=["model", *metrics, "source"],
+            rows=[
+                [
+                    row.model,
+                    *(f"{row.scores[name]:g}" if name in row.scores else "" for name in metrics),
+                    row.source,
+                ]
+                for row in found
+            ],
+        )
+    ]
 
 
 def difference_lines(found: Sequence[Difference]) -> list[list[str]]:
