@@ -20,6 +20,7 @@ from geoloupe.cli.downstream import downstream
 from geoloupe.cli.evaluate import evaluate
 from geoloupe.cli.export import export
 from geoloupe.cli.inspect import inspect
+from geoloupe.cli.leaderboard import leaderboard
 from geoloupe.cli.models import models
 from geoloupe.cli.networks import networks
 from geoloupe.cli.picture import picture
@@ -58,7 +59,7 @@ for command in (
         evaluate,
         compare,
     ),
-    *(downstream, cost, ablate),
+    *(leaderboard, downstream, cost, ablate),
     *(demo, networks, sensors, convert, export, doctor),
 ):
     app.command()(command)

@@ -231,39 +231,40 @@ def _opened(models: Sequence[str | Path | Model], chosen: EvaluateSettings) -> l
     """Load models; interpolation takes the factor of the first model with weights."""
     if not models:
         raise InputError("name at least one model to evaluate")
-    loaded = [_load(model, chosen) for model in models]
+    loaded = [load_entrant(model, chosen.scale) for model in models]
     scales = [model.network.signature.scale for model in loaded if model.has_weights]
     if chosen.scale is None and scales:
         chosen = replace(chosen, scale=scales[0])
         loaded = [
-            one if one.has_weights else _load(name, chosen)
+            one if one.has_weights else load_entrant(name, chosen.scale)
             for one, name in zip(loaded, models, strict=True)
         ]
     names = [model.card.name for model in loaded]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"two models are called {name!r}; rename one in its card")
-    return _on_common_bands(loaded)
+    return on_common_bands(loaded)
 
 
-def _load(model: str | Path | Model, chosen: EvaluateSettings) -> Model:
+def load_entrant(model: str | Path | Model, scale: int | None) -> Model:
+    """Load a model, or what sharpens by a guide; what has no factor of its own takes `scale`."""
     if isinstance(model, Model):
         return model
     if is_sharpener(model):
-        return sharpening_model(model, chosen.scale or _SHARPENED)
+        return sharpening_model(model, scale or _SHARPENED)
     known = str(model) in catalog.names("network")
-    loaded = load(model, **({"scale": chosen.scale} if known and chosen.scale else {}))
-    scale = loaded.network.signature.scale
-    if chosen.scale not in (None, scale):
-        raise InputError(f"{model}: is an x{scale} model, but scale is {chosen.scale}")
+    loaded = load(model, **({"scale": scale} if known and scale else {}))
+    own = loaded.network.signature.scale
+    if scale not in (None, own):
+        raise InputError(f"{model}: is an x{own} model, but scale is {scale}")
     return loaded
 
 
-def _on_common_bands(models: list[Model]) -> list[Model]:
+def on_common_bands(models: Sequence[Model]) -> list[Model]:
     """Give models that take any bands those the others name, if these agree."""
     named = {bands for model in models if (bands := model.card.bands)}
     if len(named) != 1:
-        return models
+        return list(models)
     (bands,) = named
     return [
         replace(model, card=model.card.model_copy(update={"bands": bands}))

@@ -1,0 +1,1 @@
+"""Models x data sets x protocols x factors x degradations: measured once, kept, and tabulated."""
