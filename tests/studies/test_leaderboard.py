@@ -1,6 +1,7 @@
 """A leaderboard: cells measured once, seeds averaged, and every number where it belongs."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -21,7 +22,7 @@ from geoloupe.studies.leaderboard import cells
 from geoloupe.studies.leaderboard.board import Board, leaderboard
 from geoloupe.studies.leaderboard.entries import Entry, read_entries, refuse_twins
 from geoloupe.studies.leaderboard.plan import Cell
-from geoloupe.studies.leaderboard.report import write_board
+from geoloupe.studies.leaderboard.report import lead, write_board
 from geoloupe.studies.leaderboard.runs import entries_of, plan_runs
 from geoloupe.studies.leaderboard.standings import averaged
 from tests.datasets.small import enter, prepared, random
@@ -111,8 +112,32 @@ def test_rows_are_those_of_evaluate_and_seeds_have_a_deviation(data: str, tmp_pa
         assert gain.other == "bicubic"
         assert gain.mean == pytest.approx(fmean(seeds) - means["bicubic"], abs=1e-9)
         assert gain.low < gain.mean < gain.high
+        first, second = group.standings[:2]
+        assert group.ahead is not None
+        assert (group.ahead.model, group.ahead.other) == (first.name, second.name)
+        distance = first.summary.mean["psnr"] - second.summary.mean["psnr"]
+        assert group.ahead.mean == pytest.approx(distance, abs=1e-9)
         ranked = [one.summary.mean["psnr"] for one in group.standings]
         assert ranked == sorted(ranked, reverse=True)
+
+
+def test_the_lead_says_what_may_be_chance(data: str, tmp_path: Path) -> None:
+    entries = read_entries(["bicubic", f"a={weights(tmp_path / 'a', 0)}"])
+    entries += read_entries(["nearest"])
+    board = board_of(entries, data, tmp_path / "few", limit=3)
+    best, second = (one.name for one in board.groups[0].standings[:2])
+    words = lead(board)
+    assert words.startswith(f"out:train, hsenet, x2: {best} is first, ")
+    assert f" from {second} in psnr (" in words
+    assert words.endswith(", on too few images to say that it holds on others.")
+    ahead = board.groups[0].ahead
+    assert ahead is not None
+    for low, doubt in ((0.01, False), (-0.01, True)):
+        farther = replace(ahead, images=6, low=low, high=0.02)
+        group = replace(board.groups[0], ahead=farther, differences=())
+        assert lead(replace(board, groups=(group,))).endswith("which may be chance.") is doubt
+    alone = lead(board_of(PLAIN[:1], data, tmp_path / "alone"))
+    assert alone == "out:train, hsenet, x2: bicubic is first."
 
 
 def test_a_stopped_leaderboard_goes_on_and_what_changed_is_measured_anew(
@@ -255,6 +280,8 @@ def test_changes_are_of_all_recipes_or_of_one(tmp_path: Path) -> None:
     assert all(run.recipe.schedule.steps == 7 and run.recipe.data.set == "mine" for run in runs)
     assert [run.recipe.settings.get("features") for run in runs] == [6, 6, None, None]
     assert [len(entry.models) for entry in entries_of(runs)] == [2, 2]
+    (epochs,) = plan_runs(["hsenet-ucmerced"], 1, tmp_path, {"schedule.steps": 7})
+    assert (epochs.recipe.schedule.steps, epochs.recipe.schedule.epochs) == (7, None)
     with pytest.raises(InputError, match=r"schedule\.steps: changes recipes, but none is trained"):
         plan_runs([], 1, tmp_path, changes)
     with pytest.raises(InputError, match="seeds must be 1 or more"):

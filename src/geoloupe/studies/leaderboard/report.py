@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from geoloupe.evaluation.bootstrap import DRAWS, FEW
+from geoloupe.evaluation.bootstrap import DRAWS, FEW, Difference
 from geoloupe.evaluation.published import Published, published
 from geoloupe.evaluation.tables import published_tables
 from geoloupe.reports.drawings import bars, points
@@ -49,17 +49,25 @@ def lead(board: Board) -> str:
     for group in board.groups:
         if group.degradation != group.section.degradations[0]:
             continue
-        best = group.standings[0]
-        gain = group.gain(best.name)
-        if gain is None:
-            said.append(f"{group.section.title}: {best.name}.")
-            continue
-        doubt = "" if gain.sure else ", which may be chance"
-        said.append(
-            f"{group.section.title}: {best.name} is {gain.mean:+.2f} from {gain.other} in "
-            f"{gain.metric} ({gain.low:+.2f} to {gain.high:+.2f}){doubt}."
-        )
+        best = group.standings[0].name
+        gain, ahead = group.gain(best), group.ahead
+        words = [f"{group.section.title}: {best} is first"]
+        if gain is not None:
+            words.append(_from(gain))
+        if ahead is not None and (gain is None or ahead.other != gain.other):
+            words.append(_from(ahead))
+        said.append(", ".join(words) + ".")
     return " ".join(said)
+
+
+def _from(row: Difference) -> str:
+    doubt = "" if row.sure else ", which may be chance"
+    if row.images < FEW:
+        doubt = ", on too few images to say that it holds on others"
+    return (
+        f"{row.mean:+.2f} from {row.other} in {row.metric} ({row.low:+.2f} to {row.high:+.2f})"
+        f"{doubt}"
+    )
 
 
 def made(board: Board) -> str:
@@ -70,7 +78,7 @@ def made(board: Board) -> str:
             (cell.images for cell in board.plan.cells if cell.section is section), default=0
         )
         whole = len(section.prepared.split(section.split))
-        images = f"all {whole} images" if count == whole else f"{count} of {whole} images"
+        images = f"{count} of {whole} images"
         parts.append(
             f"{section.title}: {images}, split by rule {section.prepared.facts['split']['rule']}; "
             f"{section.protocol.describe()}."

@@ -11,6 +11,7 @@ from geoloupe.training.recipe import Recipe, read_recipe
 from geoloupe.training.run_folder import MODEL, RECIPE_FILE
 
 RUNS = "runs"
+_LENGTHS = ("schedule.steps", "schedule.epochs", "schedule.minutes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ def plan_runs(
     """Return every recipe with every seed, the first being the recipe's own.
 
     Changes have dotted names and are of all recipes; those that begin with a recipe's name, as in
-    `edsr-ucmerced.batch`, are of that one.
+    `edsr-ucmerced.batch`, are of that one. A length in one unit takes the place of the recipe's.
     """
     if seeds < 1:
         raise InputError(f"seeds must be 1 or more, not {seeds}")
@@ -48,9 +49,10 @@ def plan_runs(
         raise InputError(f"{next(iter(shared))}: changes recipes, but none is trained")
     runs = []
     for recipe, name in zip(recipes, names, strict=True):
-        first = read_recipe(recipe, {**shared, **own[name]})
+        mine = _of_one_length({**shared, **own[name]})
+        first = read_recipe(recipe, mine)
         for seed in range(first.seed, first.seed + seeds):
-            changed = {**shared, **own[name], "seed": seed, "name": name}
+            changed = {**mine, "seed": seed, "name": name}
             runs.append(
                 PlannedRun(
                     entry=name,
@@ -71,6 +73,13 @@ def entries_of(runs: Sequence[PlannedRun]) -> list[Entry]:
         )
         for name in names
     ]
+
+
+def _of_one_length(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Unset the other units where a length is changed: a schedule has one."""
+    if not any(length in changes for length in _LENGTHS):
+        return dict(changes)
+    return {**dict.fromkeys(_LENGTHS), **changes}
 
 
 def _of(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:

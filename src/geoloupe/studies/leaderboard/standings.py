@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 from geoloupe.evaluation.bootstrap import Difference, differences
@@ -36,6 +36,7 @@ class Group:
     metrics: tuple[str, ...]
     standings: tuple[Standing, ...]
     differences: tuple[Difference, ...]  # from the reference, on the same images
+    ahead: Difference | None  # how far the first is from the second, in the yardstick
 
     def gain(self, model: str) -> Difference | None:
         """Return how far a model is from the reference in the yardstick."""
@@ -79,7 +80,21 @@ def _group(
         metrics=tuple(result.metrics),
         standings=tuple(standings),
         differences=tuple(differences(result, plan.reference)) if known else (),
+        ahead=_ahead(result, [one.name for one in standings[:2]], yardstick),
     )
+
+
+def _ahead(result: Result, names: Sequence[str], yardstick: str) -> Difference | None:
+    """Compare the first of two models with the second in one score."""
+    if len(names) < 2:
+        return None
+    rows = [
+        replace(row, scores={yardstick: row.scores[yardstick]})
+        for row in result.rows
+        if row.model in names and yardstick in row.scores
+    ]
+    found = differences(Result(rows=tuple(rows), facts={}), names[1])
+    return found[0] if found else None
 
 
 def averaged(runs: Sequence[Sequence[Row]]) -> list[Row]:
