@@ -88,7 +88,7 @@ def both(samples: Patches | Mix, count: int = 60) -> tuple[dict[str, Tensor], di
     draws = draws_of(samples)
     thrown = torch.utils.data.default_collate([draws[number] for number in range(count)])
     scale = draws.parts[0].examples.scale
-    maker = Maker(images=DeviceImages.read(draws, CPU), size=SIZE, scale=scale)
+    maker = Maker(images=DeviceImages.read(draws, CPU), scale=scale)
     field = torch.randn(loaded["lr"].shape, generator=torch.Generator().manual_seed(0))
     return loaded, maker(thrown, field)
 

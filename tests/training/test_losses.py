@@ -13,6 +13,7 @@ from geoloupe.training.losses import (
     LossSettings,
     Objective,
     band_weights,
+    charbonnier,
     fourier_difference,
     negative_score,
     ratio_difference,
@@ -107,6 +108,18 @@ def test_the_fourier_term_is_of_real_and_imaginary_parts() -> None:
     expected = (np.abs(spectrum.real).mean() + np.abs(spectrum.imag).mean()) / 2
     found = fourier_difference(torch.tensor(one), torch.tensor(other))
     assert found.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_charbonnier_difference_is_l1_far_away_and_a_square_nearby() -> None:
+    assert charbonnier(torch.tensor([0.5, -0.3])).item() == pytest.approx(0.4, rel=1e-4)
+    near = torch.tensor([1e-5], requires_grad=True)
+    (slope,) = torch.autograd.grad(charbonnier(near), near)
+    assert slope.item() == pytest.approx(0.01, rel=1e-3)  # L1's is 1 wherever it is not 0
+    only = LossSettings(l1=0, charbonnier=2.0)
+    objective = Objective.of(build("loupe", scale=2, features=4, blocks=1), only, None)
+    assert objective.loss(torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)).item() == pytest.approx(
+        2, rel=1e-4
+    )
 
 
 def test_a_balanced_loss_sees_dark_bands_as_it_sees_bright_ones() -> None:

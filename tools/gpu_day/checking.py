@@ -146,12 +146,12 @@ def _samples(recipe: Recipe, device: torch.device) -> Iterator[Finding]:
     quiet = replace(recipe, data=replace(recipe.data, degradation="mtf"))
     sets = [find(name) for name in recipe.data.sets]
     samples = samples_of(quiet, fresh_state(quiet)[0], sets)
-    size, draws = recipe.patches.size, draws_of(samples)
+    draws = draws_of(samples)
     numbers = range(min(recipe.batch, 32))
     loaded = default_collate([samples[number] for number in numbers])
     thrown = default_collate([draws[number] for number in numbers])
     scale = draws.parts[0].examples.scale
-    make = Maker(images=DeviceImages.read(draws, device), size=size, scale=scale)
+    make = Maker(images=DeviceImages.read(draws, device), scale=scale)
     field = torch.zeros(loaded["lr"].shape, device=device)
     made = make({name: tensor.to(device) for name, tensor in thrown.items()}, field)
     for name, most in (("lr", _ROUNDED), ("hr", 1e-6)):

@@ -42,13 +42,13 @@ def batches(
     draws = _device_draws(patches, hardware, device)
     if draws is None:
         return _loaded(patches, share, workers=workers, pinned=pinned)
-    size, scale = draws.parts[0].settings.size, draws.parts[0].examples.scale
-    maker = Maker(images=DeviceImages.read(draws, device), size=size, scale=scale)
+    first = draws.parts[0]
+    maker = Maker(images=DeviceImages.read(draws, device), scale=first.examples.scale)
     return iter(
         DeviceBatches(
             make=torch.compile(maker) if hardware.compiles(device) else maker,
             draws=_loaded(draws, share, workers=workers, pinned=pinned),
-            size=size,
+            size=first.settings.size_at,
             device=device,
             seed=seed + share.rank,
             first=share.first,

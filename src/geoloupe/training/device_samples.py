@@ -90,23 +90,22 @@ def _rectangle(lines: tuple[list[float], ...], bands: int) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Maker:
-    """Makes samples of a size from images on a device."""
+    """Makes samples from images on a device."""
 
     images: DeviceImages
-    size: int  # LR pixels
     scale: int
 
     def __call__(self, draws: Mapping[str, Tensor], field: Tensor) -> Batch:
         """Return "lr" (N,B,h,w), "hr" (N,B,h*s,w*s) and "mtf" (N,B) of draws.
 
-        `field` (N,B,h,w) is noise of deviation 1.
+        `field` (N,B,h,w) is noise of deviation 1, of the size that LR images shall have.
         """
-        scene, scale, size = draws["scene"], self.scale, self.size
+        scene, scale, size = draws["scene"], self.scale, field.shape[-1]
         low, span = (
             line[scene].gather(1, draws["bands"])[..., None, None]
             for line in (self.images.low, self.images.span)
         )
-        unit = (self._stored(draws) - low) / span
+        unit = (self._stored(draws, size) - low) / span
         down, across = (_banded(draws[name], size, scale) for name in ("down", "across"))
         lr = down @ unit @ across.mT
         slot = draws["slot"][..., None, None].expand_as(field)
@@ -120,11 +119,11 @@ class Maker:
         turned = {name: _turned(values, draws["turn"]) for name, values in made.items()}
         return turned | {name: draws[name] for name in ("mtf",) if name in draws}
 
-    def _stored(self, draws: Mapping[str, Tensor]) -> Tensor:
+    def _stored(self, draws: Mapping[str, Tensor], side: int) -> Tensor:
         """Gather what lies under each sample and its blur (N,B,R,R), mirrored at scenes' edges."""
         scale, taps = self.scale, draws["down"].shape[-1]
         size = self.images.size[draws["scene"]]
-        reach = torch.arange((self.size - 1) * scale + taps, device=size.device)
+        reach = torch.arange((side - 1) * scale + taps, device=size.device)
         reach = reach - _before(taps, scale)
         lines = []
         for axis in (0, 1):
@@ -172,7 +171,7 @@ class DeviceBatches:
 
     make: Callable[[Mapping[str, Tensor], Tensor], Batch]
     draws: Iterator[Batch]
-    size: int  # LR pixels
+    size: Callable[[int], int]  # of a step's LR images
     device: torch.device
     seed: int
     first: int  # step
@@ -185,7 +184,7 @@ class DeviceBatches:
                 k: tensor.to(self.device, non_blocking=True) for k, tensor in drawn_batch.items()
             }
             generator.manual_seed(self.seed + _SEED * (step + 1))
-            shape = (*draws["bands"].shape, self.size, self.size)
+            shape = (*draws["bands"].shape, self.size(step), self.size(step))
             field = torch.randn(shape, generator=generator, device=self.device)
             yield self.make(draws, field)
 

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from geoloupe.errors import RunError
+from geoloupe.training.adversary import Adversary
 from geoloupe.training.recipe import Recipe
 from geoloupe.training.state import State
 
@@ -72,26 +74,67 @@ class Loop:
 
     def learn(self, batch: dict[str, Tensor], rate: float, *, late: bool = False) -> float:
         """Learn from one batch; return its loss over all processes."""
-        optimiser, chosen = self.state.optimiser, self.recipe.optimiser
+        state, chosen = self.state, self.recipe.optimiser
+        optimiser, adversary = state.optimiser, self._adversary(late=late)
         # A step's randomness is the same on all processes, and after a restart.
-        torch.manual_seed(self.recipe.seed + _SEED * (self.state.step + 1))
+        torch.manual_seed(self.recipe.seed + _SEED * (state.step + 1))
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.zero_grad(set_to_none=True)
+        if adversary is not None:
+            adversary.begin_step(rate / chosen.rate)
         words: dict[str, Any] = {k: self.fabric.to_device(tensor) for k, tensor in batch.items()}
-        loss = self.objective(**words, **({"late": True} if late else {}))
-        mean = self.fabric.all_reduce(loss.detach(), reduce_op="mean")
-        last = self.state.meter.last_epoch
+        losses = [
+            self._learn_part(part, adversary, late=late, last=number == self.recipe.parts)
+            for number, part in enumerate(_in_parts(words, self.recipe.parts), 1)
+        ]
+        mean = self.fabric.all_reduce(torch.stack(losses).mean(), reduce_op="mean")
+        before = state.meter.last_epoch
         # Reading a number waits for the GPU, so it is read last unless it decides something.
-        if chosen.skip_above is not None and last is not None:
+        if chosen.skip_above is not None and before is not None:
             whole = self._read(mean)
-            if whole > chosen.skip_above * last:
+            if whole > chosen.skip_above * before:
                 return whole
-        self.fabric.backward(loss)
         if chosen.clip is not None:
             self.fabric.clip_gradients(self.objective, optimiser, max_norm=chosen.clip)
         optimiser.step()
+        if adversary is not None:
+            adversary.optimiser.step()
         return self._read(mean)
+
+    def _learn_part(
+        self, part: dict[str, Any], adversary: Adversary | None, *, late: bool, last: bool
+    ) -> Tensor:
+        """Add a part of a batch to the gradients; return its loss."""
+        words = part | ({"late": True} if late else {})
+        share = 1 / self.recipe.parts
+        with nullcontext() if last else self._unsynchronised(adversary):
+            if adversary is None:
+                loss = self.objective(**words)
+                self.fabric.backward(share * loss)
+                return loss.detach()
+            settings = self.recipe.last_loss if late and self.recipe.last_loss else self.recipe.loss
+            loss, sr = self.objective(**words, answers=True)
+            loss = loss + settings.adversarial * adversary.complaint(sr, part["hr"])
+            self.fabric.backward(share * loss)
+            self.fabric.backward(share * adversary.loss(sr, part["hr"]))
+            return loss.detach()
+
+    def _adversary(self, *, late: bool) -> Adversary | None:
+        """Return the discriminator if it takes part in this step."""
+        adversary, recipe = self.state.adversary, self.recipe
+        settings = recipe.last_loss if late and recipe.last_loss else recipe.loss
+        begun = adversary is not None and self.state.step >= adversary.settings.begin
+        return adversary if begun and settings.adversarial else None
+
+    @contextmanager
+    def _unsynchronised(self, adversary: Adversary | None) -> Iterator[None]:
+        """Let processes keep their gradients to themselves until the last part of a batch."""
+        with ExitStack() as stack:
+            stack.enter_context(self.fabric.no_backward_sync(self.objective))
+            if adversary is not None:
+                stack.enter_context(self.fabric.no_backward_sync(adversary.judge))
+            yield
 
     def _read(self, loss: Tensor) -> float:
         found = float(loss)
@@ -101,3 +144,10 @@ class Loop:
                 "or set optimiser.clip"
             )
         return found
+
+
+def _in_parts(words: dict[str, Any], count: int) -> Iterator[dict[str, Any]]:
+    """Cut a batch into equal parts."""
+    pieces = {name: tensor.chunk(count) for name, tensor in words.items()}
+    for number in range(count):
+        yield {name: piece[number] for name, piece in pieces.items()}

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from geoloupe.networks.signature import Network
+from geoloupe.training.perceptual import PerceptualDistance
 
 _MIN_VARIATION = 1e-4  # unit values; a band that varies less counts as if it varied this much
+_SMOOTH = 1e-3  # unit values within which a Charbonnier difference is nearly a square
 _EQUAL = 1e-7  # mean squared error of practically equal images: 70 dB
 _MIN_RATIO_BASE = 0.02  # unit value below which a band ratio says more about noise than ground
 
@@ -24,13 +26,17 @@ class LossSettings:
     """
 
     l1: float = 1.0
-    fourier: float = 0.0  # L1 of the Fourier transforms
+    charbonnier: float = 0.0  # L1 that is smooth at zero
+    fourier: float = 0.0  # L1 of the Fourier transforms: the frequencies, which blur mixes
+    perceptual: float = 0.0  # distance of the features of the network `looks`
+    adversarial: float = 0.0  # how surely a discriminator tells the answer from the truth
     score: float = 0.0  # -10 log10 of each image's mean squared error: minus its PSNR in dB
     spectral_ratio: float = 0.0
     spatial_tv: float = 0.0
     spectral_tv: float = 0.0
     pairs: tuple[tuple[int, int], ...] = ()  # none: all pairs of up to four bands
     balanced: bool = False  # weight every band's difference by how much the band varies
+    looks: str = "loupe-x2"  # a shipped model or a folder of weights, for `perceptual`
 
     def __post_init__(self) -> None:
         weights = [getattr(self, name) for name in _TERMS]
@@ -42,7 +48,7 @@ class LossSettings:
     @classmethod
     def terms(cls) -> Iterator[str]:
         """List the names of the weights."""
-        yield from (field.name for field in fields(cls) if field.name not in ("pairs", "balanced"))
+        yield from (field.name for field in fields(cls) if field.type is float)
 
 
 _TERMS = tuple(LossSettings.terms())
@@ -57,6 +63,7 @@ class Objective(nn.Module):
         self.settings = settings
         self.last_settings = settings
         self.some = some
+        self.distance: PerceptualDistance | None = None  # of the perceptual term
         self.mixed = False  # whether the network computes in bf16; images and loss never do
         # What is worth compiling: loss terms come and go, and spectra do not compile.
         self.answer: Callable[..., tuple[Tensor, ...]] = self.stages
@@ -69,12 +76,18 @@ class Objective(nn.Module):
         mtf: Tensor | None = None,
         *,
         late: bool = False,
-    ) -> Tensor:
-        """Return the loss of a batch; `late` in training by the final loss, if that differs."""
+        answers: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Return the loss of a batch; `late` in training by the final loss, if that differs.
+
+        With `answers`, return the network's answer (N,C,H,W), too.
+        """
         settings = self.last_settings if late else self.settings
         with torch.autocast(lr.device.type, torch.bfloat16, enabled=self.mixed):
             stages = self.answer(lr, guide, mtf)
-        return torch.stack([self.loss(stage.float(), hr, settings) for stage in stages]).sum()
+        stages = tuple(stage.float() for stage in stages)
+        loss = torch.stack([self.loss(stage, hr, settings) for stage in stages]).sum()
+        return (loss, stages[-1]) if answers else loss
 
     def stages(self, lr: Tensor, guide: Tensor | None, mtf: Tensor | None) -> tuple[Tensor, ...]:
         """Return the network's answer; with `some`, LR images hold bands with neighbours."""
@@ -90,10 +103,14 @@ class Objective(nn.Module):
         if settings.balanced:
             difference = difference * band_weights(hr)
         total = settings.l1 * difference.mean()
+        if settings.charbonnier:
+            total = total + settings.charbonnier * charbonnier(difference)
         if settings.fourier:
             total = total + settings.fourier * fourier_difference(sr, hr)
         if settings.score:
             total = total + settings.score * negative_score(sr, hr)
+        if settings.perceptual and self.distance is not None:
+            total = total + settings.perceptual * self.distance(sr, hr)
         if settings.spectral_ratio:
             total = total + settings.spectral_ratio * ratio_difference(sr, hr, settings.pairs)
         if settings.spatial_tv:
@@ -112,6 +129,11 @@ class Objective(nn.Module):
         if count is not None and any(max(pair) > count for pair in settings.pairs):
             raise ValueError(f"loss.pairs name a band beyond the {count} of the network")
         return cls(network, settings, some=bands is not None)
+
+
+def charbonnier(difference: Tensor) -> Tensor:
+    """Return the mean of differences, those near zero counting as their squares do."""
+    return (difference.square() + _SMOOTH**2).sqrt().mean()
 
 
 def fourier_difference(sr: Tensor, hr: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from geoloupe import catalog, settings
 from geoloupe.datasets.samples.patches import PatchSettings
 from geoloupe.errors import InputError, errors_named
+from geoloupe.training.adversary import AdversarySettings
 from geoloupe.training.losses import LossSettings
 from geoloupe.training.schedule import ScheduleSettings
 
@@ -99,20 +100,31 @@ class Recipe:
     patches: PatchSettings = field(default_factory=PatchSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     last_loss: LossSettings | None = None  # instead of loss while wsd's rate falls
+    discriminator: AdversarySettings = field(default_factory=AdversarySettings)
     optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
     schedule: ScheduleSettings
     validation: ValidationSettings = field(default_factory=ValidationSettings)
     batch: int = 16
+    parts: int = 1  # of a batch, learned one after the other to need less memory
     precision: Literal["fp32", "bf16"] = "fp32"
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise ValueError("batch must be 1 or more")
+        if self.parts < 1 or self.batch % self.parts:
+            raise ValueError(f"a batch of {self.batch} cannot be cut into {self.parts} equal parts")
+        if self.parts > 1 and any(loss.balanced for loss in self.losses):
+            raise ValueError("loss.balanced weighs bands over a whole batch: leave parts at 1")
         if self.seed < 0:
             raise ValueError("seed must be 0 or more")
         if self.network not in catalog.names("network"):
             raise InputError.unknown("network", self.network, catalog.names("network"))
+
+    @property
+    def losses(self) -> tuple[LossSettings, ...]:
+        """The loss, and the last one if that differs."""
+        return (self.loss,) if self.last_loss is None else (self.loss, self.last_loss)
 
 
 def shipped() -> list[str]:

@@ -19,7 +19,7 @@ from geoloupe.training.log import open_log
 from geoloupe.training.loop import Loop
 from geoloupe.training.recipe import Recipe, read_recipe
 from geoloupe.training.run_folder import CHECKPOINTS, MODEL, held
-from geoloupe.training.setup import begin_with, fresh_state, on_device, samples_of
+from geoloupe.training.setup import add_adversary, begin_with, fresh_state, on_device, samples_of
 
 _LOGGED = 50  # steps whose mean loss is a row of the log
 _PAUSE = 120.0  # seconds between checkpoints
@@ -91,6 +91,7 @@ def _train(
     sets = [find(name) for name in recipe.data.sets]
     state, objective = fresh_state(recipe)
     samples = samples_of(recipe, state, sets)
+    add_adversary(recipe, state, samples)
     if not state.load(checkpoints):
         begin_with(recipe, state)
     epoch = max(len(samples) // recipe.batch, 1)
@@ -117,6 +118,8 @@ def _train(
         progress(int(min(step.place, step.length)), int(step.length))
         if step.number % _LOGGED == 0 or step.last:
             row = {"loss": state.meter.take(), "rate": step.rate, "samples_per_second": step.speed}
+            if state.adversary is not None:
+                row["discriminator"] = state.adversary.take()
             if log is not None:
                 log.add("steps", step.number, row)
         if step.number % recipe.validation.every == 0 or step.last:
@@ -141,7 +144,8 @@ def _train(
 
 def _refuse_processes(recipe: Recipe, processes: int) -> None:
     """Refuse numbers of processes that cannot share the work."""
-    if recipe.batch % processes:
-        raise InputError(f"a batch of {recipe.batch} cannot be shared by {processes}")
+    if recipe.batch % (processes * recipe.parts):
+        parts = f" in {recipe.parts} parts each" if recipe.parts > 1 else ""
+        raise InputError(f"a batch of {recipe.batch} cannot be shared by {processes}{parts}")
     if recipe.schedule.minutes is not None and processes > 1:
         raise InputError("a schedule in minutes is for one process: clocks differ between several")

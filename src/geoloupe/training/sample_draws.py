@@ -57,9 +57,9 @@ class SampleDraws(Dataset[dict[str, Tensor]]):
         place, rng, picked = patches.begun(number)
         entry = patches.examples.entries[place]
         picked = picked or _all(entry)
-        window = patches.window(place, rng)
+        window = patches.window(place, patches.size_of(number), rng)
         drawn = _Blurred.drawn(patches.examples, picked, window.width, rng)
-        turn = Turn.drawn(patches.settings, rng)
+        turn = Turn.drawn(patches.settings, window.height, rng)
         count = len(picked.lr)
         mtf = patches.shown_mtf(drawn.mtf, count, rng) if patches.gives_mtf else None
         changed = patches.settings.bands is not None or patches.settings.shuffles

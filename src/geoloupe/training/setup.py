@@ -15,8 +15,10 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.response import SpectralResponse
 from geoloupe.models.model import load, plain_settings
 from geoloupe.networks import build
+from geoloupe.training.adversary import LEAST, Adversary
 from geoloupe.training.hardware import Hardware
 from geoloupe.training.losses import Objective
+from geoloupe.training.perceptual import PerceptualDistance
 from geoloupe.training.recipe import Recipe
 from geoloupe.training.run_folder import CHECKPOINTS, RECIPE_FILE
 from geoloupe.training.state import State
@@ -46,10 +48,41 @@ def fresh_state(recipe: Recipe) -> tuple[State, Objective]:
     try:
         objective = Objective.of(network, recipe.loss, recipe.data.bands_at_once)
         objective.last_settings = recipe.last_loss or recipe.loss
+        objective.distance = _distance(recipe)
         objective.mixed = recipe.precision == "bf16"
     except ValueError as error:
         raise InputError(f"{recipe.name}: {error}") from None
+    _refuse_parts(recipe, network)
     return state, objective
+
+
+def _distance(recipe: Recipe) -> PerceptualDistance | None:
+    """Return what compares images by features, if the recipe asks for it."""
+    names = {loss.looks for loss in recipe.losses if loss.perceptual}
+    if len(names) > 1:
+        raise InputError(f"{recipe.name}: loss and last_loss name two networks that look; name one")
+    return PerceptualDistance.of(names.pop()) if names else None
+
+
+def _refuse_parts(recipe: Recipe, network: nn.Module) -> None:
+    """Refuse parts of a batch to a network that measures whole batches."""
+    if recipe.parts > 1 and any(isinstance(part, nn.BatchNorm2d) for part in network.modules()):
+        raise InputError(
+            f"{recipe.name}: {recipe.network} normalises by the whole batch: leave parts at 1"
+        )
+
+
+def add_adversary(recipe: Recipe, state: State, samples: Patches | Mix) -> None:
+    """Add a fresh discriminator for the recipe's samples, if it asks for one."""
+    if not any(loss.adversarial for loss in recipe.losses):
+        return
+    bands, height, width = samples[0]["hr"].shape
+    if min(height, width) < LEAST:
+        raise InputError(
+            f"{recipe.name}: HR patches of {width} x {height} are too small for a discriminator; "
+            f"it needs {LEAST} pixels"
+        )
+    state.adversary = Adversary.of(recipe.discriminator, bands, recipe.seed + 1)
 
 
 def begin_with(recipe: Recipe, state: State) -> None:
@@ -84,6 +117,9 @@ def on_device(objective: Objective, state: State, hardware: Hardware, fabric: An
     if hardware.compiles(fabric.device):
         objective.answer = torch.compile(objective.stages)
     wrapped, state.optimiser = fabric.setup(objective, state.optimiser)
+    adversary = state.adversary
+    if adversary is not None:
+        adversary.judge, adversary.optimiser = fabric.setup(adversary.network, adversary.optimiser)
     return wrapped
 
 
@@ -97,6 +133,7 @@ def samples_of(recipe: Recipe, state: State, sets: Sequence[PreparedDataset]) ->
             recipe.seed,
             some=_some_bands(recipe, state),
             gives_mtf=takes_mtf,
+            batch=recipe.batch,
         )
         for prepared in sets
     ]

@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from geoloupe.errors import InputError, RunError
 from geoloupe.networks.signature import Network
 from geoloupe.storage.publish import publish
+from geoloupe.training.adversary import Adversary
 
 _KEPT = 2  # checkpoints: the last, and the one before in case the last is damaged
 _NAME = re.compile(r"step-(\d{8})\.pt")
@@ -57,6 +58,7 @@ class State:
     network: Network
     optimiser: Optimizer
     average: dict[str, Tensor] | None  # a running average of the weights
+    adversary: Adversary | None = None
     step: int = 0
     best: float | None = None
     seconds: float = 0.0
@@ -65,7 +67,8 @@ class State:
 
     def move(self, device: torch.device) -> None:
         """Move what belongs to the weights to their device."""
-        for values in self.optimiser.state.values():
+        optimisers = [self.optimiser, *([self.adversary.optimiser] if self.adversary else [])]
+        for values in (kept for one in optimisers for kept in one.state.values()):
             for name in ("exp_avg", "exp_avg_sq"):  # the count of steps stays where Adam keeps it
                 values[name] = values[name].to(device)
         if self.average is not None:
@@ -98,6 +101,7 @@ class State:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average,
+            "adversary": self.adversary.state() if self.adversary is not None else None,
             "step": self.step,
             "best": self.best,
             "seconds": self.seconds,
@@ -149,6 +153,8 @@ class State:
             if self.average is not None:
                 for name, tensor in content["average"].items():
                     self.average[name].copy_(tensor)
+            if self.adversary is not None:
+                self.adversary.load(content["adversary"])
             self.step, self.best = content["step"], content["best"]
             self.seconds, self.meter = content["seconds"], Meter(**content["meter"])
             self.before = content.get("before", self.before)  # 0.1 wrote none

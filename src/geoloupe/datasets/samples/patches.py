@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -29,6 +30,7 @@ class PatchSettings:
     """How crops are cut and changed."""
 
     size: int = 48  # in LR pixels
+    grow: tuple[tuple[int, int], ...] = ()  # (step, size from that step on), both rising
     per_scene: int = 1  # crops of each scene in an epoch
     flips: bool = True
     transposes: bool = True
@@ -43,10 +45,22 @@ class PatchSettings:
     def __post_init__(self) -> None:
         if self.size < 1 or self.per_scene < 1:
             raise ValueError("size and per_scene must be 1 or more")
+        stages = [(0, self.size), *self.grow]
+        if any(not (a[0] < b[0] and a[1] < b[1]) for a, b in pairwise(stages)):
+            raise ValueError("grow holds steps and sizes, [[5000, 64], [9000, 96]], both rising")
         if (self.bands or 1) < 1 or self.apart < 0 or self.mtf_error < 0:
             raise ValueError("bands must be 1 or more, apart and mtf_error 0 or more")
         if not (0 <= self.least_valid <= 1 and 0 <= self.most_cloud <= 1):
             raise ValueError("least_valid and most_cloud must lie between 0 and 1")
+
+    @property
+    def largest(self) -> int:
+        """The size of the last crops."""
+        return self.grow[-1][1] if self.grow else self.size
+
+    def size_at(self, step: int) -> int:
+        """Return the size of a step's crops."""
+        return next((size for first, size in reversed(self.grow) if step >= first), self.size)
 
 
 @dataclass(frozen=True)
@@ -83,18 +97,20 @@ class Patches(Dataset[dict[str, Tensor]]):
         *,
         some: SomeBands | None = None,
         gives_mtf: bool = False,
+        batch: int = 1,
     ) -> None:
         self.examples = examples
         self.settings = settings
         self.seed = seed
         self.some = some
         self.gives_mtf = gives_mtf
+        self.batch = batch  # samples of a step, by which a sample's number tells its step
         for entry in examples.entries:
             height, width = examples.lr_size(entry)
-            if min(height, width) < settings.size:
+            if min(height, width) < settings.largest:
                 raise InputError(
                     f"{examples.prepared.name}: {entry.id} has {width} x {height} LR pixels, too "
-                    f"few for patches of {settings.size}; choose a smaller size"
+                    f"few for patches of {settings.largest}; choose a smaller size"
                 )
 
     def __len__(self) -> int:
@@ -103,13 +119,13 @@ class Patches(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         place, rng, picked = self.begun(number)
-        entry = self.examples.entries[place]
+        entry, size = self.examples.entries[place], self.size_of(number)
         for _ in range(_TRIES):
-            example = self.examples.crop(entry, self.window(place, rng), rng, picked)
+            example = self.examples.crop(entry, self.window(place, size, rng), rng, picked)
             if self._good(example.lr):
                 return self._sample(example, rng)
         raise InputError(
-            f"{self.examples.prepared.name}: {entry.id} has no crop of {self.settings.size} LR "
+            f"{self.examples.prepared.name}: {entry.id} has no crop of {size} LR "
             "pixels with as much data and as little cloud as required"
         )
 
@@ -120,10 +136,13 @@ class Patches(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng([self.seed, 1, number])
         return place, rng, self._picked(rng, self.examples.entries[place].parts["hr"].shape[2])
 
-    def window(self, place: int, rng: np.random.Generator) -> Window:
+    def size_of(self, number: int) -> int:
+        """Return the size of a sample in LR pixels."""
+        return self.settings.size_at(number // self.batch)
+
+    def window(self, place: int, size: int, rng: np.random.Generator) -> Window:
         """Draw where a scene is cut."""
         height, width = self.examples.lr_size(self.examples.entries[place])
-        size = self.settings.size
         top = int(rng.integers(height - size + 1))
         left = int(rng.integers(width - size + 1))
         return Window(top=top, left=left, height=size, width=size)
@@ -154,7 +173,7 @@ class Patches(Dataset[dict[str, Tensor]]):
         )
 
     def _sample(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
-        change = Turn.drawn(self.settings, rng)
+        change = Turn.drawn(self.settings, example.lr.grid.height, rng)
         lr, hr = change(_filled(example.lr)), change(_filled(example.hr))
         values = {"lr": lr, "hr": hr}
         if self.gives_mtf:
@@ -225,15 +244,15 @@ class Turn:
     size: int  # LR pixels
 
     @classmethod
-    def drawn(cls, settings: PatchSettings, rng: np.random.Generator) -> Self:
-        """Draw one that the settings allow."""
+    def drawn(cls, settings: PatchSettings, size: int, rng: np.random.Generator) -> Self:
+        """Draw one for a size that the settings allow."""
         up, left, across, roll = (bool(coin) for coin in rng.integers(0, 2, 4))
         return cls(
             up=settings.flips and up,
             left=settings.flips and left,
             across=settings.transposes and across,
-            rolled=settings.size // 2 if settings.rolls and roll else 0,
-            size=settings.size,
+            rolled=size // 2 if settings.rolls and roll else 0,
+            size=size,
         )
 
     def __call__(self, values: Values) -> Values:
