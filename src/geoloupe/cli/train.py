@@ -11,6 +11,7 @@ from geoloupe.cli.screen import say
 from geoloupe.errors import InputError
 
 if TYPE_CHECKING:
+    from geoloupe.training.hardware import Hardware
     from geoloupe.training.recipe import Recipe
 
 Assignments = Annotated[
@@ -34,6 +35,9 @@ def train(
     *,
     output: Output = None,
     resume: Annotated[Path | None, typer.Option(help="Resume the run in this folder.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Train as often, with a seed each: runs seed0, seed1, ...")
+    ] = None,
     assignments: Assignments = None,
     accelerator: Accelerator = "auto",
     devices: Devices = "auto",
@@ -42,17 +46,22 @@ def train(
     """Train a model from a recipe; --resume continues a stopped run as if uninterrupted."""
     from geoloupe.training.recipe import read_recipe, shipped
     from geoloupe.training.run_folder import RECIPE_FILE
+    from geoloupe.training.seeds import holds_seeds
 
     if (recipe is None) == (resume is None):
         raise InputError(f"name a recipe or a run to --resume; recipes: {', '.join(shipped())}")
     if resume is not None:
-        if assignments or output:
-            raise InputError("a run continues as it began: leave out --set and --output")
+        if assignments or output or seeds is not None:
+            raise InputError("a run continues as it began: leave out --set, --seeds and --output")
         chosen, folder = read_recipe(resume / RECIPE_FILE), resume
     else:
         chosen = read_recipe(str(recipe), parse_assignments(assignments or ()))
         folder = output or Path("runs") / chosen.name
-    _run(chosen, folder, resume=resume is not None, hardware=(accelerator, devices, workers))
+    hardware = (accelerator, devices, workers)
+    if seeds is not None or (resume is not None and holds_seeds(resume)):
+        _run_seeds(chosen, folder, seeds, hardware=hardware)
+    else:
+        _run(chosen, folder, resume=resume is not None, hardware=hardware)
 
 
 def finetune(
@@ -78,21 +87,38 @@ def finetune(
 def _run(
     recipe: "Recipe", folder: Path, *, resume: bool, hardware: tuple[str, str, int | None]
 ) -> None:
-    from geoloupe.training.hardware import Hardware
     from geoloupe.training.run import train
 
-    accelerator, devices, workers = hardware
-    if devices != "auto" and not devices.isdecimal():
-        raise InputError(f"--devices is a number or auto, not {devices}")
-    count: Any = int(devices) if devices.isdecimal() else devices
     with progress_bar("steps") as progress:
         done = train(
-            recipe,
-            folder,
-            resume=resume,
-            hardware=Hardware(accelerator=accelerator, devices=count, workers=workers),
-            progress=progress,
+            recipe, folder, resume=resume, hardware=_hardware(*hardware), progress=progress
         )
     if done.first:
         scores = "".join(f"; {name} {value:.4f}" for name, value in done.scores.items())
         say(f"{done.model}\n  {done.steps} steps in {done.seconds / 60:.1f} min{scores}")
+
+
+def _run_seeds(
+    recipe: "Recipe", folder: Path, seeds: int | None, *, hardware: tuple[str, str, int | None]
+) -> None:
+    """Train with several seeds, or go on with them, and print how far their scores scatter."""
+    from geoloupe.training.seeds import TABLE, resume_seeds, train_seeds
+
+    chosen = _hardware(*hardware)
+    with progress_bar("steps of all seeds") as progress:
+        if seeds is None:
+            done = resume_seeds(folder, hardware=chosen, progress=progress)
+        else:
+            done = train_seeds(recipe, folder, seeds, hardware=chosen, progress=progress)
+    spreads = {name: done.spread(name) for name in done.scores}
+    scores = "; ".join(f"{name} {mean:.4f} ± {away:.4f}" for name, (mean, away) in spreads.items())
+    say(f"{folder / TABLE}\n  {len(done.models)} seeds: {scores}")
+
+
+def _hardware(accelerator: str, devices: str, workers: int | None) -> "Hardware":
+    from geoloupe.training.hardware import Hardware
+
+    if devices != "auto" and not devices.isdecimal():
+        raise InputError(f"--devices is a number or auto, not {devices}")
+    count: Any = int(devices) if devices.isdecimal() else devices
+    return Hardware(accelerator=accelerator, devices=count, workers=workers)
