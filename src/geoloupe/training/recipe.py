@@ -88,6 +88,13 @@ class ValidationSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LogSettings:
+    """Who else is told how training goes; the .csv files and TensorBoard's always are."""
+
+    wandb: str | None = None  # a project of Weights & Biases, kept in the run's folder
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A whole experiment."""
 
@@ -104,6 +111,7 @@ class Recipe:
     optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
     schedule: ScheduleSettings
     validation: ValidationSettings = field(default_factory=ValidationSettings)
+    log: LogSettings = field(default_factory=LogSettings)
     batch: int = 16
     parts: int = 1  # of a batch, learned one after the other to need less memory
     precision: Literal["fp32", "bf16"] = "fp32"

@@ -110,7 +110,7 @@ def _train(
         epoch=epoch,
     )
     judge = Judge.of(recipe, folder, sets[0], state, fabric)
-    log = open_log(folder, state.step) if first else None
+    log = open_log(folder, state.step, recipe) if first else None
     scores: dict[str, float] = {}
     kept = time.monotonic()
     source = batches(samples, share, hardware=hardware, fabric=fabric, seed=recipe.seed)
