@@ -30,7 +30,9 @@ def evaluate(
     ] = "hsenet",
     scale: Annotated[
         int | None,
-        typer.Option(help="Scale of models without weights. Default: that of the others."),
+        typer.Option(
+            help="Scale of interpolation and of models for several. Default: that of the others."
+        ),
     ] = None,
     output: Annotated[
         Path | None,

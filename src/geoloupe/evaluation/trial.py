@@ -54,7 +54,8 @@ class EvaluateSettings:
 
     OLD_NAMES: ClassVar[Mapping[str, str]] = {"recipe": "degradation"}
 
-    scale: int | None = None  # of models without weights; None: that of the first with weights
+    scale: int | None = None  # of models without weights or for several factors; None: that of
+    # the first with weights
     protocol: str = "hsenet"
     metrics: str = ""  # besides the protocol's, comma-separated; "trust" is several
     degradation: str | None = None  # None: the protocol's own
@@ -254,10 +255,12 @@ def load_entrant(model: str | Path | Model, scale: int | None) -> Model:
         return sharpening_model(model, scale or _SHARPENED)
     known = str(model) in catalog.names("network")
     loaded = load(model, **({"scale": scale} if known and scale else {}))
-    own = loaded.network.signature.scale
-    if scale not in (None, own):
+    if scale is None:
+        return loaded
+    if scale not in loaded.scales:
+        own = loaded.network.signature.scale
         raise InputError(f"{model}: is an x{own} model, but scale is {scale}")
-    return loaded
+    return loaded.at(scale)
 
 
 def on_common_bands(models: Sequence[Model]) -> list[Model]:

@@ -144,6 +144,7 @@ class Card(CardModel):
     network: str
     settings: dict[str, JsonValue]
     bands: tuple[str, ...] | None = None  # None: any
+    scales: tuple[int, ...] = ()  # it was trained for, where its weights serve several
     tile: int | None = Field(default=None, ge=1)  # in LR pixels; None: what the network prefers
     margin: int | None = Field(default=None, ge=0)
     # How far its answers may exceed the pixels around, in parts of their range, as it was

@@ -92,6 +92,23 @@ class Model:
         return self.card.tile or self.network.signature.tile
 
     @property
+    def scales(self) -> tuple[int, ...]:
+        """The factors it enlarges by: usually one."""
+        own = self.network.signature.scale
+        return (own, *self.card.scales) if self.network.ANY_SCALE else (own,)
+
+    def at(self, scale: int) -> "Model":
+        """Return the model at another of its factors, with the same weights."""
+        own = self.network.signature.scale
+        if scale == own:
+            return self
+        if scale not in self.scales:
+            raise InputError(f"{self.card.name} enlarges {own} times, not {scale}")
+        settings = {**self.card.settings, "scale": scale}
+        card = self.card.model_copy(update={"settings": settings})
+        return model_from_state(build(card.network, **settings), self.network.state_dict(), card)
+
+    @property
     def digest(self) -> str:
         """A name for exactly these weights and settings."""
         found = hashlib.sha256(json.dumps(plain_settings(self.network), sort_keys=True).encode())
@@ -133,7 +150,8 @@ def load(name_or_path: str | Path, **settings: Any) -> Model:
     Args:
         name_or_path: The name of a shipped model, a folder or file of weights, or the name of a
             network without weights, such as "bicubic".
-        **settings: Of such a network; for others they must agree with the weights.
+        **settings: Of such a network; for others they must agree with the weights, or name one of
+            several factors that these were trained for, as in `load("mine", scale=4)`.
 
     Returns:
         A model, ready to be called.
@@ -204,10 +222,13 @@ def _without_weights(name: str, settings: Mapping[str, Any]) -> Model:
 def _with_weights(path: Path, settings: Mapping[str, Any]) -> Model:
     card, arrays = read_weights(path)
     with errors_named(path):
-        agree(settings, card.settings, ("you asked for", "these weights have"))
+        scale = settings.get("scale") if settings.get("scale") in card.scales else None
+        asked = {key: value for key, value in settings.items() if scale is None or key != "scale"}
+        agree(asked, card.settings, ("you asked for", "these weights have"))
         _refuse_strangers(card, arrays)
         state = {name: torch.tensor(array) for name, array in arrays.items()}
-        return model_from_state(build(card.network, **card.settings), state, card)
+        model = model_from_state(build(card.network, **card.settings), state, card)
+        return model if scale is None else model.at(scale)
 
 
 def _refuse_strangers(card: Card, arrays: Mapping[str, Array]) -> None:

@@ -203,6 +203,7 @@ class MulSR(Network):
         "end_x2.{k}": "tail.{k}",
     }
     ASK: ClassVar[Mapping[str, str]] = {"scale": "its weights are the same at every factor"}
+    ANY_SCALE: ClassVar[bool] = True
 
     def __init__(self, settings: MulSRSettings) -> None:
         super().__init__(settings)

@@ -51,6 +51,7 @@ class Network(nn.Module):
     REFERENCE: ClassVar[Reference]
     PUBLISHED: ClassVar[Mapping[str, str | None]] = {}  # published name -> ours; None: not needed
     ASK: ClassVar[Mapping[str, str]] = {}  # settings that no checkpoint shows -> why they are asked
+    ANY_SCALE: ClassVar[bool] = False  # whether the guide's size, not the weights, sets the factor
 
     signature: Signature
 

@@ -77,10 +77,10 @@ def load_chosen(model: str | Path | Model | None, choices: PredictOptions) -> Mo
         model = default_model(scale)
     if not isinstance(model, Model):
         return load(model) if scale is None else load(model, scale=scale)
-    has = model.network.signature.scale
-    if scale not in (None, has):
+    if scale not in (None, *model.scales):
+        has = model.network.signature.scale
         raise InputError(f"{model.card.name} enlarges {has} times, not {scale}; leave scale out")
-    return model
+    return model if scale is None else model.at(scale)
 
 
 def settled(choices: ChoicesT, model: Model) -> ChoicesT:

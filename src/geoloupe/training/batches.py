@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from geoloupe.datasets.samples.patches import Mix, Patches
+from geoloupe.datasets.samples.patches import Mix, Patches, Scales
 from geoloupe.errors import InputError
 from geoloupe.training.device_samples import DeviceBatches, DeviceImages, Maker, roomy
 from geoloupe.training.hardware import Hardware, loaders
@@ -34,7 +34,7 @@ class Share(Sampler[list[int]]):
 
 
 def batches(
-    patches: Patches | Mix, share: Share, *, hardware: Hardware, fabric: Any, seed: int
+    patches: Patches | Mix | Scales, share: Share, *, hardware: Hardware, fabric: Any, seed: int
 ) -> Iterator[dict[str, Tensor]]:
     """Return the batches of one process, made where the hardware does it best."""
     device = fabric.device
@@ -57,7 +57,7 @@ def batches(
 
 
 def _device_draws(
-    patches: Patches | Mix, hardware: Hardware, device: torch.device
+    patches: Patches | Mix | Scales, hardware: Hardware, device: torch.device
 ) -> SampleDraws | None:
     """Return the draws of samples made on the device; None if the CPU is to load them."""
     asked = hardware.samples == "device"

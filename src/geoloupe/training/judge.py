@@ -1,7 +1,9 @@
 """Validates a model during training: measures it, and keeps the best."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any, cast
 
 from geoloupe import catalog
@@ -16,7 +18,7 @@ from geoloupe.networks import build
 from geoloupe.training.hardware import described
 from geoloupe.training.recipe import Recipe
 from geoloupe.training.run_folder import CHECKPOINTS, MODEL, PICTURES
-from geoloupe.training.setup import examples_of
+from geoloupe.training.setup import examples_of, scales_of
 from geoloupe.training.state import State
 from geoloupe.training.validation import Validation
 from geoloupe.version import __version__, commit
@@ -29,7 +31,7 @@ class Judge:
     recipe: Recipe
     folder: Path
     prepared: PreparedDataset  # the first of the recipe's data sets
-    validation: Validation
+    validations: Mapping[int, Validation]  # for each factor
     device: str
     hardware: str  # for the card
 
@@ -40,14 +42,17 @@ class Judge:
         """Make the judge of a run; a metric that its protocol lacks is an InputError."""
         degradation = recipe.validation.degradation or recipe.data.degradation
         examples = examples_of(prepared, recipe, recipe.data.val, state)
+        examples = replace(examples, degradation=load_degradation(degradation))
         return cls(
             recipe=recipe,
             folder=folder,
             prepared=prepared,
-            validation=Validation(
-                examples=replace(examples, degradation=load_degradation(degradation)),
-                protocol=protocol_of(recipe),
-            ),
+            validations={
+                scale: Validation(
+                    examples=replace(examples, scale=scale), protocol=protocol_of(recipe)
+                )
+                for scale in scales_of(recipe, state)
+            },
             device=str(fabric.device),
             hardware=described(fabric),
         )
@@ -55,18 +60,35 @@ class Judge:
     def measure(self, state: State) -> dict[str, float]:
         """Return the scores of the current weights; the best so far become the run's model."""
         model = self._model(state)
-        scores = self.validation.measure(model, self.device)
+        scores = self._scores(model)
         if self.recipe.validation.pictures:
             picture = self.folder / PICTURES / f"step-{state.step:08}.png"
-            self.validation.show(model, self.device, picture)
+            scale, validation = next(iter(self.validations.items()))
+            validation.show(model.at(scale), self.device, picture)
         metric = self.recipe.validation.metric
         found = scores[metric]
-        lower = not self.validation.protocol.metrics[metric].higher_is_better
+        lower = not protocol_of(self.recipe).metrics[metric].higher_is_better
         if state.best is None or (found < state.best if lower else found > state.best):
             state.best = found
             save(model, self.folder / MODEL, overwrite=True)
             state.save(self.folder / CHECKPOINTS)  # so that best model and checkpoint agree
         return scores
+
+    def _scores(self, model: Model) -> dict[str, float]:
+        """Return the protocol's means; of several factors their mean, and then those of each."""
+        found = {
+            scale: validation.measure(model.at(scale), self.device)
+            for scale, validation in self.validations.items()
+        }
+        first, *others = found.values()
+        if not others:
+            return first
+        means = {name: fmean(scores[name] for scores in found.values()) for name in first}
+        return means | {
+            f"{name}_x{scale}": value
+            for scale, scores in found.items()
+            for name, value in scores.items()
+        }
 
     def _model(self, state: State) -> Model:
         """Return the network with its current weights, and the card of this run."""
@@ -78,6 +100,7 @@ class Judge:
             network=recipe.network,
             settings=plain_settings(network),
             bands=_band_names(self.prepared, network.signature.bands),
+            scales=recipe.data.scales,
             bound=usual_margin(network.signature),
             notes=recipe.about or None,
             trained_on=f"{', '.join(names)}, split {recipe.data.train}",

@@ -35,12 +35,15 @@ class DataSettings:
     guide: str = "nikon-d700"  # the response that makes a guide, for networks that take one
     matched: bool = False
     bands_at_once: int | None = None  # bands of each sample, at random, for networks that can
+    scales: tuple[int, ...] = ()  # learned in turns, one a step, where weights serve all; none: one
 
     def __post_init__(self) -> None:
         if not self.set:
             raise ValueError("set must name a data set")
         if self.shares and (len(self.shares) != len(self.sets) or min(self.shares) <= 0):
             raise ValueError("shares must hold one above 0 for each set")
+        if len(set(self.scales)) < len(self.scales) or min(self.scales, default=2) < 2:
+            raise ValueError("scales must be different factors from 2")
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -126,6 +129,8 @@ class Recipe:
             raise ValueError("loss.balanced weighs bands over a whole batch: leave parts at 1")
         if self.seed < 0:
             raise ValueError("seed must be 0 or more")
+        if self.data.scales and self.settings.get("scale") not in self.data.scales:
+            raise ValueError("settings.scale must be one of data.scales: the model's when unasked")
         if self.network not in catalog.names("network"):
             raise InputError.unknown("network", self.network, catalog.names("network"))
 

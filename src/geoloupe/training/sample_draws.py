@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from geoloupe.datasets.preparation.prepared import Entry
 from geoloupe.datasets.samples.examples import Examples, Picked
-from geoloupe.datasets.samples.patches import Mix, Patches, Turn
+from geoloupe.datasets.samples.patches import Mix, Patches, Scales, Turn
 from geoloupe.degradations.blur import AnySensor, Blur, Box, Matlab, SensorMTF
 from geoloupe.degradations.degradation import Degradation
 from geoloupe.degradations.noise import GaussianNoise, NormalNoise
@@ -89,8 +89,9 @@ class SampleDraws(Dataset[dict[str, Tensor]]):
         return [(part, entry) for part in self.parts for entry in part.examples.entries]
 
 
-def draws_of(patches: Patches | Mix) -> SampleDraws:
+def draws_of(patches: Patches | Mix | Scales) -> SampleDraws:
     """Make the draws of samples that a device can make."""
+    assert not isinstance(patches, Scales), "foreign() says so"
     parts = list(patches.parts) if isinstance(patches, Mix) else [patches]
     firsts = np.cumsum([0, *(len(part.examples) for part in parts)])
     examples = parts[0].examples
@@ -98,8 +99,10 @@ def draws_of(patches: Patches | Mix) -> SampleDraws:
     return SampleDraws(parts=parts, patches=patches, taps=taps, firsts=tuple(map(int, firsts[:-1])))
 
 
-def foreign(patches: Patches | Mix) -> str | None:
+def foreign(patches: Patches | Mix | Scales) -> str | None:
     """Return what about samples no device can make; None if it can make all."""
+    if isinstance(patches, Scales):
+        return "samples of several factors"
     parts = list(patches.parts) if isinstance(patches, Mix) else [patches]
     return next((why for part in parts if (why := _foreign_part(part)) is not None), None)
 

@@ -1,6 +1,7 @@
 """What a recipe is turned into before training: network, optimiser, samples, device."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ from torch import nn
 
 from geoloupe.datasets.preparation.prepared import PreparedDataset
 from geoloupe.datasets.samples.examples import Examples
-from geoloupe.datasets.samples.patches import Mix, Patches, SomeBands
+from geoloupe.datasets.samples.patches import Mix, Patches, Scales, SomeBands
 from geoloupe.degradations.loading import load_degradation
 from geoloupe.errors import InputError
 from geoloupe.imagery.response import SpectralResponse
@@ -53,6 +54,11 @@ def fresh_state(recipe: Recipe) -> tuple[State, Objective]:
     except ValueError as error:
         raise InputError(f"{recipe.name}: {error}") from None
     _refuse_parts(recipe, network)
+    if recipe.data.scales and not network.ANY_SCALE:
+        title = network.REFERENCE.title
+        raise InputError(
+            f"{recipe.name}: {title} has weights for one factor; leave out data.scales"
+        )
     return state, objective
 
 
@@ -72,7 +78,7 @@ def _refuse_parts(recipe: Recipe, network: nn.Module) -> None:
         )
 
 
-def add_adversary(recipe: Recipe, state: State, samples: Patches | Mix) -> None:
+def add_adversary(recipe: Recipe, state: State, samples: Patches | Mix | Scales) -> None:
     """Add a fresh discriminator for the recipe's samples, if it asks for one."""
     if not any(loss.adversarial for loss in recipe.losses):
         return
@@ -123,12 +129,27 @@ def on_device(objective: Objective, state: State, hardware: Hardware, fabric: An
     return wrapped
 
 
-def samples_of(recipe: Recipe, state: State, sets: Sequence[PreparedDataset]) -> Patches | Mix:
+def samples_of(
+    recipe: Recipe, state: State, sets: Sequence[PreparedDataset]
+) -> Patches | Mix | Scales:
     """Return the training samples of a recipe."""
+    parts = [_samples_at(scale, recipe, state, sets) for scale in scales_of(recipe, state)]
+    return parts[0] if len(parts) == 1 else Scales(parts, recipe.seed, recipe.batch)
+
+
+def scales_of(recipe: Recipe, state: State) -> tuple[int, ...]:
+    """Return the factors that a recipe trains for."""
+    return recipe.data.scales or (state.network.signature.scale,)
+
+
+def _samples_at(
+    scale: int, recipe: Recipe, state: State, sets: Sequence[PreparedDataset]
+) -> Patches | Mix:
+    """Return the training samples of one factor."""
     takes_mtf = state.network.signature.takes_mtf
     parts = [
         Patches(
-            examples_of(prepared, recipe, recipe.data.train, state),
+            replace(examples_of(prepared, recipe, recipe.data.train, state), scale=scale),
             recipe.patches,
             recipe.seed,
             some=_some_bands(recipe, state),

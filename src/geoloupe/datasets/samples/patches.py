@@ -222,6 +222,24 @@ class Mix(Dataset[dict[str, Tensor]]):
         return int(rng.choice(len(self.parts), p=shares))
 
 
+@dataclass(frozen=True)
+class Scales(Dataset[dict[str, Tensor]]):
+    """The same samples at several factors in turns: all of a step's are of one, drawn by step."""
+
+    parts: Sequence[Patches | Mix]  # one for each factor
+    seed: int
+    batch: int
+
+    def __len__(self) -> int:
+        """The number of samples in an epoch."""
+        return len(self.parts[0])
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        turn, place = divmod(number // self.batch, len(self.parts))
+        order = np.random.default_rng([self.seed, 3, turn]).permutation(len(self.parts))
+        return self.parts[int(order[place])][number]
+
+
 @lru_cache(maxsize=16)
 def _permutation(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, 0, epoch]).permutation(length)
