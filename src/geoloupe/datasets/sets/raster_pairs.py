@@ -1,23 +1,27 @@
 """Real pairs of two sensors: matching rasters in a folder of LR and a folder of HR images."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, floor
 from pathlib import Path, PurePosixPath
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from geoloupe.datasets.scenes import DataCard, Scene
-from geoloupe.datasets.sets.rasters import SUFFIXES, coarser_part, raster_part
+from geoloupe.datasets.scenes import DataCard, Scene, SceneArray
+from geoloupe.datasets.sets.rasters import SUFFIXES, raster_part
 from geoloupe.datasets.splits import Archived, Shares
 from geoloupe.errors import InputError
-from geoloupe.imagery.grid import Grid
+from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.meeting import Meeting, Side
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.rasters.product import write_image
 from geoloupe.storage.tree import Tree
 
+_ALIGNED_PX = 0.05  # HR pixels by which pixels of a pair may miss each other
 _SIDES = {
     "lr": {"lr", "low", "oli", "landsat", "landsat8", "l8"},
     "hr": {"hr", "high", "msi", "sentinel", "sentinel2", "s2"},
@@ -64,12 +68,8 @@ class RasterPairs:
                 split=split,
                 file=tree.place(files["hr"]),
                 parts={
-                    "hr": raster_part(tree, files["hr"]),
-                    "lr": coarser_part(
-                        raster_part(tree, files["lr"]),
-                        raster_part(tree, files["hr"]),
-                        tree.place(files["lr"]),
-                    ),
+                    "hr": _common(tree, files["lr"], files["hr"], coarse=False),
+                    "lr": _common(tree, files["lr"], files["hr"], coarse=True),
                 },
             )
             for (scene, split), files in found.items()
@@ -107,6 +107,86 @@ def _place(name: str) -> tuple[str, str | None, str] | None:
     split = next((_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS), None)
     kept = [word for word in re.split(r"[_\-]", path.stem) if word.lower() not in _WORDS]
     return sides.pop(), split, "_".join(kept) or path.stem
+
+
+def _common(tree: Tree, lr: str, hr: str, *, coarse: bool) -> Callable[[], SceneArray]:
+    """Promise one side of a pair, cut to the LR pixels that both images show whole."""
+
+    def open_part() -> SceneArray:
+        low, high = raster_part(tree, lr)(), raster_part(tree, hr)()
+        if len(low.bands) != len(high.bands):
+            raise InputError(
+                f"{tree.place(lr)}: has {len(low.bands)} bands, and the HR image has "
+                f"{len(high.bands)}"
+            )
+        try:
+            one, other = _shared(low, high)
+        except InputError as error:
+            raise InputError(
+                f"{tree.place(lr)}: has {low.width} x {low.height} pixels, and the HR image has "
+                f"{high.width} x {high.height}: not an integer factor, and {error}"
+            ) from None
+        return _cut(low, one) if coarse else _cut(high, other)
+
+    return open_part
+
+
+def _shared(low: SceneArray, high: SceneArray) -> tuple[Window, Window]:
+    """Return what both images of a pair show: all if the sizes fit, else by where they lie."""
+    factor = max(high.height // low.height, 1)
+    if (low.height * factor, low.width * factor) == (high.height, high.width):
+        return _whole(low), _whole(high)
+    coarse, fine = low.grid, high.grid
+    if coarse is None or fine is None or not coarse.crs or coarse.crs != fine.crs:
+        raise InputError("they do not lie in one coordinate system")
+    meeting = Meeting.of(coarse, fine)
+    if meeting is None:
+        raise InputError("one is rotated against the other")
+    sides = (meeting.down, high.height), (meeting.across, high.width)
+    factor = round(meeting.ratio)
+    spans = [_span(side, factor, length) for side, length in sides]
+    (top, height, above), (left, width, before) = spans
+    one = Window(top=top, left=left, height=height, width=width)
+    return one, Window(top=above, left=before, height=height * factor, width=width * factor)
+
+
+def _span(side: Side, factor: int, length: int) -> tuple[int, int, int]:
+    """Return along one axis the first shared LR pixel, how many are, and the first HR pixel."""
+    ratio, offset = side.axis.ratio, side.axis.offset
+    away = abs(ratio - factor) * side.count + abs(offset - round(offset))
+    if factor < 2:
+        raise InputError("by where they lie, LR pixels are not twice as wide as HR pixels or more")
+    if away > _ALIGNED_PX:
+        raise InputError(
+            f"their pixels do not coincide: LR pixels are {ratio:.4g} HR pixels wide and begin "
+            f"{offset - floor(offset):.2g} off one; resample the LR image with gdalwarp, to whole "
+            "HR pixels"
+        )
+    first = max(ceil(-round(offset) / factor), 0)
+    count = min((length - round(offset)) // factor, side.count) - first
+    if count < 1:
+        raise InputError("they show different places")
+    return first, count, round(offset) + first * factor
+
+
+def _cut(part: SceneArray, window: Window) -> SceneArray:
+    """Return a window of an array, read as far as it reaches."""
+    rows, columns = window.slices
+
+    def blocks() -> Iterator[NDArray[Any]]:
+        top = 0
+        for block in part.blocks():
+            begin, end = max(rows.start - top, 0), min(rows.stop - top, block.shape[1])
+            top += block.shape[1]
+            if begin < end:
+                yield block[:, begin:end, columns]
+
+    grid = part.grid.window(window) if part.grid is not None else None
+    return replace(part, height=window.height, width=window.width, blocks=blocks, grid=grid)
+
+
+def _whole(part: SceneArray) -> Window:
+    return Window(top=0, left=0, height=part.height, width=part.width)
 
 
 def _words(text: str) -> list[str]:
