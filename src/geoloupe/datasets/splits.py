@@ -120,10 +120,21 @@ class InOrder:
 class Archived:
     """As the archive's own folders or the publication's coordinates say."""
 
+    val: float = 0.0  # share of the training scenes that validate, where the archive has none
+
     @property
     def about(self) -> str:
         """A phrase that says what it does."""
-        return "as the archive is split"
+        held = f", {100 * self.val:g} % of its training scenes to validate" if self.val else ""
+        return f"as the archive is split{held}"
+
+    def among(self, given: Mapping[str, str], seed: int) -> dict[str, str]:
+        """Return the archive's own splits, some training scenes held out if it validates none."""
+        if not self.val or "val" in given.values():
+            return dict(given)
+        training = _shuffled([name for name, split in given.items() if split == "train"], seed)
+        held = training[: max(round(self.val * len(training)), 1)]
+        return {**given, **dict.fromkeys(held, "val")}
 
     def assign(self, labels: Labels, seed: int) -> dict[str, str]:
         """Return nothing: the scenes say themselves."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from geoloupe.datasets.preparation.prepare import prepare
+from geoloupe.datasets.sets.raster_pairs import PAIRS
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.image import Image
@@ -55,6 +56,19 @@ def test_a_pair_is_cut_to_the_ground_that_both_show(
     assert (hr.grid.height, hr.grid.width) == (3 * height, 3 * width)
     means = hr.values.reshape(2, height, 3, width, 3).mean((2, 4))
     assert np.allclose(lr.values, means)
+
+
+def test_an_archive_without_images_to_validate_can_hold_some_out(tmp_path: Path) -> None:
+    PAIRS.fake(tmp_path / "in")
+    plain, held = (
+        prepare("pairs", tmp_path / "in", tmp_path / rule, split=rule).prepared
+        for rule in ("archive", "held-out")
+    )
+    assert plain.counts == {"train": 6, "test": 2}
+    assert held.counts == {"train": 5, "val": 1, "test": 2}
+    tested = [{entry.id for entry in one.split("test")} for one in (plain, held)]
+    assert tested[0] == tested[1]
+    assert "2 % of its training scenes to validate" in held.facts["split"]["about"]
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def _assigned(
     given = {scene.id: scene.split for scene in scenes if scene.split}
     labels = {scene.id: scene.label for scene in scenes}
     assert len(labels) == len(scenes), f"{card.name}: scenes share an id"
-    splits = given if isinstance(rule, Archived) else rule.assign(labels, seed)
+    splits = rule.among(given, seed) if isinstance(rule, Archived) else rule.assign(labels, seed)
     if not splits:
         raise InputError(f"{card.name}: the rule '{rule.about}' gives no scene to any split")
     used = [(scene, splits[scene.id]) for scene in scenes if scene.id in splits]

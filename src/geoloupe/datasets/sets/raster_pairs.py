@@ -201,6 +201,10 @@ PAIRS = RasterPairs(
         terms="those of your files",
         cite="Wang et al., Multisensor Remote Sensing Imagery Super-Resolution, RSE 2021",
         layout="train_lr/001.tif and train_hr/001.tif and so on, or lr/ and hr/",
-        rules={"shares": Shares(train=0.8, val=0.1, test=0.1), "archive": Archived()},
+        rules={
+            "shares": Shares(train=0.8, val=0.1, test=0.1),
+            "archive": Archived(),
+            "held-out": Archived(val=0.02),  # for OLI2MSI, which has no images to validate with
+        },
     )
 )
