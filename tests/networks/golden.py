@@ -18,7 +18,6 @@ from geoloupe.networks import network_class
 
 FOLDER = Path(__file__).parent.parent / "golden"
 HSENET_MEAN = (0.4916, 0.4991, 0.4565)
-DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 CONFIG_KEYS = {"scale": "scale", "overlap": "n_ovls", "mean": "rgb_mean"}  # ours -> theirs
 
 
@@ -39,8 +38,6 @@ class Golden:
         state = {name: weight(name, shape, self.gain) for name, shape in self.shapes.items()}
         if self.network == "hsenet":
             return state | mean_layers(HSENET_MEAN)
-        if self.network == "rcan":
-            return state | mean_layers(DIV2K_MEAN, value_range=255)
         if self.network == "vdsr":
             return state | fresh_statistics(state)
         return state
@@ -98,15 +95,14 @@ def weight(name: str, shape: list[int], gain: float) -> Tensor:
     return torch.from_numpy(np.asarray(values, dtype=np.float32))
 
 
-def mean_layers(mean: tuple[float, ...], value_range: float = 1) -> dict[str, Tensor]:
-    """Make the constant layers that take the mean away and put it back."""
+def mean_layers(mean: tuple[float, ...]) -> dict[str, Tensor]:
+    """Make HSENet's constant layers, which take the mean away and put it back."""
     identity = torch.eye(len(mean)).view(len(mean), len(mean), 1, 1)
-    shift = value_range * torch.tensor(mean)
     return {
         "sub_mean.weight": identity,
-        "sub_mean.bias": -shift,
+        "sub_mean.bias": -torch.tensor(mean),
         "add_mean.weight": identity.clone(),
-        "add_mean.bias": shift,
+        "add_mean.bias": torch.tensor(mean),
     }
 
 

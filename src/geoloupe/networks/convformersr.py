@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,13 +18,7 @@ from geoloupe.networks.padding import pad_to_multiple
 from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.signature import Network, Reference, Signature
 from geoloupe.networks.upsample import UpBlock, factors, infer_scale
-from geoloupe.networks.windows import (
-    WindowAttention,
-    drop_path,
-    initialise,
-    to_map,
-    to_tokens,
-)
+from geoloupe.networks.windows import WindowAttention
 
 UP_FEATURES = 64
 RESIDUAL_BLOCKS = 16
@@ -99,11 +94,15 @@ class EnhancedAttentionBlock(nn.Module):
     def forward(self, t: Tensor) -> Tensor:
         n = self.norm1(t)
         whole = self.channels(self.expand(F.gelu(self.squeeze(to_map(n)))))
-        t = t + self._dropped(self.windows(n)) + GLOBAL_PATH_SCALE * to_tokens(whole)
-        return t + self._dropped(self.mlp(self.norm2(t)))
+        t = t + self.drop_path(self.windows(n)) + GLOBAL_PATH_SCALE * to_tokens(whole)
+        return t + self.drop_path(self.mlp(self.norm2(t)))
 
-    def _dropped(self, x: Tensor) -> Tensor:
-        return drop_path(x, self.drop, self.training)
+    def drop_path(self, x: Tensor) -> Tensor:
+        """Leave the path out for whole samples while training, keeping its expectation."""
+        if not self.training or self.drop == 0:
+            return x
+        keep = x.new_empty(x.shape[0], 1, 1, 1).bernoulli_(1 - self.drop)
+        return x * keep / (1 - self.drop)
 
 
 class AttentionGroup(nn.Module):
@@ -247,7 +246,7 @@ class ConvFormerSR(Network):
             )
         if settings.branches == "both":
             self.fusion = nn.ModuleList(Fusion(embed) for _ in range(stages))
-        self.apply(initialise)
+        self.apply(_initialise)
 
     def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the answer as the only stage."""
@@ -297,3 +296,19 @@ class ConvFormerSR(Network):
             "window": (round(tables[0, 0][0] ** 0.5) + 1) // 2,
             "mlp_ratio": shapes["groups.0.blocks.0.mlp.0.weight"][0] / embed,
         }
+
+
+def to_map(tokens: Tensor) -> Tensor:
+    """(N,H,W,E) -> (N,E,H,W)."""
+    return rearrange(tokens, "n h w e -> n e h w")
+
+
+def to_tokens(image: Tensor) -> Tensor:
+    """(N,E,H,W) -> (N,H,W,E)."""
+    return rearrange(image, "n e h w -> n h w e")
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)

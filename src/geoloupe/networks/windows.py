@@ -54,32 +54,6 @@ class WindowAttention(nn.Module):
         return (bias + mask).repeat(x.shape[0], 1, 1, 1)
 
 
-def to_map(tokens: Tensor) -> Tensor:
-    """(N,H,W,E) -> (N,E,H,W)."""
-    return rearrange(tokens, "n h w e -> n e h w")
-
-
-def to_tokens(image: Tensor) -> Tensor:
-    """(N,E,H,W) -> (N,H,W,E)."""
-    return rearrange(image, "n e h w -> n h w e")
-
-
-def drop_path(x: Tensor, share: float, training: bool) -> Tensor:
-    """Leave a path out for a share of the samples while training, keeping its expectation."""
-    if not training or share == 0:
-        return x
-    keep = x.new_empty(x.shape[0], *(1,) * (x.ndim - 1)).bernoulli_(1 - share)
-    return x * keep / (1 - share)
-
-
-def initialise(module: nn.Module) -> None:
-    """Begin linear layers as transformers do; for `Module.apply`."""
-    if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-
-
 # The caches outlive the call that fills them, and a tensor made in inference mode could never be
 # trained with: hence inference_mode(False).
 @lru_cache(maxsize=8)

@@ -15,8 +15,6 @@ Rewrite = Callable[[nn.Module], nn.Module]
 _HERE, _NETWORKS = "geoloupe.networks.acceleration.rewrites", "geoloupe.networks"
 TABLE = {
     f"{_NETWORKS}.baselines.edsr:EDSR": f"{_HERE}.tail:merge_tail",
-    f"{_NETWORKS}.baselines.rcan:RCAN": f"{_HERE}.tail:merge_tail",
-    f"{_NETWORKS}.baselines.swinir:SwinIR": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.baselines.vdsr:NormedLayer": f"{_HERE}.vdsr:fold_norm",
     f"{_NETWORKS}.convformersr:ConvFormerSR": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.convformersr:EnhancedAttentionBlock": f"{_HERE}.convformersr:FusedBlock",
@@ -39,7 +37,6 @@ TABLE = {
     f"{_NETWORKS}.tsfnet:FrequencyBlock": f"{_HERE}.tsfnet:PlanarFrequencyBlock",
     f"{_NETWORKS}.tsfnet:SpatialBlock": f"{_HERE}.tsfnet:LeanSpatialBlock",
     f"{_NETWORKS}.tsfnet:Stage": f"{_HERE}.tsfnet:merge_down",
-    f"{_NETWORKS}.windows:WindowAttention": f"{_HERE}.convformersr:IndexedWindows",
 }
 
 

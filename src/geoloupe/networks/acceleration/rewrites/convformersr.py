@@ -14,8 +14,9 @@ from geoloupe.networks.convformersr import (
     RESIDUAL_SCALE,
     EnhancedAttentionBlock,
     ResidualBlock,
+    to_map,
 )
-from geoloupe.networks.windows import WindowAttention, to_map
+from geoloupe.networks.windows import WindowAttention
 
 
 class IndexedWindows(nn.Module):
@@ -56,7 +57,7 @@ class FusedBlock(nn.Module):
         self.norm1, self.norm2, self.mlp = plain.norm1, plain.norm2, plain.mlp
         self.squeeze, self.expand = plain.squeeze, plain.expand
         self.gamma = plain.channels.gamma
-        self.windows = plain.windows
+        self.windows = IndexedWindows(plain.windows)
 
     def forward(self, t: Tensor) -> Tensor:
         n = self.norm1(t)
