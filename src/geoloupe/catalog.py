@@ -93,6 +93,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "loupe": "geoloupe.networks.loupe:Loupe",
         "mulsr": "geoloupe.networks.mulsr:MulSR",
         "nearest": "geoloupe.networks.baselines.nearest:Nearest",
+        "rcan": "geoloupe.networks.rcan:RCAN",
         "srcnn": "geoloupe.networks.baselines.srcnn:SRCNN",
         "sspsr": "geoloupe.networks.sspsr:SSPSR",
         "tsfnet": "geoloupe.networks.tsfnet:TSFNet",

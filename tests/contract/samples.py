@@ -48,6 +48,10 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"context": False},
         {"joint": False, "context": False},
     ],
+    "rcan": [
+        {"scale": 3, "bands": 4, "mean": (0.3, 0.2, 0.1, 0.4), "value_range": 255.0},
+        {"scale": 8, "bands": 1, "groups": 1, "blocks": 3, "reduction": 8},
+    ],
     "srcnn": [{"scale": 3, "bands": 4}, {"scale": 8, "bands": 1}],
     "sspsr": [
         {"scale": 2, "bands": 8, "group": 4, "overlap": 2},

@@ -11,7 +11,9 @@ from geoloupe.networks.published.conversion import convert_state
 from tests.networks import golden
 
 CASES = golden.cases()
-MEAN_LAYERS = 2 * (3 * 3 + 3)  # HSENet's published counts hold two constant layers; we derive them
+# Two constant layers, which published counts of these networks hold and we derive.
+MEAN_LAYERS = 2 * (3 * 3 + 3)
+WITH_MEAN_LAYERS = ("hsenet", "rcan")
 
 
 def converted(case: golden.Golden) -> Any:
@@ -40,6 +42,7 @@ def test_every_published_network_has_a_case() -> None:
     assert {golden.read(case).network for case in CASES} == {
         *("convformersr", "hsenet", "mulsr", "sspsr", "tsfnet"),
         *("dcm", "lgcnet", "srcnn", "vdsr"),
+        *("rcan",),
     }
 
 
@@ -73,6 +76,9 @@ CAVE = {"bands": 31, "group": 4, "overlap": 1, "blocks": 8}
 @pytest.mark.parametrize(
     ("name", "values", "expected"),
     [
+        ("rcan", {"scale": 2}, 15_444_667),
+        ("rcan", {"scale": 3}, 15_629_307),
+        ("rcan", {"scale": 4}, 15_592_379),
         ("hsenet", {"scale": 2}, 5_285_659),
         ("hsenet", {"scale": 3}, 5_470_299),
         ("hsenet", {"scale": 4}, 5_433_371),
@@ -101,7 +107,7 @@ def test_published_configurations_have_the_published_size(
     chosen = cast("Any", network_class(name))
     with torch.device("meta"):  # no memory, no initialisation
         network = chosen(chosen.Settings(**values))
-    assert count(network) + (MEAN_LAYERS if name == "hsenet" else 0) == expected
+    assert count(network) + (MEAN_LAYERS if name in WITH_MEAN_LAYERS else 0) == expected
 
 
 def count(network: nn.Module) -> int:

@@ -17,6 +17,7 @@ from geoloupe.networks.summary import multiply_adds
         ("tsfnet", {"scale": 8}, 32, 3, 55.91),
         ("mulsr", {"scale": 8}, 12, 1, 28.8),
         ("mulsr", {"scale": 8}, 12, 31, 893),
+        ("rcan", {"scale": 4}, 240, 3, 917.6),
     ],
 )
 def test_counts_are_the_published_ones(

@@ -30,6 +30,7 @@ TABLE = {
     f"{_NETWORKS}.mulsr:CrossFusion": f"{_HERE}.mulsr:FlatFusion",
     f"{_NETWORKS}.mulsr:MulSR": f"{_HERE}.mulsr:merge_last",
     f"{_NETWORKS}.mulsr:Unit": f"{_HERE}.mulsr:LeanUnit",
+    f"{_NETWORKS}.rcan:RCAN": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.sspsr:SpatialSpectralBlock": f"{_HERE}.sspsr:FusedBlock",
     f"{_NETWORKS}.sspsr:Unit": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.tsfnet:ChannelAttention": f"{_HERE}.tsfnet:GramAttention",
