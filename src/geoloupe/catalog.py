@@ -96,6 +96,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "rcan": "geoloupe.networks.rcan:RCAN",
         "srcnn": "geoloupe.networks.baselines.srcnn:SRCNN",
         "sspsr": "geoloupe.networks.sspsr:SSPSR",
+        "swinir": "geoloupe.networks.swinir:SwinIR",
         "tsfnet": "geoloupe.networks.tsfnet:TSFNet",
         "vdsr": "geoloupe.networks.baselines.vdsr:VDSR",
     },

@@ -60,6 +60,12 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"bands": 1, "group": 1, "overlap": 0},
         {"shared": False},
     ],
+    "swinir": [
+        {"scale": 3, "bands": 1},
+        {"scale": 4, "bands": 4, "mean": (0.3, 0.2, 0.1, 0.4), "value_range": 255.0},
+        {"scale": 8, "bands": 7, "depths": (1,), "heads": (4,), "window": 8},
+        {"scale": 3, "bands": 2, "end": "light"},
+    ],
     "tsfnet": [
         {"scale": 2, "bands": 1},
         {"scale": 3, "bands": 4},

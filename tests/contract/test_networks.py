@@ -317,6 +317,12 @@ def test_counts_start_at_one(name: str) -> None:
         ("rcan", {"scale": 5}),
         ("rcan", {"features": 60}),
         ("rcan", {"mean": (0.1, 0.2)}),
+        ("swinir", {"scale": 5}),
+        ("swinir", {"heads": (6, 6)}),
+        ("swinir", {"embed": 100}),
+        ("swinir", {"drop_path": 1.0}),
+        ("swinir", {"mlp_ratio": 0.0}),
+        ("swinir", {"bands": 2, "mean": (0.1,) * 3}),
         ("mulsr", {"scale": 3}),
         ("mulsr", {"features": 63}),
         ("tsfnet", {"features": 12}),
@@ -354,6 +360,7 @@ def test_settings_refuse_nonsense(name: str, values: dict[str, Any]) -> None:
         ("edsr", {"residual_scale": 0, "value_range": 255}),
         ("hsenet", {"scale": 1, "mean": (0, -1, 2)}),
         ("sspsr", {"group": 128, "overlap": 0}),
+        ("swinir", {"scale": 5, "end": "light"}),
     ],
 )
 def test_settings_take_edges_that_make_sense(name: str, values: dict[str, Any]) -> None:

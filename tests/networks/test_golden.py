@@ -42,7 +42,7 @@ def test_every_published_network_has_a_case() -> None:
     assert {golden.read(case).network for case in CASES} == {
         *("convformersr", "hsenet", "mulsr", "sspsr", "tsfnet"),
         *("dcm", "lgcnet", "srcnn", "vdsr"),
-        *("rcan",),
+        *("rcan", "swinir"),
     }
 
 
@@ -68,6 +68,7 @@ def test_as_many_parameters_as_published(name: str) -> None:
     assert count(converted(case)) + extra == case.parameter_count
 
 
+SWINIR_LIGHT = {"embed": 60, "depths": (6,) * 4, "heads": (6,) * 4, "end": "light"}
 CONVFORMER_96 = {"embed": 96, "scale": 3}
 PAVIA = {"bands": 102}
 CAVE = {"bands": 31, "group": 4, "overlap": 1, "blocks": 8}
@@ -79,6 +80,10 @@ CAVE = {"bands": 31, "group": 4, "overlap": 1, "blocks": 8}
         ("rcan", {"scale": 2}, 15_444_667),
         ("rcan", {"scale": 3}, 15_629_307),
         ("rcan", {"scale": 4}, 15_592_379),
+        ("swinir", {"scale": 2}, 11_752_487),
+        ("swinir", {"scale": 3}, 11_937_127),
+        ("swinir", {"scale": 4}, 11_900_199),
+        ("swinir", {"scale": 4, **SWINIR_LIGHT}, 929_628),
         ("hsenet", {"scale": 2}, 5_285_659),
         ("hsenet", {"scale": 3}, 5_470_299),
         ("hsenet", {"scale": 4}, 5_433_371),

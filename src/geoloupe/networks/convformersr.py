@@ -8,17 +8,24 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from geoloupe.networks.convolution import conv
+from geoloupe.networks.drop_path import drop_path, rates
 from geoloupe.networks.mean import MeanShift
 from geoloupe.networks.padding import pad_to_multiple
 from geoloupe.networks.ranges import check_ranges
 from geoloupe.networks.signature import Network, Reference, Signature
 from geoloupe.networks.upsample import UpBlock, factors, infer_scale
-from geoloupe.networks.windows import WindowAttention
+from geoloupe.networks.windows import (
+    WindowAttention,
+    check_depths,
+    infer_depths,
+    initialise,
+    to_map,
+    to_tokens,
+)
 
 UP_FEATURES = 64
 RESIDUAL_BLOCKS = 16
@@ -46,14 +53,9 @@ class ConvFormerSRSettings:
     def __post_init__(self) -> None:
         check_ranges(self)
         factors(self.scale)
-        if len(self.depths) != len(self.heads) or not self.depths:
-            raise ValueError(f"depths {self.depths} and heads {self.heads} must be as many, from 1")
+        check_depths(self)
         if self.embed < 16:
             raise ValueError(f"embed must be 16 or more, not {self.embed}")
-        if not 0 <= self.drop_path < 1:
-            raise ValueError(f"drop_path must be from 0 to below 1, not {self.drop_path}")
-        if any(self.embed % heads for heads in self.heads):
-            raise ValueError(f"embed {self.embed} is not a multiple of heads {self.heads}")
 
     @classmethod
     def tiny(cls) -> Self:
@@ -92,31 +94,22 @@ class EnhancedAttentionBlock(nn.Module):
         self.drop = drop
 
     def forward(self, t: Tensor) -> Tensor:
-        n = self.norm1(t)
+        n, drop = self.norm1(t), self.drop if self.training else 0.0
         whole = self.channels(self.expand(F.gelu(self.squeeze(to_map(n)))))
-        t = t + self.drop_path(self.windows(n)) + GLOBAL_PATH_SCALE * to_tokens(whole)
-        return t + self.drop_path(self.mlp(self.norm2(t)))
-
-    def drop_path(self, x: Tensor) -> Tensor:
-        """Leave the path out for whole samples while training, keeping its expectation."""
-        if not self.training or self.drop == 0:
-            return x
-        keep = x.new_empty(x.shape[0], 1, 1, 1).bernoulli_(1 - self.drop)
-        return x * keep / (1 - self.drop)
+        t = t + drop_path(self.windows(n), drop) + GLOBAL_PATH_SCALE * to_tokens(whole)
+        return t + drop_path(self.mlp(self.norm2(t)), drop)
 
 
 class AttentionGroup(nn.Module):
     """RAG: attention blocks, every second one shifted, then a convolution and a skip (N,H,W,E)."""
 
-    def __init__(self, settings: ConvFormerSRSettings, stage: int) -> None:
+    def __init__(self, settings: ConvFormerSRSettings, stage: int, drops: list[float]) -> None:
         super().__init__()
-        depth, heads = settings.depths[stage], settings.heads[stage]
-        first, last = sum(settings.depths[:stage]), sum(settings.depths) - 1
-        step = settings.drop_path / max(last, 1)
+        heads = settings.heads[stage]
         half = settings.window // 2 if settings.shifted else 0
         self.blocks = nn.ModuleList(
-            EnhancedAttentionBlock(settings, heads, half * (j % 2), step * (first + j))
-            for j in range(depth)
+            EnhancedAttentionBlock(settings, heads, half * (j % 2), drop)
+            for j, drop in enumerate(drops)
         )
         self.conv = conv(3, settings.embed, settings.embed)
 
@@ -230,7 +223,10 @@ class ConvFormerSR(Network):
         self.tail = conv(3, UP_FEATURES, settings.bands)
         if settings.branches != "cnn":
             self.patch_norm = nn.LayerNorm(embed)
-            self.groups = nn.ModuleList(AttentionGroup(settings, i) for i in range(stages))
+            drops = rates(settings.drop_path, settings.depths)
+            self.groups = nn.ModuleList(
+                AttentionGroup(settings, i, part) for i, part in enumerate(drops)
+            )
             self.norm = nn.LayerNorm(embed)  # one for all stages, as published
             # Without the CNN only the last stage's map is used.
             self.to_cnn = nn.ModuleList(
@@ -246,7 +242,7 @@ class ConvFormerSR(Network):
             )
         if settings.branches == "both":
             self.fusion = nn.ModuleList(Fusion(embed) for _ in range(stages))
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the answer as the only stage."""
@@ -275,40 +271,16 @@ class ConvFormerSR(Network):
     def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         """Read the settings that the shapes tell."""
         embed, bands = shapes["shallow.weight"][:2]
-        tables = {
-            (int(name.split(".")[1]), int(name.split(".")[3])): shape
-            for name, shape in shapes.items()
-            if name.endswith("bias_table")
-        }
         found: dict[str, Any] = {
             "scale": infer_scale(shapes, "upsample"),
             "bands": bands,
             "embed": embed,
         }
-        if not tables:
+        if "patch_norm.weight" not in shapes:
             count = len({name.split(".")[1] for name in shapes if name.startswith("residual.")})
             return found | {"branches": "cnn", "depths": (1,) * count, "heads": (1,) * count}
-        count = 1 + max(stage for stage, _ in tables)
         return found | {
             "branches": "both" if "fusion.0.where.weight" in shapes else "transformer",
-            "depths": tuple(sum(s == i for s, _ in tables) for i in range(count)),
-            "heads": tuple(tables[i, 0][1] for i in range(count)),
-            "window": (round(tables[0, 0][0] ** 0.5) + 1) // 2,
+            **infer_depths(shapes),
             "mlp_ratio": shapes["groups.0.blocks.0.mlp.0.weight"][0] / embed,
         }
-
-
-def to_map(tokens: Tensor) -> Tensor:
-    """(N,H,W,E) -> (N,E,H,W)."""
-    return rearrange(tokens, "n h w e -> n e h w")
-
-
-def to_tokens(image: Tensor) -> Tensor:
-    """(N,E,H,W) -> (N,H,W,E)."""
-    return rearrange(image, "n e h w -> n h w e")
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
-        nn.init.zeros_(module.bias)

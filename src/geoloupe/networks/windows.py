@@ -1,6 +1,8 @@
 """Self-attention inside square windows, plain or cyclically shifted, with relative positions."""
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -80,3 +82,49 @@ def shift_mask(height: int, width: int, window: int, shift: int) -> Tensor:
     label = rearrange(label, "(i h) (j w) -> (i j) (h w)", h=window, w=window)
     apart = label[:, :, None] != label[:, None, :]
     return (apart.float() * ACROSS_BORDER).unsqueeze(1)
+
+
+def to_map(tokens: Tensor) -> Tensor:
+    """(N,H,W,E) -> (N,E,H,W)."""
+    return rearrange(tokens, "n h w e -> n e h w")
+
+
+def to_tokens(image: Tensor) -> Tensor:
+    """(N,E,H,W) -> (N,H,W,E)."""
+    return rearrange(image, "n e h w -> n h w e")
+
+
+def initialise(module: nn.Module) -> None:
+    """Fill a linear layer as transformers do; other modules stay as they are."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def check_depths(settings: Any) -> None:
+    """Refuse groups of blocks whose depths, heads, embedding or drop rate do not fit together."""
+    depths, heads, embed = settings.depths, settings.heads, settings.embed
+    if len(depths) != len(heads) or not depths:
+        raise ValueError(f"depths {depths} and heads {heads} must be as many, from 1")
+    if not 0 <= settings.drop_path < 1:
+        raise ValueError(f"drop_path must be from 0 to below 1, not {settings.drop_path}")
+    if settings.mlp_ratio * embed < 1:
+        raise ValueError(f"mlp_ratio must be 1/embed or more, not {settings.mlp_ratio}")
+    if any(embed % count for count in heads):
+        raise ValueError(f"embed {embed} is not a multiple of heads {heads}")
+
+
+def infer_depths(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Read depths, heads and window of `groups.I.blocks.J.windows` from the tables' shapes."""
+    tables = {
+        (int(name.split(".")[1]), int(name.split(".")[3])): shape
+        for name, shape in shapes.items()
+        if name.endswith(".windows.bias_table")
+    }
+    count = 1 + max(stage for stage, _ in tables)
+    return {
+        "depths": tuple(sum(stage == i for stage, _ in tables) for i in range(count)),
+        "heads": tuple(tables[i, 0][1] for i in range(count)),
+        "window": (round(tables[0, 0][0] ** 0.5) + 1) // 2,
+    }

@@ -33,11 +33,14 @@ TABLE = {
     f"{_NETWORKS}.rcan:RCAN": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.sspsr:SpatialSpectralBlock": f"{_HERE}.sspsr:FusedBlock",
     f"{_NETWORKS}.sspsr:Unit": f"{_HERE}.tail:merge_tail",
+    f"{_NETWORKS}.swinir:SwinIR": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.tsfnet:ChannelAttention": f"{_HERE}.tsfnet:GramAttention",
     f"{_NETWORKS}.tsfnet:CrossFuse": f"{_HERE}.tsfnet:LeanCrossFuse",
     f"{_NETWORKS}.tsfnet:FrequencyBlock": f"{_HERE}.tsfnet:PlanarFrequencyBlock",
     f"{_NETWORKS}.tsfnet:SpatialBlock": f"{_HERE}.tsfnet:LeanSpatialBlock",
     f"{_NETWORKS}.tsfnet:Stage": f"{_HERE}.tsfnet:merge_down",
+    f"{_NETWORKS}.baselines.vdsr:NormedLayer": f"{_HERE}.vdsr:fold_norm",
+    f"{_NETWORKS}.windows:WindowAttention": f"{_HERE}.windows:IndexedWindows",
 }
 
 
