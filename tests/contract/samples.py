@@ -25,6 +25,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "dcm": [{"scale": 3, "bands": 4}],
     "edsr": [{"scale": 3, "bands": 4, "mean": (0.3, 0.2, 0.1, 0.4)}, {"scale": 8, "blocks": 3}],
+    "haunet": [
+        {"scale": 3, "bands": 1, "blocks": (2, 1, 1)},
+        {"scale": 5, "bands": 4, "heads": (2, 1, 2)},
+        {"scale": 8, "bands": 7},
+    ],
     "hsenet": [
         {"scale": 3, "bands": 1},
         {"scale": 4, "bands": 7, "mean": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)},
