@@ -98,6 +98,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "srcnn": "geoloupe.networks.baselines.srcnn:SRCNN",
         "sspsr": "geoloupe.networks.sspsr:SSPSR",
         "swinir": "geoloupe.networks.swinir:SwinIR",
+        "transenet": "geoloupe.networks.transenet:TransENet",
         "tsfnet": "geoloupe.networks.tsfnet:TSFNet",
         "vdsr": "geoloupe.networks.baselines.vdsr:VDSR",
     },

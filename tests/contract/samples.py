@@ -71,6 +71,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"scale": 8, "bands": 7, "depths": (1,), "heads": (4,), "window": 8},
         {"scale": 3, "bands": 2, "end": "light"},
     ],
+    "transenet": [
+        {"scale": 3, "bands": 1, "heads": 2},
+        {"scale": 4, "bands": 4, "mean": (0.3, 0.2, 0.1, 0.4), "value_range": 255.0},
+        {"scale": 8, "bands": 7, "patch": 8, "encoder_depth": 2, "decoder_depth": 2},
+    ],
     "tsfnet": [
         {"scale": 2, "bands": 1},
         {"scale": 3, "bands": 4},

@@ -17,7 +17,7 @@ from torch import Tensor
 from geoloupe.networks import network_class
 
 FOLDER = Path(__file__).parent.parent / "golden"
-HSENET_MEAN = (0.4916, 0.4991, 0.4565)
+UCMERCED_MEAN = (0.4916, 0.4991, 0.4565)
 CONFIG_KEYS = {"scale": "scale", "overlap": "n_ovls", "mean": "rgb_mean"}  # ours -> theirs
 
 
@@ -36,8 +36,8 @@ class Golden:
     def published_state(self) -> dict[str, Tensor]:
         """Make what a checkpoint of the published network would hold."""
         state = {name: weight(name, shape, self.gain) for name, shape in self.shapes.items()}
-        if self.network == "hsenet":
-            return state | mean_layers(HSENET_MEAN)
+        if "sub_mean.weight" in state:
+            return state | mean_layers(UCMERCED_MEAN)
         if self.network == "vdsr":
             return state | fresh_statistics(state)
         return state
@@ -96,7 +96,7 @@ def weight(name: str, shape: list[int], gain: float) -> Tensor:
 
 
 def mean_layers(mean: tuple[float, ...]) -> dict[str, Tensor]:
-    """Make HSENet's constant layers, which take the mean away and put it back."""
+    """Make the constant layers that take a mean away and put it back."""
     identity = torch.eye(len(mean)).view(len(mean), len(mean), 1, 1)
     return {
         "sub_mean.weight": identity,

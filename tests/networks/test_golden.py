@@ -14,7 +14,11 @@ from tests.networks import golden
 CASES = golden.cases()
 # What published counts hold beside ours: two constant layers, which we derive, and in HAUNet one
 # projection that is never used.
-LEFT_OUT = {"hsenet": 2 * (3 * 3 + 3), "rcan": 2 * (3 * 3 + 3), "haunet": 96 * 96 + 96}
+MEAN_LAYERS = 2 * (3 * 3 + 3)
+LEFT_OUT = {
+    **dict.fromkeys(("hsenet", "rcan", "transenet"), MEAN_LAYERS),
+    "haunet": 96 * 96 + 96,
+}
 
 
 def converted(case: golden.Golden) -> Any:
@@ -43,7 +47,7 @@ def test_every_published_network_has_a_case() -> None:
     assert {golden.read(case).network for case in CASES} == {
         *("convformersr", "hsenet", "mulsr", "sspsr", "tsfnet"),
         *("dcm", "lgcnet", "srcnn", "vdsr"),
-        *("haunet", "rcan", "swinir"),
+        *("haunet", "rcan", "swinir", "transenet"),
     }
 
 
@@ -90,6 +94,9 @@ CAVE = {"bands": 31, "group": 4, "overlap": 1, "blocks": 8}
         ("swinir", {"scale": 3}, 11_937_127),
         ("swinir", {"scale": 4}, 11_900_199),
         ("swinir", {"scale": 4, **SWINIR_LIGHT}, 929_628),
+        ("transenet", {"scale": 2}, 37_311_195),
+        ("transenet", {"scale": 3}, 37_495_835),
+        ("transenet", {"scale": 4}, 37_458_907),
         ("hsenet", {"scale": 2}, 5_285_659),
         ("hsenet", {"scale": 3}, 5_470_299),
         ("hsenet", {"scale": 4}, 5_433_371),
