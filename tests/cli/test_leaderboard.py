@@ -13,7 +13,16 @@ pytest.importorskip("lightning_fabric")
 TRAINING = (
     *("--train", "smoke", "--seeds", "2", "--set", "data.set=data/mine"),
     *("--set", "schedule.steps=6", "--set", "schedule.warmup=0", "--set", "validation.every=3"),
-    *("--set", "smoke.settings.features=4", "--set", "robust=none", "--set", "cost=false"),
+    *(
+        "--set",
+        "batch=2",
+        "--set",
+        "smoke.settings.features=4",
+        "--set",
+        "robust=none",
+        "--set",
+        "cost=false",
+    ),
 )
 
 

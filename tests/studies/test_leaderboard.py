@@ -1,6 +1,7 @@
 """A leaderboard: cells measured once, seeds averaged, and every number where it belongs."""
 
 import csv
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
@@ -173,6 +174,10 @@ def test_a_stopped_leaderboard_goes_on_and_what_changed_is_measured_anew(
     again = board_of(entries, data, folder, robust="mtf")
     assert measured == []
     assert [g.standings for g in again.groups] == [g.standings for g in whole.groups]
+    renamed = [*PLAIN, *read_entries([f"other={run}"])]
+    board = board_of(renamed, data, folder, robust="mtf")
+    assert measured == []
+    assert {one.name for one in board.groups[0].standings} == {"bicubic", "nearest", "other"}
     (run / "model" / "model.safetensors").unlink()
     (run / "model" / "card.json").unlink()
     weights(run, 1)
@@ -185,6 +190,21 @@ def test_a_stopped_leaderboard_goes_on_and_what_changed_is_measured_anew(
     measured.clear()
     board_of(entries, data, folder, every=2)
     assert sorted(measured) == ["bicubic bi", "nearest bi", "run bi"]
+
+
+def test_data_sets_of_one_name_are_told_apart(data: str, tmp_path: Path) -> None:
+    folder, _, split = data.rpartition(":")
+    shutil.copytree(folder, tmp_path / "other" / "out")
+    sets = [data, f"{tmp_path / 'other' / 'out'}:{split}"]
+    board = leaderboard(PLAIN, sets, tmp_path / "b", scales=(2,), robust="none", cost=False)
+    assert [group.section.data for group in board.groups] == [
+        f"{tmp_path.name}/out",
+        "other/out",
+    ]
+    # The pixels are the same, so nothing is measured twice.
+    assert len(list((tmp_path / "b" / "cells").iterdir())) == 2
+    first, second = board.groups
+    assert [one.summary for one in first.standings] == [one.summary for one in second.standings]
 
 
 def test_a_model_that_fails_leaves_the_others_alone(

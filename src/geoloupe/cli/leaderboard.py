@@ -14,6 +14,7 @@ from geoloupe.errors import InputError
 if TYPE_CHECKING:
     from geoloupe.studies.leaderboard.runs import PlannedRun
 
+_OF_RECIPES = ("batch",)  # settings of recipes that have no dot in their names
 _ALREADY = ("models", "data", "split", "protocol", "scale", "progress", "watch")
 
 
@@ -46,8 +47,8 @@ Assignments = Annotated[
     typer.Option(
         "--set",
         help="Other options: robust=mtf,noise or robust=none, reference=bicubic, cost=false, "
-        "every=10, limit=20, metrics=sam; with a dot, of all recipes (schedule.steps=2000) or "
-        "of one (srcnn-ucmerced.optimiser.rate=1e-4).",
+        "every=10, limit=20, metrics=sam; with a dot, and batch, of all recipes "
+        "(schedule.steps=2000) or of one (srcnn-ucmerced.optimiser.rate=1e-4).",
     ),
 ]
 
@@ -75,8 +76,8 @@ def leaderboard(
     from geoloupe.studies.leaderboard.runs import entries_of, plan_runs
 
     given = parse_assignments(assignments or (), taken=_ALREADY)
-    changes = {key: value for key, value in given.items() if "." in key}
-    options = {key: value for key, value in given.items() if "." not in key}
+    changes = {key: value for key, value in given.items() if "." in key or key in _OF_RECIPES}
+    options = {key: value for key, value in given.items() if key not in changes}
     entries = read_entries(models or ())
     runs = plan_runs(parse_names(train or ()), seeds, output, changes)
     if not entries and not runs:

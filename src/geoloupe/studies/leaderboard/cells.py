@@ -15,6 +15,7 @@ from geoloupe.studies.leaderboard.plan import OWN, Cell
 from geoloupe.system.progress import Progress, silent
 
 CELLS = "cells"
+_KEY = 16  # letters of a key, at the end of a file's name
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,10 +35,11 @@ def measure(
     """Measure every cell that has no file yet; one that fails leaves the others alone."""
     found: Measured = {}
     refused: list[Refused] = []
+    kept = {path.stem[-_KEY:]: path for path in (folder / CELLS).glob("*.json")}
     total = sum(cell.images for cell in cells)
     done = 0
     for cell in cells:
-        rows = read(cell, folder)
+        rows = read(cell, kept.get(cell.key))
         if rows is None:
             start = done
 
@@ -50,6 +52,7 @@ def measure(
                 refused.append(Refused(cell=cell, why=str(error)))
             else:
                 publish_texts(folder / CELLS, {cell.file: _text(cell, rows)}, overwrite=True)
+                kept[cell.key] = folder / CELLS / cell.file
         if rows is not None:
             found[cell] = rows
         done += cell.images
@@ -59,10 +62,15 @@ def measure(
     return found, refused
 
 
-def read(cell: Cell, folder: Path) -> tuple[Row, ...] | None:
-    """Return what a finished cell holds; None where there is none, or it cannot be read."""
+def read(cell: Cell, path: Path | None) -> tuple[Row, ...] | None:
+    """Return what a finished cell's file holds; None where there is none, or it cannot be read.
+
+    Whatever the model is called by now, and whichever of its seeds it is: the key alone counts.
+    """
+    if path is None:
+        return None
     try:
-        values = json.loads((folder / CELLS / cell.file).read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
         if values["key"] != cell.key:
             return None
         return tuple(_row(cell, line) for line in values["rows"]) or None
@@ -86,7 +94,7 @@ def _text(cell: Cell, rows: Sequence[Row]) -> str:
         "degradation": cell.degradation,
         "model": cell.entry,
         "seed": cell.number,
-        "weights": cell.model.digest,
+        "weights": cell.digest,
         "rows": [
             {
                 "image": row.image,

@@ -55,11 +55,14 @@ class Section:
     scale: int
     entries: Mapping[str, tuple[Model, ...]]  # by name; a model for each seed
     degradations: tuple[str, ...]  # the first is the protocol's own
+    data: str = ""  # what the data set is called: several may be of one kind, in their own folders
 
-    @property
-    def data(self) -> str:
-        """What the data set is called here: several may be of one kind, in folders of their own."""
-        return self.prepared.folder.resolve().name
+    @cached_property
+    def digests(self) -> dict[str, tuple[str, ...]]:
+        """Names for exactly the weights of every entry, one a seed."""
+        return {
+            name: tuple(model.digest for model in models) for name, models in self.entries.items()
+        }
 
     @property
     def title(self) -> str:
@@ -83,6 +86,11 @@ class Cell:
         return self.section.entries[self.entry][self.number]
 
     @property
+    def digest(self) -> str:
+        """A name for exactly its weights."""
+        return self.section.digests[self.entry][self.number]
+
+    @property
     def images(self) -> int:
         """How many images it sees."""
         every, limit = self.options.every, self.options.limit
@@ -96,7 +104,7 @@ class Cell:
         facts = {
             "version": __version__,
             "network": card.network,
-            "weights": self.model.digest,
+            "weights": self.digest,
             "card": [card.bands, card.bound, card.least_bands],
             "data": [section.prepared.facts["index_sha256"], section.split],
             "protocol": [section.protocol.name, section.protocol.describe()],
@@ -107,7 +115,7 @@ class Cell:
 
     @property
     def file(self) -> str:
-        """The name of its file."""
+        """The name of its file, which ends in its key."""
         words = [self.entry, str(self.number), self.section.title, self.degradation]
         plain = "-".join("".join(c if c.isalnum() else "-" for c in word) for word in words)
         return f"{plain[:120]}-{self.key}.json"
@@ -179,13 +187,26 @@ def make_plan(
         factors = ", ".join(f"x{scale}" for scale in wanted)
         raise InputError(f"nothing to measure: no model, data set and protocol is for {factors}")
     return Plan(
-        sections=tuple(sections),
+        sections=tuple(_named(sections)),
         entries=tuple(entries),
         reference=reference,
         board=board,
         # What differs from cell to cell is not among what all share.
         options=replace(options, scale=None, degradation=None, protocol=EvaluateSettings.protocol),
     )
+
+
+def _named(sections: Sequence[Section]) -> list[Section]:
+    """Call data sets by their folders, and by as much of the path as tells them apart."""
+    folders = {section.prepared.folder.resolve() for section in sections}
+    names = [folder.name for folder in folders]
+    found = []
+    for section in sections:
+        folder = section.prepared.folder.resolve()
+        alone = names.count(folder.name) == 1
+        name = folder.name if alone else f"{folder.parent.name}/{folder.name}"
+        found.append(replace(section, data=name))
+    return found
 
 
 def open_all(
