@@ -100,6 +100,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "swinir": "geoloupe.networks.swinir:SwinIR",
         "transenet": "geoloupe.networks.transenet:TransENet",
         "tsfnet": "geoloupe.networks.tsfnet:TSFNet",
+        "ttst": "geoloupe.networks.ttst:TTST",
         "vdsr": "geoloupe.networks.baselines.vdsr:VDSR",
     },
     "protocol": {

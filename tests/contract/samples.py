@@ -85,6 +85,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"frequency": False},
         {"stage_count": 1, "frequency": False},
     ],
+    "ttst": [
+        {"scale": 3, "bands": 1, "depths": (1, 1), "heads": (4, 2)},
+        {"scale": 4, "bands": 4, "mean": (0.3, 0.2, 0.1, 0.4), "value_range": 255.0},
+        {"scale": 8, "bands": 7, "window": 8},
+    ],
     "vdsr": [{"scale": 3, "bands": 4, "layers": 3}],
 }
 SAMPLES = [

@@ -47,7 +47,7 @@ def test_every_published_network_has_a_case() -> None:
     assert {golden.read(case).network for case in CASES} == {
         *("convformersr", "hsenet", "mulsr", "sspsr", "tsfnet"),
         *("dcm", "lgcnet", "srcnn", "vdsr"),
-        *("haunet", "rcan", "swinir", "transenet"),
+        *("haunet", "rcan", "swinir", "transenet", "ttst"),
     }
 
 
@@ -97,6 +97,7 @@ CAVE = {"bands": 31, "group": 4, "overlap": 1, "blocks": 8}
         ("transenet", {"scale": 2}, 37_311_195),
         ("transenet", {"scale": 3}, 37_495_835),
         ("transenet", {"scale": 4}, 37_458_907),
+        ("ttst", {"scale": 4}, 18_366_555),
         ("hsenet", {"scale": 2}, 5_285_659),
         ("hsenet", {"scale": 3}, 5_470_299),
         ("hsenet", {"scale": 4}, 5_433_371),

@@ -39,6 +39,7 @@ TABLE = {
     f"{_NETWORKS}.tsfnet:FrequencyBlock": f"{_HERE}.tsfnet:PlanarFrequencyBlock",
     f"{_NETWORKS}.tsfnet:SpatialBlock": f"{_HERE}.tsfnet:LeanSpatialBlock",
     f"{_NETWORKS}.tsfnet:Stage": f"{_HERE}.tsfnet:merge_down",
+    f"{_NETWORKS}.ttst:TTST": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.windows:WindowAttention": f"{_HERE}.windows:IndexedWindows",
 }
 
