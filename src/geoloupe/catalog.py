@@ -88,6 +88,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "convformersr": "geoloupe.networks.convformersr:ConvFormerSR",
         "dcm": "geoloupe.networks.baselines.dcm:DCM",
         "edsr": "geoloupe.networks.baselines.edsr:EDSR",
+        "essaformer": "geoloupe.networks.essaformer:ESSAformer",
         "haunet": "geoloupe.networks.haunet:HAUNet",
         "hsenet": "geoloupe.networks.hsenet:HSENet",
         "lgcnet": "geoloupe.networks.baselines.lgcnet:LGCNet",

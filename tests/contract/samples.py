@@ -25,6 +25,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "dcm": [{"scale": 3, "bands": 4}],
     "edsr": [{"scale": 3, "bands": 4, "mean": (0.3, 0.2, 0.1, 0.4)}, {"scale": 8, "blocks": 3}],
+    "essaformer": [
+        {"scale": 3, "bands": 4, "features": 9},
+        {"scale": 4, "bands": 1, "dropout": 0.0},
+        {"scale": 8, "bands": 7, "features": 12},
+    ],
     "haunet": [
         {"scale": 3, "bands": 1, "blocks": (2, 1, 1)},
         {"scale": 5, "bands": 4, "heads": (2, 1, 2)},

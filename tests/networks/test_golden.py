@@ -47,7 +47,7 @@ def test_every_published_network_has_a_case() -> None:
     assert {golden.read(case).network for case in CASES} == {
         *("convformersr", "hsenet", "mulsr", "sspsr", "tsfnet"),
         *("dcm", "lgcnet", "srcnn", "vdsr"),
-        *("haunet", "rcan", "swinir", "transenet", "ttst"),
+        *("essaformer", "haunet", "rcan", "swinir", "transenet", "ttst"),
     }
 
 
@@ -84,6 +84,7 @@ CAVE = {"bands": 31, "group": 4, "overlap": 1, "blocks": 8}
 @pytest.mark.parametrize(
     ("name", "values", "expected"),
     [
+        ("essaformer", {"scale": 4}, 11_640_832),
         ("haunet", {"scale": 2}, 2_630_786),
         ("haunet", {"scale": 3}, 2_643_761),
         ("haunet", {"scale": 4}, 2_661_926),

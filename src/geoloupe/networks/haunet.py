@@ -1,6 +1,6 @@
 """HAUNet: attention over channels and over pixels in a U of three sizes, joined across them.
 
-Wang et al., IEEE TGRS 2023, doi 10.1109/TGRS.2023.3283769.
+Wang et al., IEEE TGRS 2023, volume 61, article 5612515.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """TransENet: transformers that refine the enlarged map by what three depths of the LR map hold.
 
-Lei, Shi & Mo, IEEE TGRS 2021, doi 10.1109/TGRS.2021.3136190.
+Lei, Shi & Mo, IEEE TGRS 2021, IEEE document 9654169.
 """
 
 from collections.abc import Mapping
