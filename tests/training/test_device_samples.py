@@ -158,3 +158,16 @@ def test_what_no_device_can_make_is_said(sets: list[PreparedDataset]) -> None:
     assert foreign(patches(sets[0], BI, 2, rolls=True)) == "rolls"
     with pytest.raises(InputError, match="no place of samples is called 'gpu'"):
         Hardware(samples="gpu")
+
+
+def test_samples_grow_on_the_device_as_on_the_processor(sets: list[PreparedDataset]) -> None:
+    grown = patches(sets[0], QUIET, 2, grow=((2, 14),))
+    grown.batch = 5  # samples of a step
+    share, fabric = Share(first=1, last=4, batch=5), Fabric()
+    made, loaded = (
+        list(batches(grown, share, hardware=Hardware(samples=place), fabric=fabric, seed=0))
+        for place in ("device", "loaded")
+    )
+    assert [batch["lr"].shape[-1] for batch in made] == [10, 14, 14]
+    for one, other in zip(loaded, made, strict=True):
+        equal(one, other)

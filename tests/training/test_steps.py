@@ -137,6 +137,18 @@ def test_patches_grow_when_the_recipe_says(data: Path, monkeypatch: pytest.Monke
         samples_of(far, state, sets)
 
 
+def test_an_adversary_of_the_last_loss_learns_in_late_steps_alone(
+    data: Path, tmp_path: Path
+) -> None:
+    late = {"schedule.shape": "wsd", "schedule.decay": 0.5, "last_loss.adversarial": 0.1}
+    changes = {"schedule.steps": 8, "validation.every": 8, "discriminator.features": 4}
+    train(short(data, **late, **changes), tmp_path / "run", hardware=CPU)
+    path = sorted((tmp_path / "run" / "checkpoints").glob("*.pt"))[-1]
+    kept = torch.load(path, weights_only=True)
+    counts = [part["optimiser"]["state"][0]["step"] for part in (kept, kept["adversary"])]
+    assert [int(count) for count in counts] == [8, 3]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -113,19 +113,18 @@ class Loop:
                 loss = self.objective(**words)
                 self.fabric.backward(share * loss)
                 return loss.detach()
-            settings = self.recipe.last_loss if late and self.recipe.last_loss else self.recipe.loss
             loss, sr = self.objective(**words, answers=True)
-            loss = loss + settings.adversarial * adversary.complaint(sr, part["hr"])
+            weight = self.recipe.losses[-1 if late else 0].adversarial
+            loss = loss + weight * adversary.complaint(sr, part["hr"])
             self.fabric.backward(share * loss)
             self.fabric.backward(share * adversary.loss(sr, part["hr"]))
             return loss.detach()
 
     def _adversary(self, *, late: bool) -> Adversary | None:
         """Return the discriminator if it takes part in this step."""
-        adversary, recipe = self.state.adversary, self.recipe
-        settings = recipe.last_loss if late and recipe.last_loss else recipe.loss
+        adversary = self.state.adversary
         begun = adversary is not None and self.state.step >= adversary.settings.begin
-        return adversary if begun and settings.adversarial else None
+        return adversary if begun and self.recipe.losses[-1 if late else 0].adversarial else None
 
     @contextmanager
     def _unsynchronised(self, adversary: Adversary | None) -> Iterator[None]:
