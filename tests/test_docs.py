@@ -13,10 +13,11 @@ from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.product import write_image
 from tests.models.exchange.fake_hub import TOKEN, fake_hub
 from tests.program import program
+from tests.rasters.delivered import deliver
 from tests.training.scenes import draw
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = ["comparing.md", "exchange.md", "scenes.md", "training.md"]
+PAGES = ["comparing.md", "exchange.md", "formats.md", "scenes.md", "training.md"]
 
 
 def commands(page: str) -> list[str]:
@@ -41,6 +42,8 @@ def _works(page: str, tmp_path: Path) -> None:
     assert len(found) > 3
     draw(tmp_path / "images")
     draw(tmp_path / "infrared", bands=(0, 1, 2, 3))
+    if page == "formats.md":
+        deliver(tmp_path)
     for command in found:
         words = shlex.split(command)
         if words[0] == "geoloupe":

@@ -26,8 +26,27 @@ def band(name: str, metres: int) -> Any:
     return rng.integers(1000, 9000, (SIDE * 10 // metres,) * 2).astype(np.uint16)
 
 
-def product(root: Path, level: str = "2A", *, offset: int | None = -1000, miss: str = "") -> Path:
-    """Write a product of one small granule."""
+def write_jp2(path: Path, values: Any, metres: int) -> None:
+    """Write a band (H,W) as the products store it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    profile = {
+        **{"driver": "JP2OpenJPEG", "count": 1, "dtype": values.dtype.name, "quality": 100},
+        **{"height": len(values), "width": len(values), "reversible": True},
+        **{"crs": "EPSG:32632", "transform": Affine(metres, 0, 4e5, 0, -metres, 5e6)},
+    }
+    with rasterio.open(path, "w", **profile) as out:
+        out.write(values, 1)
+
+
+def product(
+    root: Path,
+    level: str = "2A",
+    *,
+    offset: int | None = -1000,
+    miss: str = "",
+    classes: Any = None,
+) -> Path:
+    """Write a product of one small granule, with a scene classification (30,30) where given."""
     safe = root / f"S2A_MSIL{level}_20230101T101010_N0509_R022_T32TMR_20230101T120000.SAFE"
     lines = []
     for metres, names in BANDS.items():
@@ -39,16 +58,11 @@ def product(root: Path, level: str = "2A", *, offset: int | None = -1000, miss: 
             lines.append(f"<IMAGE_FILE>{text}</IMAGE_FILE>")
             if name == miss:
                 continue
-            path = safe / f"{text}.jp2"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            values = band(name, metres)
-            profile = {
-                **{"driver": "JP2OpenJPEG", "count": 1, "dtype": "uint16", "quality": 100},
-                **{"height": len(values), "width": len(values), "reversible": True},
-                **{"crs": "EPSG:32632", "transform": Affine(metres, 0, 4e5, 0, -metres, 5e6)},
-            }
-            with rasterio.open(path, "w", **profile) as out:
-                out.write(values, 1)
+            write_jp2(safe / f"{text}.jp2", band(name, metres), metres)
+    if classes is not None:
+        text = f"GRANULE/L{level}_T32TMR/IMG_DATA/R20m/T32TMR_SCL_20m"
+        lines.append(f"<IMAGE_FILE>{text}</IMAGE_FILE>")
+        write_jp2(safe / f"{text}.jp2", np.asarray(classes, np.uint8), 20)
     tags = ("BOA_QUANTIFICATION_VALUE", "BOA_ADD_OFFSET")
     tags = tags if level == "2A" else ("QUANTIFICATION_VALUE", "RADIO_ADD_OFFSET")
     offsets = "".join(

@@ -34,6 +34,12 @@ Area = Annotated[
         help="Only a part: left,bottom,right,top (add @EPSG:4326 for degrees), or a .geojson."
     ),
 ]
+Mask = Annotated[
+    str | None,
+    typer.Option(
+        help="clouds: leave them out, by the layer that a product brings (SCL, QA_PIXEL)."
+    ),
+]
 Memory = Annotated[
     str | None, typer.Option(help="Memory limit, such as 2GB. Default: a part of free memory.")
 ]
@@ -64,7 +70,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existin
 # Set by options, or not by users at all; --set is for the rest.
 ALREADY = (
     *("path", "output", "model", "bands", "sensor", "guide", "area", "memory", "shard", "cluster"),
-    *("workers", "overwrite", "progress"),
+    *("mask", "workers", "overwrite", "progress"),
 )
 
 
@@ -207,7 +213,12 @@ def lines(result: Any) -> list[str]:
             str(result.path),
             f"  the shard is done, {rest}: geoloupe assemble {result.path}",
         ]
-    return [str(result.path), f"  {size}, {bands} band{'s' * (bands != 1)} of {dtype}"]
+    masked = layout.facts.tags.get("GEOLOUPE_MASKED")
+    return [
+        str(result.path),
+        f"  {size}, {bands} band{'s' * (bands != 1)} of {dtype}",
+        *([] if masked is None else [f"  masked: {masked}"]),
+    ]
 
 
 def end(result: Any) -> str:
@@ -226,6 +237,7 @@ def common_facts(result: Any) -> dict[str, Any]:
         "dtype": result.radiometry.dtype,
         "tiles": result.plan.count,
         "tiles_without_data": result.skipped,
+        "masked": result.layout.facts.tags.get("GEOLOUPE_MASKED"),
         "complete": result.complete,
         "blocks_missing": result.pending,
         "seconds": round(result.seconds, 3),

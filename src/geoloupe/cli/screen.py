@@ -22,7 +22,7 @@ def say(text: object = "", *, to_errors: bool = False) -> None:
 
 
 # Options that have a flag of their own; others are given with --set.
-_FLAGS = ("area", "bands", "guide", "network", "sensor", "split")
+_FLAGS = ("area", "bands", "guide", "mask", "network", "sensor", "split")
 _SWITCHES = ("overwrite", "resume")
 _SETTINGS = ("alpha", "anyway", "nodata", "range", "shift", "tile", "trust")
 _ASKED = ("mean", "overlap", "(?<=such as )scale")  # of networks: not told by published weights

@@ -13,6 +13,7 @@ from geoloupe.cli.scenes import (
     Cluster,
     DryRun,
     Making,
+    Mask,
     Memory,
     Output,
     Overwrite,
@@ -62,6 +63,7 @@ def sharpen(
     output: Output = None,
     guide: Guide = None,
     area: Area = None,
+    mask: Mask = None,
     model: ModelName = None,
     bands: Bands = None,
     sensor: SensorName = None,
@@ -80,7 +82,7 @@ def sharpen(
     """Put a finer image's detail into coarser bands. Can be stopped and run again."""
     speak(verbose)
     options = parse_assignments(assignments or (), taken=ALREADY)
-    options |= said(bands=bands, sensor=sensor, guide=guide, area=area)
+    options |= said(bands=bands, sensor=sensor, guide=guide, area=area, mask=mask)
     options |= said(memory=memory, shard=shard, cluster=cluster, workers=workers)
     options |= {"model": model, "overwrite": overwrite}
     making = Making(

@@ -13,6 +13,7 @@ from geoloupe.cli.scenes import (
     Cluster,
     DryRun,
     Making,
+    Mask,
     Memory,
     Output,
     Overwrite,
@@ -65,6 +66,7 @@ def upscale(
     sensor: SensorName = None,
     guide: Guide = None,
     area: Area = None,
+    mask: Mask = None,
     memory: Memory = None,
     shard: Shard = None,
     cluster: Cluster = None,
@@ -80,7 +82,7 @@ def upscale(
     """Enlarge scenes; place, bands, nodata and tags are kept. Can be stopped and run again."""
     speak(verbose)
     options = parse_assignments(assignments or (), taken=ALREADY)
-    options |= said(bands=bands, sensor=sensor, guide=guide, area=area)
+    options |= said(bands=bands, sensor=sensor, guide=guide, area=area, mask=mask)
     options |= said(memory=memory, shard=shard, cluster=cluster, workers=workers)
     options |= {"model": model, "overwrite": overwrite}
     making = Making(

@@ -70,9 +70,14 @@ def open_band_files(paths: Sequence[str], opening: Opening = PLAIN) -> Source:
 
 
 def look_into(path: str, opening: Opening) -> BandFile:
-    """Look into a file, following no forbidden references."""
+    """Look into a file on disk, following no forbidden references."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
+    return look_by_name(path, opening)
+
+
+def look_by_name(path: str, opening: Opening) -> BandFile:
+    """Look into a file by GDAL's name, which may be in an archive."""
     with gdal_errors_as_input_errors(path):
         if not opening.trust:
             vet(path)

@@ -5,21 +5,24 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.nodata import Nodata
 from geoloupe.rasters.area import window_of
 from geoloupe.rasters.band_files import band_files, open_band_files
+from geoloupe.rasters.clouds import cloud_tags, refuse_mask
 from geoloupe.rasters.displayed import displayed
 from geoloupe.rasters.drivers import SUFFIXES
-from geoloupe.rasters.landsat import landsat_folder, open_bands
+from geoloupe.rasters.landsat import landsat_product, open_bands
 from geoloupe.rasters.raster import is_raster, open_raster
 from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Opening, Source
 from geoloupe.rasters.warping import warped
 from geoloupe.storage.sizes import Admit
+from geoloupe.storage.tars import SUFFIXES as TARS
+from geoloupe.storage.tars import is_tar
 from geoloupe.storage.tree import open_tree
 
 _ANYTHING = ("", ".dat", ".bin", ".raw")  # suffixes of rasters and of much else
@@ -49,6 +52,7 @@ def stem_of(name: str) -> str:
     if not colon or "/" in part or "\\" in part:
         path, part = name.rstrip("/"), ""
     stem = Path(path).name.removesuffix(".zip")
+    stem = next((stem[: -len(end)] + ".tar" for end in TARS if stem.lower().endswith(end)), stem)
     stem = Path(stem).stem if "." in stem[1:] else stem
     return f"{stem}_{part}" if part else stem
 
@@ -61,6 +65,7 @@ class OpeningOptions(TypedDict, total=False):
     look: bool
     nodata: Nodata
     area: str | None
+    mask: Literal["clouds"] | None
     admit: Admit
 
 
@@ -68,7 +73,7 @@ def open_source(path: str | Path, **options: Unpack[OpeningOptions]) -> Source:
     """Open a scene for reading, or a part of it; use it in a `with` statement."""
     name, whole = str(path), Opening(**options)
     if whole.area is None:
-        return _opened(name, whole)
+        return _told(_opened(name, whole))
     area = whole.area
 
     def admit(grid: Grid, dtype: str) -> None:
@@ -76,7 +81,12 @@ def open_source(path: str | Path, **options: Unpack[OpeningOptions]) -> Source:
 
     source = _opened(name, replace(whole, admit=admit))
     window = window_of(area, source.grid, name)
-    return replace(source.within(window), area=window)
+    return _told(replace(source.within(window), area=window))
+
+
+def _told(source: Source) -> Source:
+    """Return a scene whose tags say what was masked in it."""
+    return replace(source, facts=source.facts.tagged(cloud_tags(source)))
 
 
 def _opened(name: str, opening: Opening) -> Source:
@@ -84,11 +94,13 @@ def _opened(name: str, opening: Opening) -> Source:
     product, cube, joined = product_name(name), mat_name(name), band_files(name)
     if joined is not None:
         return open_band_files(joined, opening)
-    if (folder := landsat_folder(name)) is not None:
-        return open_bands(folder, opening)
+    if (landsat := landsat_product(name)) is not None:
+        return open_bands(landsat, opening)
     if product is not None:
         _refuse_plainly_wrong(product[0], folder=True)
         return open_product(*product, opening)
+    if opening.mask is not None:
+        refuse_mask(name)
     if cube is not None:
         # Their reader takes a quarter of a second to import.
         from geoloupe.rasters.mat_source import open_mat_source
@@ -97,6 +109,10 @@ def _opened(name: str, opening: Opening) -> Source:
         return open_mat_source(*cube, opening)
     if not is_address(name):
         _refuse_plainly_wrong(Path(name), folder=name.rstrip("/").lower().endswith(".zarr"))
+        if is_tar(name):
+            raise InputError(
+                f"{name}: holds no product of Landsat; unpack it, and name a raster in it"
+            )
         if name.lower().endswith(".zip"):
             name = _only_raster_in(Path(name))
         elif _DRIVER.match(name):  # else GDAL would take the file's own name for its syntax
@@ -136,6 +152,8 @@ def folder_of_scenes(name: str) -> list[str]:
 def _is_scene(path: Path) -> bool:
     if product_name(str(path)) or (path.is_dir() and landsat_folder(str(path))):
         return True
+    if is_tar(path.name):
+        return landsat_product(str(path)) is not None
     suffix = path.suffix.lower()
     if suffix == ".zarr":
         return path.is_dir()

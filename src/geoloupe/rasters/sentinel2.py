@@ -14,6 +14,7 @@ from rasterio.io import DatasetReader
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
+from geoloupe.rasters.clouds import Layer, masked, scl
 from geoloupe.rasters.drivers import drivers_for
 from geoloupe.rasters.raster import gdal_errors_as_input_errors, open_raster
 from geoloupe.rasters.reach import refuse_links_out, vet_jpeg2000
@@ -36,6 +37,7 @@ _BANDS = {  # name: number in the metadata, common name, wavelength in nm, pixel
     "B12": (12, "swir2", 2202, 20),
 }
 _MAIN = re.compile(r"MTD_MSIL(1C|2A)\.xml")
+_CLASSES, _CLASSES_SIZE = "SCL", "20m"  # the finest there is
 _SIZES = ("10m", "20m", "60m")
 _MAX_METADATA_BYTES = 50_000_000  # bytes of metadata: no product has more
 _MAX_QUANTIFICATION = 1_000_000.0  # for one unit of reflectance; every product so far says 10,000
@@ -49,6 +51,13 @@ class Product:
     files: dict[str, str]  # what GDAL opens, by band
     quantification: float
     offsets: dict[int, float]  # by a band's number
+    classes: str | None  # what GDAL opens of the scene classification, in Level 2A
+
+    def clouds(self) -> tuple[Layer, ...]:
+        """Return the layer that tells clouds; none for Level 1C."""
+        if self.classes is None:
+            return ()
+        return (scl(self.classes, drivers_for(self.classes)),)
 
 
 def product_name(name: str) -> tuple[Path, str] | None:
@@ -85,10 +94,13 @@ def open_product(path: Path, size: str, opening: Opening = PLAIN) -> Source:
     if lacking:
         raise InputError(f"{path}: band {lacking[0]} of {size} is missing")
     label = f"{path}:{size}"
+    layers = product.clouds() if opening.mask else ()
+    read = [*(product.files[band] for band in names), *(layer.file for layer in layers)]
     with gdal_errors_as_input_errors(label):
-        for band in () if opening.trust else names:
-            vet_jpeg2000(product.files[band])
-    return open_raster(_vrt(product, names, label), opening, label=label, drivers=("VRT",))
+        for file in () if opening.trust else read:
+            vet_jpeg2000(file)
+    source = open_raster(_vrt(product, names, label), opening, label=label, drivers=("VRT",))
+    return masked(source, layers, opening)
 
 
 def _read(path: Path) -> Product:
@@ -104,22 +116,35 @@ def _read(path: Path) -> Product:
     files: dict[str, str] = {}
     for element in tree.iter("IMAGE_FILE"):
         text = (element.text or "").strip()
-        found = re.search(r"_(B\d[\dA])(?:_(\d\dm))?$", text)
-        if found is None or found[1] not in _BANDS:
+        found = re.search(r"_(B\d[\dA]|SCL)(?:_(\d\dm))?$", text)
+        if found is None or found[1] not in (*_BANDS, _CLASSES):
             continue
-        if found[2] not in (None, f"{_BANDS[found[1]][3]}m"):
+        if found[2] not in (None, _CLASSES_SIZE if found[1] == _CLASSES else _size(found[1])):
             continue
         place = (folder / f"{text}.jp2").as_posix()
         if ".." in PurePosixPath(text).parts or PurePosixPath(text).is_absolute():
             raise InputError(f"{path}: its metadata name a file outside it: {text}")
         if place not in names:
+            if found[1] == _CLASSES:  # of no use to who does not mask clouds
+                continue
             raise InputError(f"{path}: {place} is missing; was the product copied in full?")
         if found[1] in files:
             raise InputError(f"{path}: holds several granules; name a product of one tile")
         files[found[1]] = f"{root}/{place}"
     quantification = _quantification(tree, path)
     offsets = _offsets(tree, quantification, path)
-    return Product(name=str(path), files=files, quantification=quantification, offsets=offsets)
+    classes = files.pop(_CLASSES, None)
+    return Product(
+        name=str(path),
+        files=files,
+        quantification=quantification,
+        offsets=offsets,
+        classes=classes,
+    )
+
+
+def _size(band: str) -> str:
+    return f"{_BANDS[band][3]}m"
 
 
 def _offsets(tree: ElementTree.Element, quantification: float, path: Path) -> dict[int, float]:

@@ -6,7 +6,7 @@ A format is a small Reader and a function that opens it: everything else is here
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ class Opening:
     look: bool = False  # for viewing: palettes and complex numbers may be read too
     nodata: Nodata = None  # what missing pixels hold; None: as declared, or an obvious fill
     area: str | None = None  # only the pixels it touches: see `window_of`
+    mask: Literal["clouds"] | None = None  # what is missing besides, by the product's own layer
     admit: Admit = any_size  # refuses its grid and type before a pixel is read
 
 

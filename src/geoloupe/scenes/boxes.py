@@ -79,7 +79,9 @@ def open_box(
     loaded = load_chosen(model, chosen)
     chosen = settled(chosen, loaded)
     source = stack.enter_context(
-        open_source(path, alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust)
+        open_source(
+            path, alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust, mask=chosen.mask
+        )
     )
     _refuse_outside(source.name, window, source.grid.height, source.grid.width)
     source = select_bands_and_range(source, loaded, chosen)

@@ -9,6 +9,7 @@ from typing import TypedDict
 from geoloupe.imagery.nodata import Nodata
 from geoloupe.models.precision import PrecisionChoice
 from geoloupe.networks.acceleration.accelerate import Engine
+from geoloupe.rasters.clouds import Mask
 
 
 class ResourceOptions(TypedDict, total=False):
@@ -49,6 +50,7 @@ class UpscaleOptions(ArrayOptions, ResourceOptions, total=False):
 
     guide: str | Path | None
     area: str | None
+    mask: Mask | None
 
 
 class SharpenOptions(ResourceOptions, total=False):
@@ -57,6 +59,7 @@ class SharpenOptions(ResourceOptions, total=False):
     guide: str | Path | None
     bands: str | tuple[str | int, ...] | None
     area: str | None
+    mask: Mask | None
     guide_bands: str | tuple[str | int, ...] | None
     sensor: str | None
     mtf: float | tuple[float, ...] | None

@@ -14,7 +14,7 @@ from geoloupe.imagery.spectra import Band
 from geoloupe.models.bands import choose_bands
 from geoloupe.rasters.area import window_of
 from geoloupe.rasters.facts import BandFacts, Facts
-from geoloupe.rasters.landsat import landsat_folder, open_landsat
+from geoloupe.rasters.landsat import landsat_product, open_landsat
 from geoloupe.rasters.meeting import met
 from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.planes import Layout
@@ -60,16 +60,21 @@ class Pair:
 
 def open_pair(stack: ExitStack, path: str | Path, chosen: "SharpenSettings") -> Opened:
     """Open a scene and its guide, or a product that holds both."""
-    opening = Opening(alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust)
+    opening = Opening(
+        alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust, mask=chosen.mask
+    )
     if chosen.guide is None:
         found = _open_product(stack, path, opening)
         if found is not None:
             return found
         raise InputError(
             f"{path}: no finer image is known to guide it; name one of the same place as the "
-            "guide, or a product that holds both: a Sentinel-2 .SAFE, a Landsat Level-1 folder"
+            "guide, or a product that holds both: a Sentinel-2 .SAFE, a Landsat Level-1 folder or "
+            "tar"
         )
-    coarse = open_source(path, alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust)
+    coarse = open_source(
+        path, alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust, mask=chosen.mask
+    )
     stack.enter_context(coarse)
     guide = stack.enter_context(open_source(chosen.guide, trust=chosen.trust))
     return Opened(guide=guide, coarse=(coarse,))
@@ -77,7 +82,7 @@ def open_pair(stack: ExitStack, path: str | Path, chosen: "SharpenSettings") -> 
 
 def _open_product(stack: ExitStack, path: str | Path, opening: Opening) -> Opened | None:
     """Open the coarse and fine bands of one product; None for anything else."""
-    sentinel, landsat = product_name(str(path)), landsat_folder(str(path))
+    sentinel, landsat = product_name(str(path)), landsat_product(str(path))
     if sentinel is not None:
         folder, size = sentinel
         if not folder.exists():

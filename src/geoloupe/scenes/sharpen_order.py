@@ -24,6 +24,7 @@ from geoloupe.models.sharpeners import (
 from geoloupe.networks.sharpening.guided import Guided
 from geoloupe.networks.sharpening.method import Method
 from geoloupe.rasters.area import with_area
+from geoloupe.rasters.clouds import cloud_tags
 from geoloupe.rasters.opening import place_of, stem_of
 from geoloupe.rasters.planes import PIXELS, Layout
 from geoloupe.rasters.product import check_output, fitting
@@ -81,7 +82,7 @@ def set_up(
     scene, registrations, learned = _scene(
         pair, method, chosen, plan=plan, layout=layout, label=str(path)
     )
-    tags = _tags(scene, pair, name, registrations) | learned
+    tags = _tags(scene, pair, name, registrations) | learned | cloud_tags(pair.guide, pair.crop)
     facts = with_area(layout.facts.tagged(tags), pair.crop if chosen.area else None)
     scene = replace(scene, layout=replace(layout, facts=facts))
     _tell(scene, pair, name)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from geoloupe.imagery.nodata import Nodata
 from geoloupe.models.precision import PrecisionChoice
+from geoloupe.rasters.clouds import Mask
 from geoloupe.scenes.order import Resources
 
 
@@ -16,6 +17,7 @@ class SharpenSettings(Resources):
     guide: str | Path | None = None  # the finer image; a product of several pixel sizes brings it
     bands: str | tuple[str | int, ...] | None = None  # of the result, by number, name, wavelength
     area: str | None = None  # a box or a GeoJSON file: only the guide's pixels it touches
+    mask: Mask | None = None  # "clouds": missing in the product, by the layer the scene brings
     guide_bands: str | tuple[str | int, ...] | None = None  # of the guide; None: all
     sensor: str | None = None  # of the coarse bands; None: from the scene
     mtf: float | tuple[float, ...] | None = None  # of all coarse bands, or each

@@ -10,6 +10,7 @@ from geoloupe.imagery.grid import Grid
 from geoloupe.models.model import Model
 from geoloupe.models.predictor import check_guide
 from geoloupe.rasters.area import window_of
+from geoloupe.rasters.clouds import Mask
 from geoloupe.rasters.opening import aligned, open_source, place_of, stem_of
 from geoloupe.rasters.planes import PIXELS, Layout
 from geoloupe.rasters.product import admit_product, check_output, fitting
@@ -43,6 +44,7 @@ class UpscaleSettings(PredictOptions, Resources):
 
     guide: str | Path | None = None
     area: str | None = None  # a box or a GeoJSON file: only the pixels it touches
+    mask: Mask | None = None  # "clouds": missing in the product, by the layer the scene brings
 
     def __post_init__(self) -> None:
         PredictOptions.__post_init__(self)
@@ -85,6 +87,7 @@ def set_up(
             nodata=chosen.nodata,
             trust=chosen.trust,
             area=chosen.area,
+            mask=chosen.mask,
             admit=admit,
         )
     )

@@ -27,7 +27,7 @@ from geoloupe.imagery.meeting import Meeting, Side
 from geoloupe.imagery.optics import sensor_weights
 from geoloupe.imagery.radiometry import UNIT, Radiometry
 from geoloupe.imagery.sensors.mtf import mtf_of
-from geoloupe.rasters.landsat import landsat_folder, open_landsat
+from geoloupe.rasters.landsat import landsat_product, open_landsat
 from geoloupe.rasters.meeting import met
 from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.product import write_image
@@ -268,7 +268,7 @@ def _sentinel2(folder: Path) -> Open | None:
 
 def _landsat(folder: Path) -> Open | None:
     """Return a function that opens a Landsat product's bands and its panchromatic one."""
-    if landsat_folder(str(folder)) is None:
+    if landsat_product(str(folder)) is None:
         return None
 
     def opens(stack: ExitStack) -> tuple[Source, Source]:
