@@ -1,7 +1,7 @@
 """Clouds, their shadows, cirrus and saturated pixels, by the layer that a product brings itself.
 
 Sentinel-2 Level 2A has a scene classification (SCL), Landsat Collection 2 bits of quality
-(QA_PIXEL and QA_RADSAT). A pixel of a scene is missing where any pixel of these under it says so.
+(QA_PIXEL and QARADSAT). A pixel of a scene is missing where any pixel of these under it says so.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,8 @@ _EDGE_PX = 1e-6  # by which a pixel may pass the edge of another without touchin
 _SCL = (0, 1, 3, 8, 9, 10)
 # Fill, dilated cloud, cirrus, cloud, cloud shadow.
 _QA_PIXEL = 0b11111
-_RADSAT = {"landsat-7": 0b1001011111, "landsat-8": 0b1111111, "landsat-9": 0b1111111}
+RADSAT = {"landsat-7": 0b1001011111, "landsat-8": 0b1111111, "landsat-9": 0b1111111}
+"""The bits of QA_RADSAT that tell saturation in bands of reflectance, or pixels that were lost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +70,10 @@ def qa_pixel(file: str) -> Layer:
 
 def qa_radsat(file: str, sensor: str) -> Layer:
     """Return Landsat's bits of saturation, of the bands that are reflectance."""
-    bits = _RADSAT[sensor]
+    bits = RADSAT[sensor]
     return Layer(
         file=file,
-        name="QA_RADSAT",
+        name="QARADSAT",
         unclear=lambda values: (values & bits) != 0,
         empty=lambda values: np.zeros(values.shape, bool),
     )

@@ -20,6 +20,9 @@ _STALE = ("STATISTICS_", "OVR_RESAMPLING_ALG", "INTERLEAVE", "TIFFTAG_SOFTWARE")
 _BANDS = 10_000  # at most: GDAL's Python side walks all of them for each one
 _MICROMETRES = ("micrometers", "micrometres", "um", "µm", "microns")
 
+BAD_BAND = "BAD_BAND"
+"""The tag of a band that its product says holds nothing of use."""
+
 Mask = Literal["none", "mask", "alpha"]
 
 
@@ -34,6 +37,11 @@ class BandFacts:
     scale: float = 1.0
     offset: float = 0.0
     unit: str | None = None
+
+    @property
+    def bad(self) -> bool:
+        """Whether its product says that the band holds nothing of use."""
+        return self.tags.get(BAD_BAND, "no") != "no"
 
     @property
     def band(self) -> Band:

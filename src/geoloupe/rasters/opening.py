@@ -3,9 +3,10 @@
 import os
 import re
 import shlex
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
@@ -19,6 +20,7 @@ from geoloupe.rasters.landsat import landsat_product, open_bands
 from geoloupe.rasters.raster import is_raster, open_raster
 from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Opening, Source
+from geoloupe.rasters.stac import open_item, stac_name
 from geoloupe.rasters.warping import warped
 from geoloupe.storage.sizes import Admit
 from geoloupe.storage.tars import SUFFIXES as TARS
@@ -66,6 +68,7 @@ class OpeningOptions(TypedDict, total=False):
     nodata: Nodata
     area: str | None
     mask: Literal["clouds"] | None
+    offset: float | None
     admit: Admit
 
 
@@ -89,24 +92,57 @@ def _told(source: Source) -> Source:
     return replace(source, facts=source.facts.tagged(cloud_tags(source)))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A product: what in a name means it, else None, and what opens what was meant."""
+
+    meant: Callable[[str], Any]
+    opens: Callable[[Any, Opening], Source]
+    masks: bool = False  # it may bring a layer of clouds
+    asks: bool = False  # it may leave open what its numbers mean
+
+
+def _open_sentinel2(found: tuple[Path, str], opening: Opening) -> Source:
+    _refuse_plainly_wrong(found[0], folder=True)
+    return open_product(*found, opening)
+
+
+def _open_stac(found: tuple[str, str | None], opening: Opening) -> Source:
+    return open_item(*found, opening)
+
+
+def _open_cube(found: tuple[Path, str | None], opening: Opening) -> Source:
+    # Their reader takes a quarter of a second to import.
+    from geoloupe.rasters.mat_source import open_mat_source
+
+    _refuse_plainly_wrong(found[0])
+    return open_mat_source(*found, opening)
+
+
 def _opened(name: str, opening: Opening) -> Source:
     """Open a whole scene by its name."""
-    product, cube, joined = product_name(name), mat_name(name), band_files(name)
-    if joined is not None:
-        return open_band_files(joined, opening)
-    if (landsat := landsat_product(name)) is not None:
-        return open_bands(landsat, opening)
-    if product is not None:
-        _refuse_plainly_wrong(product[0], folder=True)
-        return open_product(*product, opening)
+    for kind in KINDS:
+        found = kind.meant(name)
+        if found is None:
+            continue
+        if opening.mask is not None and not kind.masks:
+            refuse_mask(name)
+        if opening.offset is not None and not kind.asks:
+            _refuse_offset(name)
+        return kind.opens(found, opening)
     if opening.mask is not None:
         refuse_mask(name)
-    if cube is not None:
-        # Their reader takes a quarter of a second to import.
-        from geoloupe.rasters.mat_source import open_mat_source
+    if opening.offset is not None:
+        _refuse_offset(name)
+    return _open_file(name, opening)
 
-        _refuse_plainly_wrong(cube[0])
-        return open_mat_source(*cube, opening)
+
+def _refuse_offset(name: str) -> None:
+    raise InputError(f"{name}: says itself what its numbers mean; leave out offset")
+
+
+def _open_file(name: str, opening: Opening) -> Source:
+    """Open what GDAL reads."""
     if not is_address(name):
         _refuse_plainly_wrong(Path(name), folder=name.rstrip("/").lower().endswith(".zarr"))
         if is_tar(name):
@@ -127,6 +163,16 @@ def mat_name(name: str) -> tuple[Path, str | None] | None:
         return Path(name), None
     path, colon, key = name.rpartition(":")
     return (Path(path), key) if colon and path.lower().endswith(".mat") else None
+
+
+KINDS = (
+    Kind(meant=band_files, opens=open_band_files),
+    Kind(meant=landsat_product, opens=open_bands, masks=True),
+    Kind(meant=product_name, opens=_open_sentinel2, masks=True),
+    Kind(meant=stac_name, opens=_open_stac, masks=True, asks=True),
+    Kind(meant=mat_name, opens=_open_cube),
+)
+"""All products, the most particular first."""
 
 
 def scenes_in(folder: str | Path) -> list[str]:

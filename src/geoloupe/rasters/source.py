@@ -30,6 +30,7 @@ class Opening:
     nodata: Nodata = None  # what missing pixels hold; None: as declared, or an obvious fill
     area: str | None = None  # only the pixels it touches: see `window_of`
     mask: Literal["clouds"] | None = None  # what is missing besides, by the product's own layer
+    offset: float | None = None  # added to reflectance, where a STAC item does not say
     admit: Admit = any_size  # refuses its grid and type before a pixel is read
 
 

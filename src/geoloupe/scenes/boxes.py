@@ -80,7 +80,12 @@ def open_box(
     chosen = settled(chosen, loaded)
     source = stack.enter_context(
         open_source(
-            path, alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust, mask=chosen.mask
+            path,
+            alpha=chosen.alpha,
+            nodata=chosen.nodata,
+            trust=chosen.trust,
+            mask=chosen.mask,
+            offset=chosen.offset,
         )
     )
     _refuse_outside(source.name, window, source.grid.height, source.grid.width)

@@ -51,6 +51,7 @@ class UpscaleOptions(ArrayOptions, ResourceOptions, total=False):
     guide: str | Path | None
     area: str | None
     mask: Mask | None
+    offset: float | None
 
 
 class SharpenOptions(ResourceOptions, total=False):
@@ -60,6 +61,7 @@ class SharpenOptions(ResourceOptions, total=False):
     bands: str | tuple[str | int, ...] | None
     area: str | None
     mask: Mask | None
+    offset: float | None
     guide_bands: str | tuple[str | int, ...] | None
     sensor: str | None
     mtf: float | tuple[float, ...] | None

@@ -20,6 +20,7 @@ from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.planes import Layout
 from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Opening, Source
+from geoloupe.rasters.stac import open_groups, stac_name
 from geoloupe.scenes.fusion import Coarse
 from geoloupe.scenes.optics import optics_of
 
@@ -61,7 +62,11 @@ class Pair:
 def open_pair(stack: ExitStack, path: str | Path, chosen: "SharpenSettings") -> Opened:
     """Open a scene and its guide, or a product that holds both."""
     opening = Opening(
-        alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust, mask=chosen.mask
+        alpha=chosen.alpha,
+        nodata=chosen.nodata,
+        trust=chosen.trust,
+        mask=chosen.mask,
+        offset=chosen.offset,
     )
     if chosen.guide is None:
         found = _open_product(stack, path, opening)
@@ -73,7 +78,12 @@ def open_pair(stack: ExitStack, path: str | Path, chosen: "SharpenSettings") -> 
             "tar"
         )
     coarse = open_source(
-        path, alpha=chosen.alpha, nodata=chosen.nodata, trust=chosen.trust, mask=chosen.mask
+        path,
+        alpha=chosen.alpha,
+        nodata=chosen.nodata,
+        trust=chosen.trust,
+        mask=chosen.mask,
+        offset=chosen.offset,
     )
     stack.enter_context(coarse)
     guide = stack.enter_context(open_source(chosen.guide, trust=chosen.trust))
@@ -83,19 +93,31 @@ def open_pair(stack: ExitStack, path: str | Path, chosen: "SharpenSettings") -> 
 def _open_product(stack: ExitStack, path: str | Path, opening: Opening) -> Opened | None:
     """Open the coarse and fine bands of one product; None for anything else."""
     sentinel, landsat = product_name(str(path)), landsat_product(str(path))
+    item = stac_name(str(path))
+    if opening.offset is not None and item is None:
+        raise InputError(f"{path}: says itself what its numbers mean; leave out offset")
     if sentinel is not None:
         folder, size = sentinel
         if not folder.exists():
             raise InputError(f"{folder}: no such file or folder")
-        coarse = ("20m", "60m") if size == "10m" else (size,)
+        sizes = ("20m", "60m") if size == "10m" else (size,)
         fine, *rest = (
-            stack.enter_context(open_product(folder, each, opening)) for each in ("10m", *coarse)
+            stack.enter_context(open_product(folder, each, opening)) for each in ("10m", *sizes)
         )
         return Opened(guide=fine, coarse=tuple(rest), with_guide=size == "10m")
     if landsat is not None:
         ms, pan = (stack.enter_context(each) for each in open_landsat(landsat, opening))
         return Opened(guide=pan, coarse=(ms,))
-    return None
+    return None if item is None else _open_item(stack, *item, opening)
+
+
+def _open_item(stack: ExitStack, name: str, size: str | None, opening: Opening) -> Opened:
+    """Open the coarse and fine bands of a STAC item."""
+    fine, *rest = (stack.enter_context(each) for each in open_groups(name, None, opening))
+    coarse = tuple(each for each in rest if size is None or each.name.endswith(f":{size}"))
+    if not coarse:
+        raise InputError(f"{name}: its item has no bands coarser than {fine.name} to sharpen")
+    return Opened(guide=fine, coarse=coarse, with_guide=size is None and len(fine.bands) > 1)
 
 
 def laid(opened: Opened, chosen: "SharpenSettings") -> Pair:

@@ -18,6 +18,7 @@ class SharpenSettings(Resources):
     bands: str | tuple[str | int, ...] | None = None  # of the result, by number, name, wavelength
     area: str | None = None  # a box or a GeoJSON file: only the guide's pixels it touches
     mask: Mask | None = None  # "clouds": missing in the product, by the layer the scene brings
+    offset: float | None = None  # added to reflectance, where a STAC item leaves it open
     guide_bands: str | tuple[str | int, ...] | None = None  # of the guide; None: all
     sensor: str | None = None  # of the coarse bands; None: from the scene
     mtf: float | tuple[float, ...] | None = None  # of all coarse bands, or each

@@ -45,6 +45,7 @@ class UpscaleSettings(PredictOptions, Resources):
     guide: str | Path | None = None
     area: str | None = None  # a box or a GeoJSON file: only the pixels it touches
     mask: Mask | None = None  # "clouds": missing in the product, by the layer the scene brings
+    offset: float | None = None  # added to reflectance, where a STAC item leaves it open
 
     def __post_init__(self) -> None:
         PredictOptions.__post_init__(self)
@@ -88,6 +89,7 @@ def set_up(
             trust=chosen.trust,
             area=chosen.area,
             mask=chosen.mask,
+            offset=chosen.offset,
             admit=admit,
         )
     )
