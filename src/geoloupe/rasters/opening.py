@@ -196,7 +196,7 @@ def folder_of_scenes(name: str) -> list[str]:
 
 
 def _is_scene(path: Path) -> bool:
-    if product_name(str(path)) or (path.is_dir() and landsat_folder(str(path))):
+    if product_name(str(path)) or (path.is_dir() and landsat_product(str(path))):
         return True
     if is_tar(path.name):
         return landsat_product(str(path)) is not None
