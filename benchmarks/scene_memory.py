@@ -28,8 +28,8 @@ PHASES = {  # where each is done: a module, what of it, and its attribute
     "blocks": ("geoloupe.scenes.local", "", "_in_threads"),
     "seams": ("geoloupe.scenes.running", "", "assemble"),
     "overviews": ("geoloupe.rasters.planes", "Planes", "as_vrt"),
-    "writing": ("geoloupe.rasters.product", "", "_copy"),
-    "reading back": ("geoloupe.rasters.product", "", "_check"),
+    "writing": ("geoloupe.rasters.gdal_files", "", "copy"),
+    "reading back": ("geoloupe.rasters.gdal_files", "", "same"),
 }
 
 

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
-from geoloupe.rasters import product
+from geoloupe.rasters import gdal_files
 from geoloupe.rasters.facts import BandFacts, Facts
+from geoloupe.rasters.formats import FORMATS
+from geoloupe.rasters.gdal_files import packing_memory, packing_options, places
 from geoloupe.rasters.planes import Layout
-from geoloupe.rasters.product import FORMATS, packing_memory
 
 
 def layout(bands: int, height: int, width: int, dtype: str = "uint16") -> Layout:
@@ -37,7 +38,7 @@ def test_every_pixel_is_read_back_once_and_few_at_a_time(
     least = 128 * 128 * pixel if kind == ".tif" else width * pixel  # a block, a line
     seen = 0
     edge = (0, 0)
-    for rows, columns in product._places(whole, FORMATS[kind]):
+    for rows, columns in places(whole, FORMATS[kind]):
         assert (rows.start, columns.start) >= edge  # from the top, from the left
         edge = (rows.start, columns.start + 1)
         size = (rows.stop - rows.start) * (columns.stop - columns.start)
@@ -53,10 +54,10 @@ def test_every_pixel_is_read_back_once_and_few_at_a_time(
 def test_as_many_threads_pack_as_there_is_room_for(
     monkeypatch: pytest.MonkeyPatch, bands: int, memory: int | None
 ) -> None:
-    monkeypatch.setattr(product, "available", lambda: 4 * 10**8)
-    monkeypatch.setattr(product, "resident", lambda: 5 * 10**8)
-    monkeypatch.setattr(product.os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(gdal_files, "available", lambda: 4 * 10**8)
+    monkeypatch.setattr(gdal_files, "resident", lambda: 5 * 10**8)
+    monkeypatch.setattr(gdal_files.os, "cpu_count", lambda: 64)
     made = layout(bands, 1000, 1000, "float32")
-    threads = int(product._packing(FORMATS[".tif"], made, memory)["num_threads"])
+    threads = int(packing_options(FORMATS[".tif"], made, memory)["num_threads"])
     room = {None: 2 * 10**8, 10**9: 2**28, 10**6: 0}[memory]
     assert threads == min(max(room // packing_memory(made), 1), 64)

@@ -7,12 +7,12 @@ import json
 import sys
 import time
 
-from geoloupe.rasters import product
+from geoloupe.rasters import gdal_files
 from geoloupe.scenes import plan, scene, upscale
 
 source, target, pause, *more = sys.argv[1:]
 plan._BLOCK_BYTES = 2**16  # many small blocks
-enlarge, copy = scene.Enlargement.stacked, product._copy
+enlarge, copy = scene.Enlargement.stacked, gdal_files.copy
 
 
 def slowly_enlarge(self: object, *rest: object) -> object:
@@ -20,13 +20,13 @@ def slowly_enlarge(self: object, *rest: object) -> object:
     return enlarge(self, *rest)  # type: ignore[arg-type]
 
 
-def slow_copy(*rest: object) -> None:
+def slow_copy(*rest: object, **more: object) -> None:
     time.sleep(20 * float(pause))
-    copy(*rest)  # type: ignore[arg-type]
+    copy(*rest, **more)  # type: ignore[arg-type]
 
 
 scene.Enlargement.stacked = slowly_enlarge  # type: ignore[method-assign, assignment]
-product._copy = slow_copy  # type: ignore[assignment]
+gdal_files.copy = slow_copy  # type: ignore[assignment]
 if __name__ == "__main__":
     options = json.loads(more[0]) if more else {}
     upscale.upscale(source, target, model="bicubic", scale=3, tile=32, **options)

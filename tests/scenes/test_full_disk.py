@@ -15,7 +15,7 @@ import rasterio.shutil
 
 import geoloupe
 from geoloupe.errors import RunError
-from geoloupe.rasters import planes, product
+from geoloupe.rasters import gdal_files, planes
 from geoloupe.scenes import assemble, job, work_folder
 from geoloupe.scenes import plan as planning
 from geoloupe.scenes.commands import finish
@@ -31,7 +31,7 @@ PHASES: dict[str, tuple[Any, str, bool]] = {
     "putting together": (assemble, "publish_planes", True),
     "overviews": (planes.Planes, "as_vrt", True),
     "copying": (rasterio.shutil, "copy", True),
-    "reading back": (product, "_check", True),  # then what became of the work is noted
+    "reading back": (gdal_files, "same", True),  # then what became of the work is noted
     "renaming": (publish, "_move", False),
     "deleting": (work_folder, "discard", False),
 }

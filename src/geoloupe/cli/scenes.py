@@ -96,7 +96,8 @@ class Making:
         if into is None:
             targets = [None if output is None else Path(output)] * len(scenes)
         else:
-            targets = [into / f"{stem_of(name)}.tif" for name in scenes]
+            suffix = ".zarr" if options.get("format") == "zarr" else ".tif"
+            targets = [into / f"{stem_of(name)}{suffix}" for name in scenes]
         _refuse_doubles(scenes, targets)
         make = self._forecast if self.dry_run else self._preview if self.preview else self._make
         if several and into is not None and make == self._make and "shard" not in options:
@@ -259,12 +260,13 @@ def _refuse_failed(failed: Sequence[tuple[str, GeoloupeError]], count: int) -> N
 
 def _folder(output: str | None, *, several: bool) -> Path | None:
     """Return the folder that `output` names: it exists, ends in a slash, or is for several."""
-    from geoloupe.rasters.product import FORMATS
+    from geoloupe.rasters.formats import FORMATS
 
     if output is None:
         return None
     path = Path(output)
-    if path.is_dir() or output.endswith(("/", os.sep)):
+    store = path.suffix.lower() == ".zarr" and not several  # a folder that is one result
+    if output.endswith(("/", os.sep)) or (path.is_dir() and not store):
         return path
     if several and (path.exists() or path.suffix.lower() in FORMATS):
         raise InputError(f"{output}: is not a folder; several scenes need one for their results")

@@ -24,7 +24,8 @@ def say(text: object = "", *, to_errors: bool = False) -> None:
 # Options that have a flag of their own; others are given with --set.
 _FLAGS = ("area", "bands", "guide", "mask", "network", "sensor", "split")
 _SWITCHES = ("overwrite", "resume")
-_SETTINGS = ("alpha", "anyway", "nodata", "offset", "range", "shift", "tile", "trust")
+_STORED = ("blocksize", "compress", "dtype", "dtype_offset", "dtype_scale", "format")
+_SETTINGS = ("alpha", "anyway", "nodata", "offset", "range", "shift", "tile", "trust", *_STORED)
 _ASKED = ("mean", "overlap", "(?<=such as )scale")  # of networks: not told by published weights
 _NAMES = "|".join((*_FLAGS, *_SWITCHES, *_SETTINGS, *_ASKED))
 _ASSIGNED = re.compile(rf"(?<![-\w./=])(?<!set )({_NAMES})=(true\b)?")

@@ -28,6 +28,7 @@ from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.rasters.facts import Facts, write_facts
 from geoloupe.rasters.raster import quiet
+from geoloupe.rasters.storing import Packing
 from geoloupe.storage.publish import write_new
 
 PIXELS = "pixels.raw"
@@ -55,6 +56,7 @@ class Layout:
     radiometry: Radiometry
     facts: Facts
     beside: Mapping[str, "Layout"] = field(default_factory=dict)  # layers that are files of its own
+    packing: Packing = field(default_factory=Packing)
 
     @property
     def count(self) -> int:
@@ -159,13 +161,13 @@ class Planes:
                 checksum = zlib.crc32(layer.read(band, rows, columns).data, checksum)
         return checksum
 
-    def as_vrt(self) -> Path:
+    def as_vrt(self, *, overviews: bool = True) -> Path:
         """Average the overviews, and write the .vrt by which GDAL opens all of it."""
-        overviews: list[Planes] = []
-        while max((finest := (overviews or [self])[-1])._sides) > _MIN_OVERVIEW_PX:
-            overviews.append(finest._coarser(f"overview{len(overviews) + 1}"))
-            overviews[-1]._write_vrt(())
-        vrt = self._write_vrt(overviews)
+        coarser: list[Planes] = []
+        while overviews and max((finest := (coarser or [self])[-1])._sides) > _MIN_OVERVIEW_PX:
+            coarser.append(finest._coarser(f"overview{len(coarser) + 1}"))
+            coarser[-1]._write_vrt(())
+        vrt = self._write_vrt(coarser)
         grid, layout = self.layout.grid, self.layout
         with quiet(), rasterio.open(vrt, "r+") as dataset:
             if grid.georeferenced:

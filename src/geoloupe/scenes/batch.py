@@ -18,7 +18,7 @@ from geoloupe.errors import InputError
 from geoloupe.scenes.identity import identities
 from geoloupe.scenes.order import ONLY_HOW
 from geoloupe.storage.lock import locked
-from geoloupe.storage.publish import publish_texts
+from geoloupe.storage.publish import head_of, publish_texts
 from geoloupe.version import __version__
 
 SUMMARY, TABLE = "geoloupe-summary.json", "geoloupe-summary.csv"
@@ -87,7 +87,7 @@ class Batch:
         """Return what is known of a product that need not be made again, and note that."""
         known = self.entries().get(target.name)
         if known is not None and known.outcome == "begun":  # and killed before more was noted
-            known = replace(known, wrote=identities(target) if target.exists() else {})
+            known = replace(known, wrote=identities(head_of(target)) if target.exists() else {})
         if known is None or not known.still_true(self.settings):
             return None
         kept = replace(known, outcome="kept", error="")
@@ -120,7 +120,7 @@ class Batch:
                 facts=json.loads(json.dumps(facts, default=str)),
                 settings=self.settings,
                 read=identities(*result.inputs, *_files(named)),
-                wrote=identities(result.path, *getattr(result, "beside", {}).values()),
+                wrote=identities(head_of(result.path), *getattr(result, "beside", {}).values()),
             )
         )
 

@@ -66,6 +66,10 @@ class PredictOptions:
         if not 0 <= self.bound < math.inf:
             raise ValueError(f"bound must be true, false, or 0 or more, not {self.bound:g}")
 
+    def stored(self, layout: Layout) -> Layout:
+        """Return a layout as its values are to be stored: as the scene's are."""
+        return layout
+
 
 ChoicesT = TypeVar("ChoicesT", bound=PredictOptions)
 
@@ -219,4 +223,5 @@ def layout_of(
         radiometry=source.radiometry,
         facts=with_area(source.facts.finer(scale).tagged(tags), source.area),
     )
+    layout = choices.stored(layout)
     return replace(layout, beside=beside(layout, layers, model, optics))

@@ -18,6 +18,7 @@ from geoloupe.models.doubt import Doubt
 from geoloupe.models.model import Model
 from geoloupe.networks.observation import Observation
 from geoloupe.rasters.planes import Layout
+from geoloupe.rasters.storing import Packing
 from geoloupe.scenes.optics import Optics
 from geoloupe.storage.beside import DETAIL, SIGMA
 
@@ -167,7 +168,13 @@ def _layout(layout: Layout, name: str, tags: dict[str, str]) -> Layout:
         ),
         facts=replace(facts, bands=bands, mask="none").tagged(tags),
         beside={},
+        packing=_packing(layout.packing),
     )
+
+
+def _packing(packing: Packing) -> Packing:
+    """Return how layers are packed: they are GeoTIFFs, beside a Zarr store too."""
+    return Packing(blocksize=packing.blocksize) if packing.format == "zarr" else packing
 
 
 def _spans(radiometry: Radiometry) -> tuple[float, ...]:

@@ -18,7 +18,7 @@ import torch
 
 from geoloupe.errors import OutOfMemoryError
 from geoloupe.imagery.grid import Window
-from geoloupe.rasters.product import packing_memory
+from geoloupe.rasters.gdal_files import packing_memory
 from geoloupe.scenes.job import Job
 from geoloupe.scenes.plan import Block
 from geoloupe.scenes.scene import SceneRun

@@ -10,6 +10,7 @@ from geoloupe.imagery.nodata import Nodata
 from geoloupe.models.precision import PrecisionChoice
 from geoloupe.networks.acceleration.accelerate import Engine
 from geoloupe.rasters.clouds import Mask
+from geoloupe.rasters.storing import Compression, FileFormat, StoredType
 
 
 class ResourceOptions(TypedDict, total=False):
@@ -20,6 +21,17 @@ class ResourceOptions(TypedDict, total=False):
     cluster: str | None
     workers: int | None
     device: str
+
+
+class FileOptions(TypedDict, total=False):
+    """How a result is stored: see `OutputOptions`."""
+
+    format: FileFormat | None
+    dtype: StoredType | None
+    dtype_scale: float | None
+    dtype_offset: float | None
+    compress: Compression | None
+    blocksize: int | None
 
 
 class ArrayOptions(TypedDict, total=False):
@@ -45,7 +57,7 @@ class ArrayOptions(TypedDict, total=False):
     device: str
 
 
-class UpscaleOptions(ArrayOptions, ResourceOptions, total=False):
+class UpscaleOptions(ArrayOptions, FileOptions, ResourceOptions, total=False):
     """Options of `upscale`: see `UpscaleSettings`."""
 
     guide: str | Path | None
@@ -54,7 +66,7 @@ class UpscaleOptions(ArrayOptions, ResourceOptions, total=False):
     offset: float | None
 
 
-class SharpenOptions(ResourceOptions, total=False):
+class SharpenOptions(FileOptions, ResourceOptions, total=False):
     """Options of `sharpen`: see `SharpenSettings`."""
 
     guide: str | Path | None

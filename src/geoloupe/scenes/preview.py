@@ -100,7 +100,8 @@ def preview(
         target = order.target.with_name(f"{order.target.stem}_preview{order.target.suffix}")
         refuse_inputs(target, path, *order.inputs)
         image, facts = _tile(order, tile.window)
-        write_image(target, image, facts=facts, overwrite=overwrite)
+        packing = order.scene.layout.packing
+        write_image(target, image, facts=facts, packing=packing, overwrite=overwrite)
     return target
 
 

@@ -25,9 +25,10 @@ from geoloupe.networks.sharpening.guided import Guided
 from geoloupe.networks.sharpening.method import Method
 from geoloupe.rasters.area import with_area
 from geoloupe.rasters.clouds import cloud_tags
+from geoloupe.rasters.formats import fitting, suffix_of
 from geoloupe.rasters.opening import place_of, stem_of
 from geoloupe.rasters.planes import PIXELS, Layout
-from geoloupe.rasters.product import check_output, fitting
+from geoloupe.rasters.product import check_output
 from geoloupe.scenes.coregistration import Registration, registered
 from geoloupe.scenes.fusion import Fusion, Reading
 from geoloupe.scenes.identity import Call, JobIdentity, absolute, identities
@@ -68,7 +69,7 @@ def set_up(
     overwrite: bool,
 ) -> SharpenOrder:
     """Open everything and refuse what cannot work, before any pixel is computed."""
-    target = Path(output) if output is not None else _beside(str(path))
+    target = Path(output) if output is not None else _beside(str(path), chosen)
     pair = laid(open_pair(stack, path, chosen), chosen)
     name, method = _method(model, pair, learns=chosen.learn)
     chosen = _settled(chosen, name, method)
@@ -77,7 +78,7 @@ def set_up(
     sweep(target)
     plan = _plan(pair, method, chosen, group=group_before(target))
     there = work_folder(target) / PIXELS
-    layout = fitting(pair.layout, target)
+    layout = fitting(chosen.stored(pair.layout), target)
     check_output(target, layout, overwrite=overwrite, there=layout.size if there.exists() else 0)
     scene, registrations, learned = _scene(
         pair, method, chosen, plan=plan, layout=layout, label=str(path)
@@ -260,7 +261,7 @@ def _identity(
     )
 
 
-def _beside(name: str) -> Path:
+def _beside(name: str, chosen: SharpenSettings) -> Path:
     """Name a result after its scene."""
     path = place_of(name)
-    return path.with_name(f"{stem_of(name)}_sharp.tif")
+    return path.with_name(f"{stem_of(name)}_sharp{suffix_of(chosen.format)}")

@@ -8,10 +8,11 @@ from geoloupe.imagery.nodata import Nodata
 from geoloupe.models.precision import PrecisionChoice
 from geoloupe.rasters.clouds import Mask
 from geoloupe.scenes.order import Resources
+from geoloupe.scenes.output_options import OutputOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class SharpenSettings(Resources):
+class SharpenSettings(OutputOptions, Resources):
     """What can be chosen besides the scene, the method and the result."""
 
     guide: str | Path | None = None  # the finer image; a product of several pixel sizes brings it
@@ -34,6 +35,7 @@ class SharpenSettings(Resources):
     precision: PrecisionChoice = "auto"  # of the network; methods without one compute in fp32
 
     def __post_init__(self) -> None:
+        OutputOptions.__post_init__(self)
         Resources.__post_init__(self)
         if self.tile is not None and self.tile < 1:
             raise ValueError(f"tile must be 1 or more, not {self.tile}")

@@ -11,9 +11,10 @@ from geoloupe.models.model import Model
 from geoloupe.models.predictor import check_guide
 from geoloupe.rasters.area import window_of
 from geoloupe.rasters.clouds import Mask
+from geoloupe.rasters.formats import fitting, suffix_of
 from geoloupe.rasters.opening import aligned, open_source, place_of, stem_of
 from geoloupe.rasters.planes import PIXELS, Layout
-from geoloupe.rasters.product import admit_product, check_output, fitting
+from geoloupe.rasters.product import admit_product, check_output
 from geoloupe.rasters.source import Source
 from geoloupe.scenes.choices import (
     PredictOptions,
@@ -29,6 +30,7 @@ from geoloupe.scenes.choices import (
 from geoloupe.scenes.identity import Call, JobIdentity, absolute, identities
 from geoloupe.scenes.optics import Optics
 from geoloupe.scenes.order import ONLY_HOW, Order, Resources
+from geoloupe.scenes.output_options import OutputOptions
 from geoloupe.scenes.scene import Enlargement
 from geoloupe.scenes.work_folder import group_before, sweep, work_folder
 from geoloupe.storage.beside import beside, warn_of_strangers
@@ -39,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class UpscaleSettings(PredictOptions, Resources):
+class UpscaleSettings(OutputOptions, PredictOptions, Resources):
     """What can be chosen besides the scene, the model and the result."""
 
     guide: str | Path | None = None
@@ -48,6 +50,7 @@ class UpscaleSettings(PredictOptions, Resources):
     offset: float | None = None  # added to reflectance, where a STAC item leaves it open
 
     def __post_init__(self) -> None:
+        OutputOptions.__post_init__(self)
         PredictOptions.__post_init__(self)
         Resources.__post_init__(self)
 
@@ -76,7 +79,7 @@ def set_up(
     scale = loaded.network.signature.scale
 
     def place(grid: Grid) -> Path:
-        return Path(output) if output is not None else _beside(str(path), scale, grid)
+        return Path(output) if output is not None else _beside(path, chosen, scale, grid)
 
     def admit(grid: Grid, dtype: str) -> None:
         admit_product(place(grid), grid.finer(scale), dtype)
@@ -191,12 +194,13 @@ def _named(model: str | Path | Model | None, loaded: Model) -> str | None:
     return None if isinstance(model, Model) else absolute(model)
 
 
-def _beside(name: str, scale: int, grid: Grid) -> Path:
+def _beside(scene: str | Path, chosen: UpscaleSettings, scale: int, grid: Grid) -> Path:
     """Name a result after its scene: a GeoTIFF, or a PNG for a picture without georeference."""
-    path = place_of(name)
+    path = place_of(str(scene))
     picture = not grid.georeferenced and path.suffix.lower() in (".png", ".jpg", ".jpeg")
-    suffix = ".png" if picture else ".tif"
-    return path.with_name(f"{stem_of(name)}_x{scale}{suffix}")
+    plain = chosen.format is None and chosen.dtype is None
+    suffix = ".png" if picture and plain else suffix_of(chosen.format)
+    return path.with_name(f"{stem_of(str(scene))}_x{scale}{suffix}")
 
 
 def open_guide(

@@ -1,7 +1,11 @@
-"""Files that are whole or absent: written beside their place, made durable, then renamed."""
+"""Files that are whole or absent: written beside their place, made durable, then renamed.
+
+A Zarr store is a folder, and as whole or absent as a file.
+"""
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +13,8 @@ from pathlib import Path
 from geoloupe.errors import InputError, RunError
 
 _MARK = "published"  # in a folder of work: what became of it
+_STORE = ".zarr"
+_HEADS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")  # a Zarr store has one of them
 
 
 @contextmanager
@@ -27,7 +33,7 @@ def publish(
     try:
         yield part
         try:
-            _sync(part)
+            _sync_all(part)
             if folder is not None:
                 write_new(folder / f"{_MARK}{layer}", _stamp(part))
             _move(part, path, overwrite=overwrite)
@@ -35,7 +41,25 @@ def publish(
         except OSError as error:
             raise RunError(f"{path}: could not be written ({error.strerror or error})") from None
     finally:
-        part.unlink(missing_ok=True)
+        remove(part)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def is_store(path: Path) -> bool:
+    """Return whether a path names a Zarr store: a folder that is treated as a file."""
+    return path.suffix.lower() == _STORE
+
+
+def head_of(path: Path) -> Path:
+    """Return the file that changes whenever a result does: itself, or the head of a store."""
+    return path / _HEADS[0] if is_store(path) else path
 
 
 def published(path: Path, folder: Path, layer: str = "") -> bool:
@@ -59,8 +83,10 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         is_folder = path.is_dir()
     except OSError as error:
         raise InputError(f"{path}: cannot be a file's name ({error.strerror})") from None
-    if is_folder:
+    if is_folder and not is_store(path):
         raise InputError(f"{path}: is a folder; name a file in it")
+    if is_folder and overwrite and not any((path / name).is_file() for name in _HEADS):
+        raise InputError(f"{path}: is a folder but no Zarr store; it is not replaced, move it away")
     if os.path.lexists(path) and not overwrite:
         raise InputError(f"{path}: exists already; choose another name or overwrite=true")
     if not path.parent.is_dir():
@@ -108,8 +134,18 @@ def refuse_inputs(target: Path, *inputs: str | Path | None) -> None:
 
 def _stamp(path: Path) -> str:
     """Name what a file keeps when it is renamed."""
-    status = path.lstat()
+    status = head_of(path).lstat()
     return f"{status.st_size} bytes of {status.st_mtime_ns}"
+
+
+def _sync_all(path: Path) -> None:
+    """Make a file, or a store with all that is in it, outlive a power cut."""
+    if is_store(path):
+        for folder, _, names in os.walk(path):
+            for name in (*names, ""):
+                _sync(Path(folder, name))
+    else:
+        _sync(path)
 
 
 def _sync(path: Path) -> None:
@@ -124,13 +160,37 @@ def _sync(path: Path) -> None:
 
 
 def _move(part: Path, path: Path, *, overwrite: bool) -> None:
+    if is_store(path):
+        _move_store(part, path, overwrite=overwrite)
+        return
     if overwrite:
         part.replace(path)
         return
     try:
         path.hardlink_to(part)  # unlike a rename, it cannot replace what another program just wrote
     except FileExistsError:
-        message = f"{path}: was made meanwhile; choose another name or overwrite=true"
-        raise InputError(message) from None
+        raise _made_meanwhile(path) from None
     except OSError:  # a file system without hard links
         part.rename(path)
+
+
+def _move_store(part: Path, path: Path, *, overwrite: bool) -> None:
+    """Rename a folder; an old one steps aside for it, since no rename replaces a full folder."""
+    aside = part.with_name(f"{part.name}.old")
+    if os.path.lexists(path):
+        if not overwrite:
+            raise _made_meanwhile(path)
+        path.rename(aside)
+    try:
+        part.rename(path)
+    except OSError:
+        if os.path.lexists(aside):
+            aside.rename(path)
+        raise
+    finally:
+        if os.path.lexists(path):
+            remove(aside)
+
+
+def _made_meanwhile(path: Path) -> InputError:
+    return InputError(f"{path}: was made meanwhile; choose another name or overwrite=true")
