@@ -1,8 +1,9 @@
-"""What a STAC item must be, and one of a model: our own words for what the published schemas say.
+"""What a STAC item must be, and one of a model or a product: our own words for published schemas.
 
-They were written from STAC 1.0 and 1.1 (item-spec) and from version 1.3.0 of the Machine Learning
-Model extension; the published files cannot be fetched where these tests run. They are stricter
-where we promise more than is asked.
+They were written from STAC 1.0 and 1.1 (item-spec), from version 1.3.0 of the Machine Learning
+Model extension, and from projection, raster and electro-optical 2.0.0 and processing 1.2.0; the
+published files cannot be fetched where these tests run. They are stricter where we promise more
+than is asked.
 """
 
 from typing import Any
@@ -206,6 +207,99 @@ MLM: dict[str, Any] = {
                         },
                     },
                 }
+            },
+        },
+    ]
+}
+
+_EXTENSION = "https://stac-extensions.github.io/{}/schema.json"
+EXTENSIONS = {
+    "proj": _EXTENSION.format("projection/v2.0.0"),
+    "raster": _EXTENSION.format("raster/v2.0.0"),
+    "eo": _EXTENSION.format("eo/v2.0.0"),
+    "processing": _EXTENSION.format("processing/v1.2.0"),
+}
+_PLACE: dict[str, Any] = {
+    "proj:code": {"type": ["string", "null"], "pattern": "^[A-Z_0-9]+:[0-9A-Za-z]+$"},
+    "proj:wkt2": {"type": ["string", "null"]},
+    "proj:bbox": {**_NUMBERS, "minItems": 4, "maxItems": 4},
+    "proj:shape": {"type": "array", "items": _WHOLE, "minItems": 2, "maxItems": 2},
+    "proj:transform": {**_NUMBERS, "minItems": 6, "maxItems": 6},
+}
+_MADE: dict[str, Any] = {
+    "processing:lineage": _TEXT,
+    "processing:datetime": TIME,
+    "processing:software": {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": _TEXT,
+    },
+}
+_PIXEL: dict[str, Any] = {
+    "data_type": {
+        "enum": [
+            *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+            *("float16", "float32", "float64", "cint16", "cint32", "cfloat32", "cfloat64", "other"),
+        ]
+    },
+    "nodata": {"oneOf": [{"type": "number"}, {"enum": ["nan", "inf", "-inf"]}]},
+    "unit": _TEXT,
+    "raster:scale": {"type": "number"},
+    "raster:offset": {"type": "number"},
+    "raster:spatial_resolution": {"type": "number", "exclusiveMinimum": 0},
+    "eo:common_name": {
+        "enum": [
+            *("pan", "coastal", "blue", "green", "green05", "yellow", "red", "rededge"),
+            *("rededge071", "rededge075", "rededge078", "nir", "nir08", "nir09", "cirrus"),
+            *("swir16", "swir22", "lwir", "lwir11", "lwir12"),
+        ]
+    },
+    "eo:center_wavelength": {"type": "number", "exclusiveMinimum": 0, "maximum": 100},
+}
+
+
+def _known(fields: dict[str, Any], *prefixes: str) -> dict[str, Any]:
+    """Require fields to be right, and none of these prefixes that the extension does not know."""
+    kept = "|".join(name for name in fields if name.startswith(prefixes)) or "^$"
+    return {
+        "properties": fields,
+        "propertyNames": {"pattern": f"^(?!({'|'.join(prefixes)}))|^({kept})$"},
+    }
+
+
+PRODUCT: dict[str, Any] = {
+    "allOf": [
+        ITEM,
+        {
+            "required": ["stac_extensions"],
+            "properties": {
+                "stac_version": {"const": "1.1.0"},
+                "stac_extensions": {
+                    "items": {"enum": list(EXTENSIONS.values())},
+                    "contains": {"const": EXTENSIONS["processing"]},
+                },
+                "properties": {
+                    "allOf": [
+                        {"required": ["created", *_MADE]},
+                        _known(_PLACE | _MADE, "proj:", "processing:"),
+                        {"properties": {"gsd": {"type": "number", "exclusiveMinimum": 0}}},
+                    ]
+                },
+                "assets": {
+                    "required": ["data"],
+                    "additionalProperties": {
+                        "required": ["href", "type", "roles", "data_type", "bands"],
+                        **_known(_PIXEL, "raster:", "eo:"),
+                        "properties": {
+                            **_PIXEL,
+                            "bands": {
+                                "type": "array",
+                                "minItems": 1,
+                                "items": {"required": ["name"], **_known(_PIXEL, "raster:", "eo:")},
+                            },
+                        },
+                    },
+                },
             },
         },
     ]

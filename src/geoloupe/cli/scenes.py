@@ -17,7 +17,9 @@ from geoloupe.errors import GeoloupeError, InputError
 
 Output = Annotated[
     str | None,
-    typer.Option("-o", "--output", help="The new file, .tif or .png; or a folder, which is made."),
+    typer.Option(
+        "-o", "--output", help="The new file: .tif, .zarr, .png; or a folder, which is made."
+    ),
 ]
 Bands = Annotated[
     str | None, typer.Option(help="By number, name or wavelength: 3,2,1 or red,green,865nm.")
@@ -66,11 +68,14 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings and e
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log what is decided and done.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 
+Stac = Annotated[
+    bool, typer.Option("--stac", help="Write a STAC item beside it: what it is, how it was made.")
+]
 
 # Set by options, or not by users at all; --set is for the rest.
 ALREADY = (
     *("path", "output", "model", "bands", "sensor", "guide", "area", "memory", "shard", "cluster"),
-    *("mask", "workers", "overwrite", "progress"),
+    *("mask", "workers", "stac", "overwrite", "progress"),
 )
 
 

@@ -21,6 +21,7 @@ from geoloupe.cli.scenes import (
     Quiet,
     SensorName,
     Shard,
+    Stac,
     Verbose,
     Workers,
     common_facts,
@@ -76,6 +77,7 @@ def sharpen(
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    stac: Stac = False,
     overwrite: Overwrite = False,
     assignments: Assignments = None,
 ) -> None:
@@ -84,7 +86,7 @@ def sharpen(
     options = parse_assignments(assignments or (), taken=ALREADY)
     options |= said(bands=bands, sensor=sensor, guide=guide, area=area, mask=mask)
     options |= said(memory=memory, shard=shard, cluster=cluster, workers=workers)
-    options |= {"model": model, "overwrite": overwrite}
+    options |= {"model": model, "overwrite": overwrite} | ({"stac": True} if stac else {})
     making = Making(
         verb="sharpen",
         report=report,
@@ -105,6 +107,7 @@ def report(result: "Sharpened") -> None:
             result.ratios, result.optics, result.registrations, strict=True
         ):
             shown += [f"  {result.model} x{ratio:.6g}; {optics}", f"  {found}"]
+        shown += [f"  {name}: {path}" for name, path in result.beside.items()]
         shown.append(end(result))
     say("\n".join(shown))
 
@@ -113,6 +116,7 @@ def _facts(result: "Sharpened") -> dict[str, Any]:
     groups = zip(result.ratios, result.optics, result.registrations, strict=True)
     return {
         "path": str(result.path),
+        "beside": {name: str(path) for name, path in result.beside.items()},
         "model": result.model,
         "guide": result.guide,
         "groups": [

@@ -21,6 +21,7 @@ from geoloupe.cli.scenes import (
     Quiet,
     SensorName,
     Shard,
+    Stac,
     Verbose,
     Workers,
     common_facts,
@@ -52,7 +53,7 @@ Assignments = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="Other options: scale=2, tile=128, range=0,4095, uncertainty=true, detail=true.",
+        help="Other options: scale=2, tile=128, range=0,4095, uncertainty=true, dtype=uint8.",
     ),
 ]
 
@@ -76,6 +77,7 @@ def upscale(
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    stac: Stac = False,
     overwrite: Overwrite = False,
     assignments: Assignments = None,
 ) -> None:
@@ -84,7 +86,7 @@ def upscale(
     options = parse_assignments(assignments or (), taken=ALREADY)
     options |= said(bands=bands, sensor=sensor, guide=guide, area=area, mask=mask)
     options |= said(memory=memory, shard=shard, cluster=cluster, workers=workers)
-    options |= {"model": model, "overwrite": overwrite}
+    options |= {"model": model, "overwrite": overwrite} | ({"stac": True} if stac else {})
     making = Making(
         verb="upscale",
         report=report,
@@ -105,10 +107,7 @@ def report(result: "Upscaled") -> None:
         shown += [
             f"  {result.model} x{result.scale}; {low:g} to {high:g} is dark to bright",
             f"  {result.optics}",
-            *(
-                f"  {layer}: {path}{_factors(result, layer)}"
-                for layer, path in result.beside.items()
-            ),
+            *(f"  {name}: {path}{_factors(result, name)}" for name, path in result.beside.items()),
             end(result),
         ]
     say("\n".join(shown))
@@ -116,7 +115,8 @@ def report(result: "Upscaled") -> None:
 
 def _factors(result: "Upscaled", layer: str) -> str:
     """Return how many sigmas hold how much of the truth."""
-    tags = result.layout.beside[layer].facts.tags
+    there = result.layout.beside.get(layer)
+    tags = {} if there is None else there.facts.tags
     found = {key.rpartition("_")[2]: text for key, text in tags.items() if "_SIGMAS_" in key}
     shown = ", ".join(f"{level} % within {text.split(',')[0]}" for level, text in found.items())
     return f" ({shown} of it)" if shown else ""

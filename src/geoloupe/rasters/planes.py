@@ -29,6 +29,7 @@ from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.rasters.facts import Facts, write_facts
 from geoloupe.rasters.raster import quiet
 from geoloupe.rasters.storing import Packing
+from geoloupe.storage.beside import ITEM
 from geoloupe.storage.publish import write_new
 
 PIXELS = "pixels.raw"
@@ -57,6 +58,11 @@ class Layout:
     facts: Facts
     beside: Mapping[str, "Layout"] = field(default_factory=dict)  # layers that are files of its own
     packing: Packing = field(default_factory=Packing)
+
+    @property
+    def names_beside(self) -> tuple[str, ...]:
+        """What its files beside the product are named after."""
+        return (*self.beside, ITEM) if self.packing.item else tuple(self.beside)
 
     @property
     def count(self) -> int:
@@ -377,11 +383,9 @@ def _stored(
 def _paired(values: NDArray[Any]) -> NDArray[Any]:
     """Repeat the last row and column of (h,w) where their count is odd."""
     height, width = values.shape
-    return (
-        np.pad(values, ((0, height % 2), (0, width % 2)), "edge")
-        if height % 2 or width % 2
-        else values
-    )
+    if height % 2 or width % 2:
+        return np.pad(values, ((0, height % 2), (0, width % 2)), "edge")
+    return values
 
 
 def _sums(values: NDArray[Any]) -> NDArray[Any]:

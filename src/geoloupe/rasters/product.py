@@ -21,7 +21,7 @@ from geoloupe.rasters.formats import ZARR, Format, format_of, refuse_unfit
 from geoloupe.rasters.planes import Layout, Planes
 from geoloupe.rasters.raster import quiet
 from geoloupe.rasters.storing import Packing
-from geoloupe.storage.beside import LAYERS, beside, check_targets, ours
+from geoloupe.storage.beside import ITEM, LAYERS, beside, check_targets, ours
 from geoloupe.storage.publish import publish, remove
 from geoloupe.storage.sizes import size_text
 from geoloupe.system.allocator import give_back_freed_memory
@@ -65,7 +65,7 @@ def check_output(
         zarr_stores.refuse_unfit(path, layout)
     elif known.placed:
         gdal_files.refuse_missing_codec(path, known, layout)
-    check_targets(path, layout.beside, overwrite=overwrite, folder=folder)
+    check_targets(path, layout.names_beside, overwrite=overwrite, folder=folder)
     files = [path, *(beside(path, name) for name in layout.beside)]
     if not overwrite:
         for side in (side for file in files for side in _companions(file)):
@@ -120,11 +120,17 @@ def create(path: Path, layout: Layout, *, overwrite: bool = False) -> Iterator[P
 
 
 def publish_planes(
-    planes: Planes, path: Path, *, overwrite: bool = False, memory: int | None = None
+    planes: Planes,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    memory: int | None = None,
+    item: str | None = None,
 ) -> None:
     """Copy finished pixels into the format of a new file, and read it back before it counts.
 
-    `memory` is what the whole process may hold; by default, a part of what is free.
+    `memory` is what the whole process may hold; by default, a part of what is free. `item` is the
+    text of the STAC item of a layout that has one.
     """
     check_output(
         path,
@@ -141,6 +147,14 @@ def publish_planes(
             side = beside(path, layer.name)
             replacing = overwrite or ours(side, planes.folder, layer.name)
             files.enter_context(_file(layer, side, overwrite=replacing, memory=memory))
+        if item is not None:
+            side = beside(path, ITEM)
+            replacing = overwrite or ours(side, planes.folder, ITEM)
+            part = files.enter_context(
+                publish(side, overwrite=replacing, folder=planes.folder, layer=ITEM)
+            )
+            with gdal_errors_as_run_errors(side):
+                part.write_text(item, encoding="utf-8", newline="\n")
         # All are made. They appear last to first: where the product is, they are too.
 
 

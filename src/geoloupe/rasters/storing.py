@@ -29,11 +29,12 @@ _LEAST_BLOCK, _MOST_BLOCK, _BLOCK_STEP = 64, 4096, 16  # the step is TIFF's
 
 @dataclass(frozen=True, kw_only=True)
 class Packing:
-    """The format of a result's file, and how its blocks are packed."""
+    """What files a result becomes: their format, how blocks are packed, and what lies beside."""
 
     format: FileFormat | None = None  # None: as the file's suffix says
     compress: Compression | None = None  # None: as is usual for the format
     blocksize: int | None = None  # pixels of a side; None: 512, or fewer of many bands
+    item: bool = False  # a STAC item lies beside
 
     def __post_init__(self) -> None:
         side = self.blocksize

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.enums import WktVersion
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
 from geoloupe.rasters.facts import BandFacts
+from geoloupe.rasters.footprint import code_of, wkt2_of
 from geoloupe.rasters.formats import ZARR, compression_of
 from geoloupe.rasters.gdal_files import places, side
 from geoloupe.rasters.planes import Layout, Planes
@@ -174,11 +174,8 @@ def _about(layout: Layout) -> dict[str, Any]:
         "spatial:registration": "pixel",
     }
     if grid.crs:
-        crs = CRS.from_wkt(grid.crs)
-        authority = crs.to_authority()
-        if authority:
-            found["proj:code"] = ":".join(authority)
-        found["proj:wkt2"] = crs.to_wkt(version=WktVersion.WKT2_2019)
+        code = code_of(grid.crs)
+        found |= {"proj:wkt2": wkt2_of(grid.crs)} | ({"proj:code": code} if code else {})
     return found
 
 
@@ -230,7 +227,7 @@ def _coordinates(layout: Layout) -> dict[str, tuple[NDArray[Any], dict[str, Any]
     a, b, c, d, e, f = grid.transform
     about: dict[str, Any] = {"GeoTransform": " ".join(f"{x!r}" for x in (c, a, b, f, d, e))}
     if grid.crs:
-        wkt = CRS.from_wkt(grid.crs).to_wkt(version=WktVersion.WKT2_2019)
+        wkt = wkt2_of(grid.crs)
         about |= {"crs_wkt": wkt, "spatial_ref": wkt}
     found[PLACE] = (np.zeros((), np.int64), about)
     if b == d == 0:  # else no pixel's x is that of its column

@@ -9,12 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from geoloupe.rasters.planes import Layout, Planes
+from geoloupe.rasters.planes import Planes
 from geoloupe.rasters.product import publish_planes
 from geoloupe.scenes.blend import faded_across, faded_down
 from geoloupe.scenes.job import Job
-from geoloupe.scenes.plan import Block, Plan
-from geoloupe.scenes.scene import stored, stored_beside
+from geoloupe.scenes.plan import Block
+from geoloupe.scenes.scene import SceneRun, stored, stored_beside
 from geoloupe.system.allocator import give_back_freed_memory
 
 _log = logging.getLogger(__name__)
@@ -22,15 +22,16 @@ _log = logging.getLogger(__name__)
 
 def assemble(
     job: Job,
-    plan: Plan,
-    layout: Layout,
+    scene: SceneRun,
     target: Path,
     *,
     overwrite: bool,
     memory: int | None = None,
+    item: str | None = None,
 ) -> int:
     """Make the file of a job whose blocks are all done; return how many tiles have no data."""
-    planes = job.planes or job.placed(layout)
+    plan = scene.plan
+    planes = job.planes or job.placed(scene.layout)
     give_back_freed_memory()  # by the threads that computed
     canvas = _Canvas(job, planes, plan.scale)
     for row in plan.block_rows:
@@ -43,7 +44,7 @@ def assemble(
         canvas.put_down(upper, lower)
     _log.info("%s: all blocks are done; writing and reading back", target)
     give_back_freed_memory()
-    publish_planes(planes, target, overwrite=overwrite, memory=memory)
+    publish_planes(planes, target, overwrite=overwrite, memory=memory, item=item)
     empty = sum(job.empty(block) for block in plan.blocks)
     job.remove()
     return empty

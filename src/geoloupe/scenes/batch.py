@@ -120,7 +120,7 @@ class Batch:
                 facts=json.loads(json.dumps(facts, default=str)),
                 settings=self.settings,
                 read=identities(*result.inputs, *_files(named)),
-                wrote=identities(head_of(result.path), *getattr(result, "beside", {}).values()),
+                wrote=identities(head_of(result.path), *result.beside.values()),
             )
         )
 

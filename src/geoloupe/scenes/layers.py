@@ -174,7 +174,9 @@ def _layout(layout: Layout, name: str, tags: dict[str, str]) -> Layout:
 
 def _packing(packing: Packing) -> Packing:
     """Return how layers are packed: they are GeoTIFFs, beside a Zarr store too."""
-    return Packing(blocksize=packing.blocksize) if packing.format == "zarr" else packing
+    if packing.format == "zarr":
+        return Packing(blocksize=packing.blocksize)
+    return replace(packing, item=False)
 
 
 def _spans(radiometry: Radiometry) -> tuple[float, ...]:

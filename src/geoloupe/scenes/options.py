@@ -32,6 +32,7 @@ class FileOptions(TypedDict, total=False):
     dtype_offset: float | None
     compress: Compression | None
     blocksize: int | None
+    stac: bool
 
 
 class ArrayOptions(TypedDict, total=False):

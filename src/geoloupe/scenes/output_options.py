@@ -19,6 +19,7 @@ class OutputOptions:
     dtype_offset: float | None = None
     compress: Compression | None = None  # None: deflate in a GeoTIFF, zstd in Zarr
     blocksize: int | None = None  # pixels of a side of the file's blocks; None: 512, fewer of many
+    stac: bool = False  # a STAC item beside the result: what it is and how it was made
 
     def __post_init__(self) -> None:
         self.packing  # noqa: B018 - which refuses what does not fit
@@ -30,8 +31,13 @@ class OutputOptions:
 
     @property
     def packing(self) -> Packing:
-        """The format and how it is packed."""
-        return Packing(format=self.format, compress=self.compress, blocksize=self.blocksize)
+        """What files it becomes."""
+        return Packing(
+            format=self.format,
+            compress=self.compress,
+            blocksize=self.blocksize,
+            item=self.stac,
+        )
 
     def stored(self, layout: Layout) -> Layout:
         """Return a layout with its values and its file as they were asked for."""

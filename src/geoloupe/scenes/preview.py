@@ -100,7 +100,7 @@ def preview(
         target = order.target.with_name(f"{order.target.stem}_preview{order.target.suffix}")
         refuse_inputs(target, path, *order.inputs)
         image, facts = _tile(order, tile.window)
-        packing = order.scene.layout.packing
+        packing = replace(order.scene.layout.packing, item=False)
         write_image(target, image, facts=facts, packing=packing, overwrite=overwrite)
     return target
 

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.radiometry import Radiometry
@@ -14,7 +14,8 @@ from geoloupe.scenes.job import Job
 from geoloupe.scenes.local import compute_blocks, refuse_crowd
 from geoloupe.scenes.order import Order
 from geoloupe.scenes.plan import Plan
-from geoloupe.storage.beside import check_targets
+from geoloupe.scenes.stac_item import item_text
+from geoloupe.storage.beside import beside, check_targets
 from geoloupe.system.progress import Progress
 
 
@@ -32,9 +33,15 @@ class RunOutcome:
 class SceneResult(RunOutcome):
     """How a run ended, and what it made."""
 
+    path: Path
     layout: Layout
     plan: Plan
     inputs: tuple[str, ...]  # files that it was made from
+
+    @property
+    def beside(self) -> dict[str, Path]:
+        """The files beside the result, by layer; its STAC item is "stac"."""
+        return {name: beside(self.path, name) for name in self.layout.names_beside}
 
     @property
     def grid(self) -> Grid:
@@ -51,18 +58,21 @@ def run(order: Order, *, overwrite: bool, progress: Progress, started: float) ->
     """Compute what is missing and assemble the result once all of it exists."""
     scene, target, settings = order.scene, order.target, order.settings
     plan, layout = scene.plan, scene.layout
-    assembled = partial(
-        assemble,
-        plan=plan,
-        layout=layout,
-        target=target,
-        overwrite=overwrite,
-        memory=settings.memory_bytes,
-    )
+
+    def assembled(job: Job) -> int:
+        return assemble(
+            job,
+            scene,
+            target,
+            overwrite=overwrite,
+            memory=settings.memory_bytes,
+            item=item_text(order) if layout.packing.item else None,
+        )
+
     skipped = pending = 0
     with Job.open(target, order.identity, alone=settings.alone) as opened:
         # Another run may have made the result before we took the lock.
-        check_targets(target, layout.beside, overwrite=overwrite, folder=opened.folder)
+        check_targets(target, layout.names_beside, overwrite=overwrite, folder=opened.folder)
         job = opened.in_place(layout) if settings.alone else opened
         job.discard_damaged_blocks(plan, layout)
         _compute(order, job, progress)

@@ -22,7 +22,6 @@ class Sharpened(SceneResult):
     """What was made."""
 
     verb: ClassVar[str] = "sharpen"
-    path: Path
     model: str
     guide: str
     ratios: tuple[float, ...]  # how much finer, one per pixel size of the coarse bands

@@ -40,6 +40,7 @@ from geoloupe.scenes.plan import Plan, block_side, make_plan, tile_side
 from geoloupe.scenes.sharpen_settings import SharpenSettings
 from geoloupe.scenes.statistics import fitted
 from geoloupe.scenes.work_folder import group_before, sweep, work_folder
+from geoloupe.storage.beside import warn_of_strangers
 from geoloupe.storage.publish import refuse_inputs
 from geoloupe.version import __version__
 
@@ -77,9 +78,7 @@ def set_up(
     refuse_inputs(target, path, *pair.files, chosen.guide)
     sweep(target)
     plan = _plan(pair, method, chosen, group=group_before(target))
-    there = work_folder(target) / PIXELS
-    layout = fitting(chosen.stored(pair.layout), target)
-    check_output(target, layout, overwrite=overwrite, there=layout.size if there.exists() else 0)
+    layout = _placed(chosen.stored(pair.layout), target, overwrite=overwrite)
     scene, registrations, learned = _scene(
         pair, method, chosen, plan=plan, layout=layout, label=str(path)
     )
@@ -98,6 +97,15 @@ def set_up(
         settings=chosen,
         set_up=set_up,
     )
+
+
+def _placed(layout: Layout, target: Path, *, overwrite: bool) -> Layout:
+    """Fit a layout to the kind of file `target` names, and refuse where it cannot be written."""
+    layout, folder = fitting(layout, target), work_folder(target)
+    there = layout.size if (folder / PIXELS).exists() else 0
+    check_output(target, layout, overwrite=overwrite, there=there, folder=folder)
+    warn_of_strangers(target, layout.names_beside)
+    return layout
 
 
 def _scene(

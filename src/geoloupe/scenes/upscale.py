@@ -13,7 +13,6 @@ from geoloupe.scenes.options import UpscaleOptions
 from geoloupe.scenes.order import Command
 from geoloupe.scenes.running import SceneResult, run
 from geoloupe.scenes.upscale_order import UpscaleSettings, set_up
-from geoloupe.storage.beside import beside
 from geoloupe.system.progress import Progress, silent
 
 
@@ -22,15 +21,9 @@ class Upscaled(SceneResult):
     """What was made."""
 
     verb: ClassVar[str] = "upscale"
-    path: Path
     model: str
     scale: int
     optics: Optics
-
-    @property
-    def beside(self) -> dict[str, Path]:
-        """The files beside the result, by layer."""
-        return {layer: beside(self.path, layer) for layer in self.layout.beside}
 
 
 def upscale(

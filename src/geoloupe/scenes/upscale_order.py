@@ -102,7 +102,7 @@ def set_up(
     plan = plan_of(source, loaded, chosen, optics=optics, group=group, memory=chosen.memory_bytes)
     layers = chosen_layers(source, loaded, chosen, optics)
     layout = layout_of(source, loaded, plan, chosen, optics=optics, layers=layers)
-    for file in (target, *(beside(target, name) for name in layout.beside)):
+    for file in (target, *(beside(target, name) for name in layout.names_beside)):
         refuse_inputs(file, path, *source.files, chosen.guide)
     layout = _placed(layout, target, overwrite=overwrite)
     scene = Enlargement(
@@ -134,7 +134,7 @@ def _placed(layout: Layout, target: Path, *, overwrite: bool) -> Layout:
     folder = work_folder(target)
     there = layout.size if (folder / PIXELS).exists() else 0
     check_output(target, layout, overwrite=overwrite, there=there, folder=folder)
-    warn_of_strangers(target, layout.beside)
+    warn_of_strangers(target, layout.names_beside)
     return layout
 
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from geoloupe.errors import GeoloupeError, InputError, RunError
 from geoloupe.scenes.identity import JobIdentity
-from geoloupe.storage.beside import LAYERS
+from geoloupe.storage.beside import BESIDE, LAYERS
 from geoloupe.storage.lock import lock_of, locked
 from geoloupe.storage.publish import publish_texts, published
 
@@ -31,7 +31,7 @@ _ASIDE = re.compile(r"\.[0-9a-f]{8}\.(new|old)")
 # What a ruin may hold; NFS keeps what is open under a name of its own.
 _OURS = re.compile(
     rf"(pixels|{'|'.join(LAYERS)}|overview\d+)(\.mask)?\.(raw|vrt)(\.aux\.xml)?|{BLOCKS}"
-    rf"|published({'|'.join(LAYERS)})?"
+    rf"|published({'|'.join(BESIDE)})?"
     r"|\..+\.part(\..+)?|\.nfs.+"
 )
 

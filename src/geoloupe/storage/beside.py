@@ -1,4 +1,4 @@
-"""The files beside a product: one for each layer of its pixels.
+"""The files beside a product: one for each layer of its pixels, and a STAC item.
 
 They are made with it and appear just before it, so that where a product is they are too.
 """
@@ -14,10 +14,15 @@ _log = logging.getLogger(__name__)
 
 SIGMA, DETAIL = "sigma", "detail"
 LAYERS = (SIGMA, DETAIL)
+ITEM = "stac"
+BESIDE = (*LAYERS, ITEM)
+_MAX_ITEM_BYTES = 10**7  # that a stranger's .json is looked through
 
 
 def beside(path: Path, layer: str) -> Path:
-    """Return the file of a layer: finer.tif has finer_sigma.tif."""
+    """Return the file of a layer: finer.tif has finer_sigma.tif; its STAC item is finer.json."""
+    if layer == ITEM:
+        return path.with_suffix(".json")
     return path.with_name(f"{path.stem}_{layer}.tif")
 
 
@@ -41,6 +46,16 @@ def check_targets(
 
 def warn_of_strangers(path: Path, layers: Container[str]) -> None:
     """Warn of files that look like layers of a product and are not made with it."""
-    for side in (beside(path, layer) for layer in LAYERS if layer not in layers):
-        if os.path.lexists(side):
+    for name in (name for name in BESIDE if name not in layers):
+        side = beside(path, name)
+        if os.path.lexists(side) and (name != ITEM or _is_item(side)):
             _log.warning("%s: is not of the %s that is made now; delete it", side, path.name)
+
+
+def _is_item(path: Path) -> bool:
+    """Return whether a .json is the STAC item of a product of ours."""
+    try:
+        text = path.read_bytes() if path.stat().st_size < _MAX_ITEM_BYTES else b""
+    except OSError:
+        return False
+    return b'"stac_version"' in text and b'"geoloupe:' in text
