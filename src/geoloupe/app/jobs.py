@@ -18,6 +18,7 @@ from geoloupe.app.scenes import NotFoundError
 from geoloupe.app.settings import AppSettings
 from geoloupe.errors import InputError
 from geoloupe.rasters.opening import stem_of
+from geoloupe.storage.names import alike
 from geoloupe.storage.publish import publish
 
 State = Literal["queued", "running", "stopped", "failed", "done"]
@@ -148,7 +149,7 @@ class Jobs:
         waiting = [job for job in self.all() if job.state in ("queued", "running")]
         if len(waiting) >= self.settings.jobs:
             raise TooManyError(f"{len(waiting)} jobs wait already; cancel one, or wait")
-        if any(job.output == str(output) for job in waiting):
+        if any(alike(job.output) == alike(output) for job in waiting):
             raise InputError(f"{output}: another job makes this file")
         job = Job(
             id=secrets.token_hex(8),
@@ -165,14 +166,14 @@ class Jobs:
 
     def free_output(self, asked: JobAsked, path: Path, folder: Path) -> Path:
         """Return a new name for a product in a folder."""
-        taken = {job.output for job in self.all() if job.state != "done"}
+        taken = {alike(job.output) for job in self.all() if job.state != "done"}
         made = asked.model or ("sharpened" if asked.verb == "sharpen" else "finer")
         made += f"_x{asked.scale}" if asked.scale and f"x{asked.scale}" not in made else ""
         stem = _UNSAFE.sub("-", f"{stem_of(str(path))}_{made}")[:120]
         number = 1
         while True:
             new = folder / f"{stem}{f'-{number}' if number > 1 else ''}.tif"
-            if not new.exists() and str(new) not in taken:
+            if not new.exists() and alike(new) not in taken:
                 return new
             number += 1
 

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geoloupe.errors import InputError
+from geoloupe.storage.names import elsewhere
 
 SAFE_METHODS = ("GET", "HEAD")
 CSRF_HEADER = "x-geoloupe-csrf"
@@ -122,7 +123,9 @@ def allowed_path(name: str, roots: Iterable[Path]) -> Path:
     """
     folders = tuple(roots)
     refused = InputError(f"{name}: is no file or folder below those that were given to the app")
-    if not name or "\0" in name or not Path(name).is_absolute():
+    # A look at another machine would tell it who looks.
+    away = elsewhere(name, *folders)
+    if not name or "\0" in name or away or not Path(name).is_absolute():
         raise refused
     try:
         path = Path(name).resolve(strict=True)

@@ -298,14 +298,18 @@ def _existing(folder: Path | None) -> Iterator[None]:
 
 
 def _refuse_doubles(scenes: Sequence[str], targets: Sequence[Path | None]) -> None:
-    seen: dict[Path, str] = {}
+    from geoloupe.storage.names import alike
+
+    seen: dict[str, str] = {}
     for name, target in zip(scenes, targets, strict=True):
-        if target in seen:
+        if target is None:
+            continue
+        place = alike(target)
+        if place in seen:
             raise InputError(
-                f"{target}: would be made from both {seen[target]} and {name}; run them separately"
+                f"{target}: would be made from both {seen[place]} and {name}; run them separately"
             )
-        if target is not None:
-            seen[target] = name
+        seen[place] = name
 
 
 def _told(name: str, found: dict[str, Any]) -> str:

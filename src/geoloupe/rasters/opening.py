@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Opening, Source
 from geoloupe.rasters.stac import open_item, stac_name
 from geoloupe.rasters.warping import warped
+from geoloupe.storage.names import quoted, without_drive
 from geoloupe.storage.sizes import Admit
 from geoloupe.storage.tars import SUFFIXES as TARS
 from geoloupe.storage.tars import is_tar
@@ -50,9 +50,14 @@ def stem_of(name: str) -> str:
     """Name a scene for its results: without folders and suffix, with the chosen part."""
     if (joined := band_files(name)) is not None:
         return f"{Path(joined[0]).stem}_and_{len(joined) - 1}_more"
-    path, colon, part = name.rstrip("/").rpartition(":")
+    if is_address(name) and (driver := _DRIVER.match(name)):  # NETCDF:"cube.nc":reflectance
+        name = name[driver.end() :].replace('"', "")
+    name = without_drive(name.rstrip("/"))
+    path, colon, part = name.rpartition(":")
     if not colon or "/" in part or "\\" in part:
-        path, part = name.rstrip("/"), ""
+        path, part = name, ""
+    if path.isdecimal() and "." in part:  # GTIFF_DIR:1:scene.tif
+        path, part = part, path
     stem = Path(path).name.removesuffix(".zip")
     stem = next((stem[: -len(end)] + ".tar" for end in TARS if stem.lower().endswith(end)), stem)
     stem = Path(stem).stem if "." in stem[1:] else stem
@@ -246,7 +251,7 @@ def _folder(path: Path) -> str:
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     return (
         f"is a folder; name a raster in it ({shown}), or all of them by a folder for the results: "
-        f"geoloupe upscale {shlex.quote(str(path))} -o RESULTS/"
+        f"geoloupe upscale {quoted(str(path))} -o RESULTS/"
     )
 
 

@@ -3,7 +3,6 @@
 import logging
 import math
 import os
-import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +33,7 @@ from geoloupe.rasters.heads import read_head
 from geoloupe.rasters.reach import vet, vet_opened
 from geoloupe.rasters.source import PLAIN, Opening, Source
 from geoloupe.rasters.transparency import DATA_BELOW, opaque_share
+from geoloupe.storage.names import quoted
 
 # GDAL would cache whole scenes in a twentieth of the machine's memory, and read none of them twice.
 os.environ.setdefault("GDAL_CACHEMAX", "64")
@@ -234,15 +234,15 @@ def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
 
 def _refuse_unmeasured(name: str, dataset: Any, indexes: Sequence[int]) -> None:
     """Refuse numbers without brightness, and name the command that makes some of them usable."""
-    old, path = shlex.quote(name), PurePath(name)
+    old, path = quoted(name), PurePath(name)
     if "complex" in dataset.dtypes[indexes[0] - 1]:
-        new = shlex.quote(f"{path.stem}_amplitude.tif")
+        new = quoted(f"{path.stem}_amplitude.tif")
         raise InputError(
             f"{name}: holds complex numbers, which geoloupe picture shows; their amplitude can be "
             f"enlarged: gdal_calc.py -A {old} --calc='abs(A)' --type=Float32 --outfile={new}"
         )
     if ColorInterp.palette in dataset.colorinterp:
-        new = shlex.quote(f"{path.stem}_rgb.tif")
+        new = quoted(f"{path.stem}_rgb.tif")
         raise InputError(
             f"{name}: its numbers are entries of a palette, which geoloupe picture shows; their "
             f"colours can be enlarged: gdal_translate -expand rgb {old} {new}"

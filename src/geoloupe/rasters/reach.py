@@ -18,6 +18,7 @@ from geoloupe.errors import InputError, errors_named
 from geoloupe.rasters.drivers import TRUST, files_of_part
 from geoloupe.rasters.hdf5 import vet_hdf5
 from geoloupe.rasters.heads import read_head
+from geoloupe.storage.names import elsewhere
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ERDAS = b"EHFA_HEADER_TAG"
@@ -96,7 +97,7 @@ def refuse_links_out(folder: Path) -> None:
     for place, folders, files in os.walk(folder):
         for entry in (*folders, *files):
             path = os.path.join(place, entry)
-            if os.path.islink(path) and not _within(os.path.realpath(path), inside):
+            if os.path.islink(path) and not within(os.path.realpath(path), inside):
                 raise InputError(f"{path}: is a link that leads out of {folder}; {TRUST}")
 
 
@@ -116,7 +117,7 @@ def _vet_virtual(shown: str, path: str, inside: str, *, seen: set[str], depth: i
         if real in seen:
             continue
         seen.add(real)
-        if not _within(real, inside):
+        if not within(real, inside):
             raise InputError(
                 f"{shown}: names {_short(source)}, which is not below its own folder; {TRUST}"
             )
@@ -147,12 +148,15 @@ def _named(path: str) -> Iterator[str]:
                 name = os.fsdecode(text.encode("latin-1"))
             except UnicodeEncodeError:  # written by a number, &#8364;
                 name = text
-            if "://" in name or name.startswith(("<", "/vsi")) or not name:
+            here = os.path.dirname(path)
+            # Before anything looks there: a look tells a server on Windows' network who looks.
+            strange = "://" in name or name.startswith(("<", "/vsi"))
+            if strange or not name or elsewhere(name, here):
                 raise InputError(f"names {_short(name)}, which is not a plain file; {TRUST}")
             near = {"0": False, "1": True}.get(attributes.get("relativetovrt", "0"))
             if near is None:
                 raise InputError("says neither 0 nor 1 for relativeToVRT")
-            yield os.path.join(os.path.dirname(path), name) if near else name
+            yield os.path.join(here, name) if near else name
 
 
 def _parsed(path: str) -> ElementTree.Element:
@@ -188,8 +192,10 @@ def _vet_beside(name: str, depth: int = 0) -> None:
             continue  # damaged, so of no use to GDAL either
 
 
-def _within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+def within(path: str, folder: str) -> bool:
+    """Return whether a path, links resolved, is a folder or lies below it."""
+    inside, around = os.path.normcase(path), os.path.normcase(folder)
+    return inside == around or inside.startswith(around.rstrip(os.sep) + os.sep)
 
 
 def _short(name: str) -> str:

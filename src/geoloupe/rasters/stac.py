@@ -34,9 +34,10 @@ from geoloupe.rasters.described import Description, described
 from geoloupe.rasters.drivers import TRUST
 from geoloupe.rasters.facts import BandFacts, Facts
 from geoloupe.rasters.raster import gdal_errors_as_input_errors
-from geoloupe.rasters.reach import vet, vet_opened
+from geoloupe.rasters.reach import vet, vet_opened, within
 from geoloupe.rasters.source import PLAIN, Opening, Source
 from geoloupe.rasters.stac_item import Asset, Json, bands_of, is_sentinel2, layer_of, tags_of
+from geoloupe.storage.names import elsewhere
 
 _SUFFIXES = (".json", ".geojson")
 _ITEMS = "/items/"  # in the address of an item of a STAC service
@@ -61,12 +62,14 @@ class Item:
             admit_address(there, named=self.address, trust=opening.trust, by=self.name)
             return gdal_name(there)
         assert self.folder is not None
+        outside = InputError(
+            f"{self.name}: names {href[:200]}, which is not in its own folder; {TRUST}"
+        )
+        if not opening.trust and elsewhere(href, self.folder.absolute()):
+            raise outside
         path = os.path.realpath(self.folder / href)
-        inside = os.path.realpath(self.folder)
-        if not (opening.trust or path.startswith(inside.rstrip(os.sep) + os.sep)):
-            raise InputError(
-                f"{self.name}: names {href[:200]}, which is not in its own folder; {TRUST}"
-            )
+        if not (opening.trust or within(path, os.path.realpath(self.folder))):
+            raise outside
         if not os.path.isfile(path):
             raise InputError(f"{self.name}: names {href[:200]}, which is not a file")
         if not opening.trust:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from geoloupe.errors import InputError, RunError
+from geoloupe.storage.names import refuse_name
 
 _MARK = "published"  # in a folder of work: what became of it
 _STORE = ".zarr"
@@ -79,6 +80,7 @@ def write_new(path: Path, text: str) -> None:
 
 def check_target(path: Path, *, overwrite: bool) -> None:
     """Refuse a path that cannot become a new file, before any work is done for it."""
+    refuse_name(path)
     try:
         is_folder = path.is_dir()
     except OSError as error:
