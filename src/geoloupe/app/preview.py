@@ -21,6 +21,7 @@ from geoloupe.imagery.grid import Window
 from geoloupe.imagery.image import Image
 from geoloupe.rasters.picture import Limits, picture_bytes
 from geoloupe.rasters.product import write_image
+from geoloupe.storage.moving import forget
 
 _KEPT_MODELS = 3
 
@@ -133,7 +134,7 @@ class Previews:
         """Delete the oldest previews."""
         kept = sorted(self.settings.previews_folder.glob("*.tif"), key=_age)
         for path in kept[: max(len(kept) + 1 - self.settings.previews, 0)]:
-            path.unlink(missing_ok=True)
+            forget(path)  # Windows keeps what the app itself has open
 
 
 def _age(path: Path) -> float:

@@ -12,6 +12,7 @@ from geoloupe.app.security import TooLargeError
 from geoloupe.app.state import AppState
 from geoloupe.errors import InputError
 from geoloupe.rasters.drivers import SUFFIXES
+from geoloupe.storage.moving import forget
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -33,7 +34,7 @@ async def upload(state: AppState, request: Request) -> Response:
                 await run_in_threadpool(file.write, part)
         facts = await run_in_threadpool(state.scenes.add, target)
     except BaseException:
-        target.unlink(missing_ok=True)
+        forget(target)
         raise
     return JSONResponse(facts, 201)
 
@@ -45,6 +46,6 @@ def _target(state: AppState, name: str) -> Path:
     folder = state.settings.uploads_folder
     kept = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
     for old in kept[: max(len(kept) + 1 - state.settings.uploads, 0)]:
-        old.unlink(missing_ok=True)
+        forget(old)  # Windows keeps what the app itself has open
     stem = _UNSAFE.sub("-", Path(name).stem)[:60] or "scene"
     return folder / f"{stem}-{secrets.token_hex(4)}{suffix}"

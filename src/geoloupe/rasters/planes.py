@@ -30,6 +30,7 @@ from geoloupe.rasters.facts import Facts, write_facts
 from geoloupe.rasters.raster import quiet
 from geoloupe.rasters.storing import Packing
 from geoloupe.storage.beside import ITEM
+from geoloupe.storage.moving import remove
 from geoloupe.storage.publish import write_new
 
 PIXELS = "pixels.raw"
@@ -108,7 +109,7 @@ class Planes:
         """Make the files, all zero; a full disk is noticed now, not when they are written."""
         planes = cls(folder=folder, layout=layout, name=name)
         for file in planes._sizes:
-            file.unlink(missing_ok=True)
+            remove(file)
         return cls.open(folder, layout, name)
 
     @classmethod
@@ -322,6 +323,15 @@ def _write_all(file: BinaryIO, values: NDArray[Any]) -> None:
 def _reserve(path: Path, size: int) -> None:
     """Bring a file to its size and reserve its space on disk; what it lacks becomes zeros."""
     new = not os.path.lexists(path)
+    try:
+        _sized(path, size)
+    except OSError:
+        if new:  # closed by now, without which Windows would not delete it
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _sized(path: Path, size: int) -> None:
     with _opened(path, os.O_RDWR | os.O_CREAT) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -330,13 +340,8 @@ def _reserve(path: Path, size: int) -> None:
             raise InputError(
                 f"{path}: has a second name, which would change with it; delete this one"
             )
-        try:
-            file.truncate(size)
-            _allocate(file.fileno(), size)
-        except OSError:
-            if new:
-                path.unlink(missing_ok=True)
-            raise
+        file.truncate(size)
+        _allocate(file.fileno(), size)
 
 
 def _allocate(descriptor: int, size: int) -> None:

@@ -22,7 +22,8 @@ from geoloupe.rasters.planes import Layout, Planes
 from geoloupe.rasters.raster import quiet
 from geoloupe.rasters.storing import Packing
 from geoloupe.storage.beside import ITEM, LAYERS, beside, check_targets, ours
-from geoloupe.storage.publish import publish, remove
+from geoloupe.storage.moving import patiently, remove
+from geoloupe.storage.publish import publish
 from geoloupe.storage.sizes import size_text
 from geoloupe.system.allocator import give_back_freed_memory
 
@@ -179,10 +180,11 @@ def _file(planes: Planes, path: Path, *, overwrite: bool, memory: int | None) ->
             raise RunError(f"{path}: the written file differs from the result; is the disk faulty?")
         yield
         for old in _companions(path):
-            old.unlink()
+            remove(old)
         beside = part.with_name(f"{part.name}.aux.xml")
         if beside.exists():  # what the format itself cannot hold, such as rare projections
-            beside.replace(path.with_name(f"{path.name}.aux.xml"))
+            moved = path.with_name(f"{path.name}.aux.xml")
+            patiently(lambda: beside.replace(moved))
 
 
 def write_image(

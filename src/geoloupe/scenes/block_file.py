@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from geoloupe.errors import RunError
+from geoloupe.storage.moving import clear_away, patiently
 
 _DAMAGE = (OSError, SafetensorError, KeyError, ValueError, TypeError)
 _CAUSE = re.compile(r"I/O error: (.*) \(os error \d+\)")
@@ -60,7 +61,7 @@ def write_block(path: Path, arrays: Mapping[str, NDArray[Any]], record: BlockRec
             mode = part.stat().st_mode
         save_file(dict(arrays), part, metadata=record.sealed())
         part.chmod(mode)  # safetensors makes files that only their owner may read
-        part.replace(path)
+        patiently(lambda: part.replace(path))
     except (OSError, SafetensorError) as error:
         cause = _CAUSE.search(str(error))
         why = cause[1] if cause else getattr(error, "strerror", None) or error
@@ -69,7 +70,7 @@ def write_block(path: Path, arrays: Mapping[str, NDArray[Any]], record: BlockRec
             "run the same again to continue"
         ) from None
     finally:
-        part.unlink(missing_ok=True)
+        clear_away(part)
 
 
 def read_record(path: Path) -> BlockRecord:

@@ -21,6 +21,7 @@ from geoloupe.errors import GeoloupeError, InputError, RunError
 from geoloupe.scenes.identity import JobIdentity
 from geoloupe.storage.beside import BESIDE, LAYERS
 from geoloupe.storage.lock import lock_of, locked
+from geoloupe.storage.moving import patiently
 from geoloupe.storage.publish import publish_texts, published
 
 FACTS = "job.json"
@@ -68,8 +69,10 @@ def begin(target: Path, identity: JobIdentity) -> JobIdentity:
 
 def _appear(fresh: Path, folder: Path) -> None:
     try:
-        fresh.rename(folder)
+        patiently(lambda: None if (folder / FACTS).exists() else fresh.rename(folder))
     except OSError:  # of processes that start together, one is first and the others join it
+        if not os.path.lexists(folder):
+            raise
         if not (folder / FACTS).exists():
             raise InputError(f"{folder}: is in the way of unfinished work; move it away") from None
 
@@ -118,8 +121,8 @@ def _taken_away(folder: Path) -> Path:
     """Rename a folder; return its new name, under which nobody takes it for work."""
     away = _aside(folder, "old")
     try:
-        return folder.rename(away)
-    except OSError:  # Windows cannot rename a folder with an open file; a ruin is no work either
+        return patiently(lambda: folder.rename(away))
+    except OSError:  # Windows renames no folder with an open file in it; a ruin is no work either
         with suppress(OSError):
             (folder / FACTS).unlink(missing_ok=True)
         return folder

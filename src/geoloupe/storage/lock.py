@@ -13,6 +13,8 @@ from portalocker import LockFlags
 from portalocker.exceptions import AlreadyLocked, LockException
 
 from geoloupe.errors import InputError, RunError
+from geoloupe.storage import names
+from geoloupe.storage.moving import patiently
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ def locked(
         with suppress(LockException):
             portalocker.unlock(descriptor)
         os.close(descriptor)
-        if not shared and os.name == "nt":  # where what is open cannot be deleted
+        if not shared and names.WINDOWS:  # where what is open cannot be deleted
             with suppress(OSError):
                 place.unlink()
 
@@ -91,14 +93,18 @@ def _opened(place: Path) -> int:
     if place.is_symlink():
         raise InputError(f"{place}: is a link, where a lock belongs; delete it")
     try:
-        try:
-            return os.open(place, os.O_RDWR | os.O_CREAT | _NO_LINKS, 0o666)
-        except PermissionError as error:
-            if not place.exists():
-                raise error from None
-            return os.open(place, os.O_RDONLY | _NO_LINKS)
+        return patiently(lambda: _descriptor(place))  # on Windows it may be going at this moment
     except OSError as error:
         raise RunError(f"{place}: cannot be made ({error.strerror})") from None
+
+
+def _descriptor(place: Path) -> int:
+    try:
+        return os.open(place, os.O_RDWR | os.O_CREAT | _NO_LINKS, 0o666)
+    except PermissionError:
+        if not place.exists():
+            raise
+        return os.open(place, os.O_RDONLY | _NO_LINKS)
 
 
 def _discard(place: Path, descriptor: int) -> None:
@@ -111,7 +117,7 @@ def _discard(place: Path, descriptor: int) -> None:
 def _is_at(descriptor: int, place: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(place))
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # the second is Windows, while it goes
         return False
 
 

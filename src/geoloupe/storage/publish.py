@@ -5,12 +5,12 @@ A Zarr store is a folder, and as whole or absent as a file.
 
 import os
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from geoloupe.errors import InputError, RunError
+from geoloupe.storage.moving import clear_away, patiently, remove, why_not
 from geoloupe.storage.names import refuse_name
 
 _MARK = "published"  # in a folder of work: what became of it
@@ -40,17 +40,9 @@ def publish(
             _move(part, path, overwrite=overwrite)
             _sync(path.parent)
         except OSError as error:
-            raise RunError(f"{path}: could not be written ({error.strerror or error})") from None
+            raise RunError(f"{path}: could not be written ({why_not(path, error)})") from None
     finally:
-        remove(part)
-
-
-def remove(path: Path) -> None:
-    """Delete a file or a folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+        clear_away(part)
 
 
 def is_store(path: Path) -> bool:
@@ -73,7 +65,7 @@ def published(path: Path, folder: Path, layer: str = "") -> bool:
 
 def write_new(path: Path, text: str) -> None:
     """Write a text into a new file; an old one, or a link, gives way and is not written through."""
-    path.unlink(missing_ok=True)
+    remove(path)
     with path.open("x", encoding="utf-8", newline="\n") as file:
         file.write(text)
 
@@ -166,14 +158,14 @@ def _move(part: Path, path: Path, *, overwrite: bool) -> None:
         _move_store(part, path, overwrite=overwrite)
         return
     if overwrite:
-        part.replace(path)
+        patiently(lambda: part.replace(path))
         return
     try:
         path.hardlink_to(part)  # unlike a rename, it cannot replace what another program just wrote
     except FileExistsError:
         raise _made_meanwhile(path) from None
     except OSError:  # a file system without hard links
-        part.rename(path)
+        patiently(lambda: part.rename(path))
 
 
 def _move_store(part: Path, path: Path, *, overwrite: bool) -> None:
@@ -182,16 +174,16 @@ def _move_store(part: Path, path: Path, *, overwrite: bool) -> None:
     if os.path.lexists(path):
         if not overwrite:
             raise _made_meanwhile(path)
-        path.rename(aside)
+        patiently(lambda: path.rename(aside))
     try:
-        part.rename(path)
+        patiently(lambda: part.rename(path))
     except OSError:
         if os.path.lexists(aside):
-            aside.rename(path)
+            patiently(lambda: aside.rename(path))
         raise
     finally:
         if os.path.lexists(path):
-            remove(aside)
+            clear_away(aside)
 
 
 def _made_meanwhile(path: Path) -> InputError:

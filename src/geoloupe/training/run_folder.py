@@ -6,6 +6,7 @@ from pathlib import Path
 
 from geoloupe.errors import InputError
 from geoloupe.storage.lock import locked
+from geoloupe.storage.moving import forget
 from geoloupe.storage.publish import publish_texts
 from geoloupe.training.recipe import Recipe, read_recipe, recipe_text
 
@@ -23,7 +24,7 @@ def held(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[None]:
     gone = f"{folder}: its {RECIPE_FILE} is gone"
     with locked(folder / RECIPE_FILE, busy=busy, gone=gone):
         for part in folder.rglob(".*.part*"):  # what a killed process left
-            part.unlink(missing_ok=True)
+            forget(part)
         yield
 
 

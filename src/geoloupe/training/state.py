@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from geoloupe.errors import InputError, RunError
 from geoloupe.networks.signature import Network
+from geoloupe.storage.moving import forget
 from geoloupe.storage.publish import publish
 from geoloupe.training.adversary import Adversary
 
@@ -116,7 +117,7 @@ class State:
                 why = getattr(error, "strerror", None) or f"is the disk full? {error}"
                 raise RunError(f"{path}: could not be written ({why})") from None
         for old in checkpoints(folder)[:-_KEPT]:
-            old.unlink(missing_ok=True)
+            forget(old)
 
     def load(self, folder: Path) -> bool:
         """Continue from the newest readable checkpoint; False if there is none."""

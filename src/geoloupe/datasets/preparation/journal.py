@@ -16,6 +16,7 @@ from geoloupe.errors import InputError, RunError, errors_named
 from geoloupe.imagery.grid import IDENTITY
 from geoloupe.rasters.product import check_room
 from geoloupe.storage.lock import locked
+from geoloupe.storage.moving import forget, remove
 from geoloupe.storage.publish import publish
 
 _HEADER = "preparing.json"
@@ -145,9 +146,9 @@ class Journal:
 def remove_journal(folder: Path) -> None:
     """Delete the journal of a complete data set; it may already be gone, wholly or in part."""
     for left in folder.glob(".*.part.*"):  # of a run killed while publishing
-        left.unlink(missing_ok=True)
+        forget(left)
     for name in (_LINES, _HEADER):
-        (folder / name).unlink(missing_ok=True)
+        remove(folder / name)
 
 
 def _refuse_foreign(folder: Path) -> None:

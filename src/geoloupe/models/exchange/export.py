@@ -86,7 +86,7 @@ def export_model(
     for file in form.files(path):
         check_target(file, overwrite=overwrite)
     graph = Graph.of(model, **fixed)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         made = Path(folder) / f"model{path.suffix.lower()}"
         save, trials = _proven(form, graph, made)
         marks = {KEY: json.dumps(_facts(form, graph, trials))} | deepness(graph, resolution)

@@ -73,7 +73,7 @@ class Onnx(Form):
 
         _refuse_fourier(graph)
         free = {name: {2: f"{name}_height", 3: f"{name}_width"} for name in (*graph.names, "sr")}
-        with TemporaryDirectory() as folder, warnings.catch_warnings():
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about what is constant: whether it is, is tried later
             path = Path(folder) / "model.onnx"
             torch.onnx.export(
@@ -156,7 +156,7 @@ class OpenVino(Form):
     def build(self, graph: Graph) -> Save:
         """Convert what ONNX makes of a graph; the file is of single precision."""
         openvino = silent_openvino()
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             traced = Path(folder) / "model.onnx"
             Onnx().build(graph)(traced, {})
             model = openvino.convert_model(os.fspath(traced))

@@ -60,7 +60,11 @@ def push(model: Model, name: str, *, public: bool = False) -> str:
         raise InputError(f"{there}: a model is pushed to the main branch; leave the revision out")
     if not model.has_weights:
         raise InputError(f"{model.card.name}: has no weights, so there is nothing to push")
-    with _client() as hub, _failures(there), TemporaryDirectory() as name_of_folder:
+    with (
+        _client() as hub,
+        _failures(there),
+        TemporaryDirectory(ignore_cleanup_errors=True) as name_of_folder,
+    ):
         folder = Path(name_of_folder)
         save(model, folder)
         for file, text in hub_texts(model, there.repository).items():
@@ -81,7 +85,7 @@ def pull(name: str, folder: Path, *, overwrite: bool = False) -> Model:
     """
     there = HubName.parse(name)
     refuse_target(folder, overwrite=overwrite)
-    with TemporaryDirectory() as place:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as place:
         with _client() as hub, _failures(there):
             _refuse_large(hub, there)
             found = Path(

@@ -78,7 +78,7 @@ def run_onnxruntime(plain: Plain, ready: nn.Module, precision: str) -> Run:
     def build(*inputs: Tensor) -> Run:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             path = Path(folder) / "network.onnx"
             torch.onnx.export(_Stages(plain()), inputs, path, opset_version=18, dynamo=False)
             session = onnxruntime.InferenceSession(path, options)
