@@ -34,11 +34,11 @@ def keep(results: Sequence[Result], machine: Machine, folder: Path = HISTORY) ->
     """Write the ratios of a run; those of other cases of the same day stay."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_kind(machine)}-{machine.date}.json"
-    before: Ratios = json.loads(path.read_text())["ratios"] if path.exists() else {}
+    before: Ratios = json.loads(path.read_text(encoding="utf-8"))["ratios"] if path.exists() else {}
     for case, found in ratios(results).items():
         before[case] = {**before.get(case, {}), **found}
     values = {"processor": machine.processor, "torch": machine.torch, "ratios": before}
-    path.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
+    path.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return path
 
 
@@ -46,7 +46,7 @@ def remarks(results: Sequence[Result], machine: Machine, folder: Path = HISTORY)
     """Say which forms are slower than the plain network, or than they were on such a processor."""
     earlier: Ratios = {}
     for path in sorted(folder.glob(f"{_kind(machine)}-*.json")):
-        for case, found in json.loads(path.read_text())["ratios"].items():
+        for case, found in json.loads(path.read_text(encoding="utf-8"))["ratios"].items():
             earlier[case] = {**earlier.get(case, {}), **found}
     for case, found in ratios(results).items():
         plain = found.get("plain", 0.0)
@@ -61,7 +61,7 @@ def remarks(results: Sequence[Result], machine: Machine, folder: Path = HISTORY)
 def _kind(machine: Machine) -> str:
     """Name a kind of processor by what it multiplies."""
     info = Path("/proc/cpuinfo")
-    flags = set(info.read_text().split()) if info.exists() else set()
+    flags = set(info.read_text(encoding="utf-8").split()) if info.exists() else set()
     known = {"amx": "amx_bf16", "avx512-bf16": "avx512_bf16", "avx512": "avx512f", "avx2": "avx2"}
     multiplies = next((name for name, flag in known.items() if flag in flags), "other")
     maker = re.sub(r"\W+", "-", machine.processor.lower()).split("-")[0]

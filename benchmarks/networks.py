@@ -172,7 +172,9 @@ def conclude(results: list[Result], machine: Machine, options: argparse.Namespac
     if options.markdown:
         print("\n" + markdown(results, machine))
     if options.json:
-        options.json.write_text(json.dumps(as_json(results, machine), indent=2) + "\n")
+        options.json.write_text(
+            json.dumps(as_json(results, machine), indent=2) + "\n", encoding="utf-8"
+        )
     for remark in remarks(results, machine):
         print(remark, file=sys.stderr)
     if options.keep:

@@ -60,7 +60,11 @@ class Machine:
 def this_machine(command: str, *, peak_fp32: float, peak_bf16: float) -> Machine:
     """Describe this machine; no host name, since results are published."""
     info = Path("/proc/cpuinfo")
-    named = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
+    named = (
+        re.search(r"model name\s*:\s*(.+)", info.read_text(encoding="utf-8"))
+        if info.exists()
+        else None
+    )
     return Machine(
         processor=named[1] if named else platform.processor() or platform.machine(),
         cores=os.cpu_count() or 1,

@@ -116,7 +116,9 @@ def main() -> None:
         source = str(scene(Path(name) / "scene.tif", *size, chosen.dtype))
         child = [source, str(Path(name) / "out.tif"), json.dumps(options)]
         command = [sys.executable, "-m", "benchmarks.scene_memory", "--child", *child]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=True
+        )
     found = json.loads(done.stdout.splitlines()[-1])
     print("| phase | peak MB |\n|---|---:|")
     for phase, peak in found["peaks"].items():

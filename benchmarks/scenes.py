@@ -66,7 +66,7 @@ def scene(folder: Path, side: int) -> Path:
 def measured(command: list[str]) -> tuple[float, float, str]:
     """Run a process; give its seconds, its peak resident megabytes and what it printed."""
     start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8")
     printed = child.stdout.read() if child.stdout else ""
     _, status, usage = os.wait4(child.pid, 0)
     if status:

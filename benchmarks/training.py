@@ -78,6 +78,7 @@ def main() -> None:
                     check=True,
                     capture_output=True,
                     text=True,
+                    encoding="utf-8",
                 ).stdout.splitlines()[-1]
             )
             for kind in ("plain", "ours")

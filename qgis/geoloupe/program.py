@@ -58,6 +58,7 @@ def run(
         encoding="utf-8",
         errors="replace",
         env=_environment(),
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
     lines: list[str] = []
     output: list[str] = []
@@ -129,4 +130,5 @@ def _stop(process: "subprocess.Popen[str]") -> None:
 def _environment() -> dict[str, str]:
     """Leave out what QGIS sets for its own Python and GDAL: the program has others."""
     ours = ("PYTHONHOME", "PYTHONPATH", "GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_LIB", "PROJ_DATA")
-    return {name: value for name, value in os.environ.items() if name not in ours}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return kept | {"PYTHONIOENCODING": "utf-8"}  # as it is read here, whatever this system uses

@@ -17,6 +17,7 @@ def commit() -> str | None:
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
+            encoding="utf-8",
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):

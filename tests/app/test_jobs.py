@@ -238,3 +238,40 @@ def test_words_of_an_order_are_never_taken_for_options(served: Served) -> None:
     with pytest.raises(InputError, match="another job makes"):
         served.state.jobs.create(JobAsked(scene="a"), path, path, None)
     until(served.state.jobs, job.id, over)
+
+
+def test_a_process_that_is_gone_is_no_error_in_the_words_of_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(pid: int, number: int) -> None:
+        raise OSError(22, "The parameter is incorrect")
+
+    child = children.Child.started(["--version"], tmp_path)
+    monkeypatch.setattr(os, "kill", kill)
+    child.stop()
+    child.asked = time.monotonic() - 100
+    child.hurry()
+    assert child.process is not None
+    assert child.process.wait() == 0
+    assert child.stopped()
+
+
+def test_a_job_is_out_of_reach_of_ctrl_c_on_every_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+    real = subprocess.Popen
+
+    def popen(words: Any, **options: Any) -> Any:
+        asked.update(options)
+        return real(words, **options | {"creationflags": 0})
+
+    windows = {"CREATE_NEW_PROCESS_GROUP": 0x200, "CREATE_NO_WINDOW": 0x8000000}
+    for name, value in windows.items():
+        monkeypatch.setattr(subprocess, name, value, raising=False)
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    child = children.Child.started(["--version"], tmp_path)
+    assert child.process is not None
+    child.process.wait()
+    assert asked["start_new_session"] is True
+    assert asked["creationflags"] == 0x8000200

@@ -15,7 +15,10 @@ from geoloupe.imagery.grid import Grid, Window
 from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.picture import limits_of
 from geoloupe.scenes.upscale import upscale
-from tests.app.conftest import Served
+from tests.app.conftest import Served, serving, settings_of
+from tests.windows import Minding, minding
+
+__all__ = ["minding"]
 
 
 def pixels(png: bytes) -> Any:
@@ -191,3 +194,15 @@ def test_a_file_that_is_gone_is_one_sentence(served: Served) -> None:
     found = served.client.get(f"/api/tiles/{scene['id']}/0/0/0.png")
     assert found.status_code == 400
     assert "no such file" in found.json()["error"]
+
+
+def test_uploads_beyond_the_limit_are_kept_while_windows_has_them_open(
+    data: Path, minding: Minding
+) -> None:
+    content = (data / "scene.tif").read_bytes()
+    for served in serving(settings_of(data, uploads=1), data):
+        first = served.client.put("/api/uploads/one.tif", content=content).json()
+        second = served.client.put("/api/uploads/two.tif", content=content)
+        assert second.status_code == 201, second.text
+        assert minding.refused == [first["path"]]
+        assert Path(first["path"]).exists()

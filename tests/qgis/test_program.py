@@ -129,3 +129,12 @@ def test_a_cancelled_run_goes_on_where_it_was(ours: str, tmp_path: Path) -> None
     assert found["complete"]
     assert target.exists()
     assert time.monotonic() - started < 120
+
+
+def test_the_program_speaks_utf8_whatever_the_system_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    said = 'print(json.dumps({"path": "sc\\u00e8ne \\u2192.tif"}, ensure_ascii=False))'
+    found = program.run(pretends(tmp_path / "geoloupe", said), [])
+    assert found == {"path": "sc\u00e8ne \u2192.tif"}

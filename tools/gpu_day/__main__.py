@@ -193,7 +193,7 @@ def _unpacked(words: argparse.Namespace) -> bool:
 
 def _keep(words: argparse.Namespace, name: str, lines: list[str]) -> None:
     words.out.mkdir(parents=True, exist_ok=True)
-    (words.out / name).write_text("\n".join(lines) + "\n")
+    (words.out / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

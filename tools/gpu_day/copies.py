@@ -47,8 +47,10 @@ def copy_run(run: Path, target: Path) -> int | None:
         if old not in written:
             old.unlink()
     logs = [run / name for name in (RECIPE_FILE, "validation.csv", "steps.csv")]
-    text = "\n".join(f"# {log.name}\n{log.read_text()}" for log in logs if log.exists())
-    (target / f"{run.name}.txt").write_text(text)
+    text = "\n".join(
+        f"# {log.name}\n{log.read_text(encoding='utf-8')}" for log in logs if log.exists()
+    )
+    (target / f"{run.name}.txt").write_text(text, encoding="utf-8")
     if (run / MODEL).is_dir():
         _copy_model(run / MODEL, target / f"{run.name}-model")
     return step
@@ -98,6 +100,6 @@ def restore(copy: dict[str, Any], recipe_text: str, run: Path) -> None:
     """Make the folder of a run of a copy, as much of it as another run needs to begin with it."""
     shutil.rmtree(run, ignore_errors=True)
     (run / CHECKPOINTS).mkdir(parents=True)
-    (run / RECIPE_FILE).write_text(recipe_text)
+    (run / RECIPE_FILE).write_text(recipe_text, encoding="utf-8")
     content = copy | {"network": copy["average"]}
     torch.save(content, run / CHECKPOINTS / f"step-{copy['step']:08}.pt")

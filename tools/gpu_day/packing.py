@@ -146,4 +146,4 @@ def _unpack_set(packed: zipfile.ZipFile, name: str, folder: Path) -> None:
     (folder / INDEX).write_bytes(index)
     facts = json.loads(packed.read(f"{name}/{FACTS}"))
     facts |= {"sizes": sizes, "counts": counts, "index_sha256": hashlib.sha256(index).hexdigest()}
-    (folder / FACTS).write_text(json.dumps(facts))
+    (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")

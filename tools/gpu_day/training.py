@@ -123,9 +123,9 @@ def rest(recipe: Recipe, copy: dict[str, Any], run: Path) -> Recipe:
     }
     run.parent.mkdir(parents=True, exist_ok=True)
     path = run.with_name(f"{run.name}-rest.toml")
-    path.write_text(recipe_text(recipe))
+    path.write_text(recipe_text(recipe), encoding="utf-8")
     return read_recipe(path, changes)
 
 
 def _last_line(path: Path) -> str:
-    return path.read_text().splitlines()[-1]
+    return path.read_text(encoding="utf-8").splitlines()[-1]

@@ -20,6 +20,8 @@ _OUT, _ERRORS, _STOPPED = "out.json", "progress.log", "stopped"
 _PREFIX = "geoloupe: "  # of what the program says when it fails
 _TAIL = 2**16  # bytes of the log that are looked at
 _PATIENCE = 8.0  # seconds that it may take to end in order
+# What keeps it apart on Windows, which has no sessions: no Ctrl+C of the server's, no window.
+_APART = ("CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW")
 
 
 @dataclass(eq=False)
@@ -45,6 +47,8 @@ class Child:
                 stdout=out,
                 stderr=errors,
                 start_new_session=True,  # Ctrl+C in the server's terminal is not for it
+                creationflags=sum(getattr(subprocess, name, 0) for name in _APART),
+                env=os.environ | {"PYTHONIOENCODING": "utf-8"},  # as it is read here
             )
         return cls(folder, process.pid, _birth(process.pid), process)
 
@@ -60,7 +64,8 @@ class Child:
             return
         (self.folder / _STOPPED).touch()
         self.asked = time.monotonic()
-        self._signal(signal.SIGTERM)  # a shell may have told all its children to ignore Ctrl+C
+        # A shell may have told all its children to ignore Ctrl+C. Windows ends it at once.
+        self._signal(signal.SIGTERM)
 
     def hurry(self) -> None:
         """Kill it if it was asked to end long ago."""
@@ -69,7 +74,8 @@ class Child:
 
     def _signal(self, number: int) -> None:
         assert self.pid is not None
-        with suppress(ProcessLookupError):
+        # One that is gone is a ProcessLookupError, but for Windows, which has other words for it.
+        with suppress(OSError):
             os.kill(self.pid, number)
 
     def stopped(self) -> bool:

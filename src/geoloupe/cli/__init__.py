@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from typing import Annotated, NoReturn
 
@@ -25,7 +26,12 @@ from geoloupe.cli.models import models
 from geoloupe.cli.networks import networks
 from geoloupe.cli.picture import picture
 from geoloupe.cli.prepare import prepare
-from geoloupe.cli.screen import PlainFormatter, in_flags, say
+from geoloupe.cli.screen import (
+    PlainFormatter,
+    escape_what_cannot_be_printed,
+    in_flags,
+    say,
+)
 from geoloupe.cli.sensors import sensors
 from geoloupe.cli.sharpen import sharpen
 from geoloupe.cli.train import finetune, train
@@ -69,6 +75,9 @@ app.add_typer(models, name="models")
 
 def main() -> NoReturn:
     """Run the program and leave with its exit code: 2 for wrong input, 1 for a failed run."""
+    escape_what_cannot_be_printed()
+    if hasattr(signal, "SIGBREAK"):  # Ctrl+Break on Windows, which would end it without a word
+        signal.signal(signal.SIGBREAK, signal.default_int_handler)
     # GDAL's own complaints: our messages say what matters in them, the rest confuses.
     logging.getLogger("rasterio").addHandler(logging.NullHandler())
     ours = logging.StreamHandler()

@@ -3,6 +3,7 @@
 Names come from files that strangers made: nothing in them may control the terminal.
 """
 
+import io
 import logging
 import re
 import sys
@@ -19,6 +20,13 @@ WIDE = 160
 def say(text: object = "", *, to_errors: bool = False) -> None:
     """Print a text."""
     typer.echo(printable(str(text)), err=to_errors)
+
+
+def escape_what_cannot_be_printed() -> None:
+    """Print what a console or a pipe has no letter for as an escape, as on Windows' cp1252."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 # Options that have a flag of their own; others are given with --set.

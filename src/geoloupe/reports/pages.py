@@ -120,7 +120,9 @@ def render(page: Page) -> str:
     """Write a page as HTML; every text that comes from a file is escaped."""
     from markupsafe import Markup
 
-    style, script = (Markup((_HOME / name).read_text()) for name in ("page.css", "page.js"))
+    style, script = (
+        Markup((_HOME / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js")
+    )
     text: str = _template().render(page=page, style=style, script=script)
     return text
 
@@ -157,4 +159,4 @@ def _template() -> Any:
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string((_HOME / "page.html").read_text())
+    return environment.from_string((_HOME / "page.html").read_text(encoding="utf-8"))

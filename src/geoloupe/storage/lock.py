@@ -44,7 +44,7 @@ def locked(
             raise InputError(gone)
         yield sure
     finally:
-        if not shared:
+        if not shared and not names.WINDOWS:
             _discard(place, descriptor)
         # Said aloud: a process that was forked meanwhile has the file open too.
         with suppress(LockException):

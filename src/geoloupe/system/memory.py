@@ -62,15 +62,13 @@ def resident_peak() -> int:
 def forget_peak() -> None:
     """Let the peak start from what is held now, where the system can: Linux alone."""
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def _machine(root: Path) -> int:
     """Return what the whole machine has free."""
-    with suppress(OSError):
-        found = re.search(r"MemAvailable:\s+(\d+) kB", (root / "proc/meminfo").read_text())
-        if found:
-            return int(found[1]) * 1024
+    if found := re.search(r"MemAvailable:\s+(\d+) kB", _text(root / "proc/meminfo")):
+        return int(found[1]) * 1024
     if sys.platform == "win32":
         import ctypes
 

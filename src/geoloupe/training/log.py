@@ -53,7 +53,10 @@ def open_log(folder: Path, step: int, recipe: Recipe) -> Log:
             heading, *rows = list(csv.reader(file)) or [[]]
         kept = [row for row in rows if row and row[0].isdecimal() and int(row[0]) <= step]
         if len(kept) < len(rows):
-            with publish(path, overwrite=True) as part, part.open("w", newline="") as file:
+            with (
+                publish(path, overwrite=True) as part,
+                part.open("w", newline="", encoding="utf-8") as file,
+            ):
                 csv.writer(file).writerows([heading, *kept])
     run = _weights_and_biases(folder, recipe) if recipe.log.wandb is not None else None
     try:
