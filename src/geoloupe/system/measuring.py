@@ -1,5 +1,6 @@
 """Time and peak memory of work, and work in a process of its own."""
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +14,8 @@ from geoloupe.system.memory import forget_peak, resident, resident_peak
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_LOOK = 0.002  # seconds between two looks
 
 
 class Stopwatch:
@@ -35,6 +38,27 @@ class Stopwatch:
         self.wall, self.processor = wall - self.wall, processor - self.processor
 
 
+class _Watch:
+    """Looks at the memory over and over, where the system forgets no peak: macOS and Windows."""
+
+    def __init__(self) -> None:
+        self._before, self._seen = resident_peak(), resident()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="memory", daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._over.wait(_LOOK):
+            self._seen = max(self._seen, resident())
+
+    def most(self) -> int:
+        """Stop looking, and return the most that was held meanwhile."""
+        self._over.set()
+        self._thread.join()
+        peak = resident_peak()  # more than before: then it is of this time, and exact
+        return peak if peak > self._before else max(self._seen, resident())
+
+
 class PeakMemory:
     """In a `with` statement: bytes of peak memory above the start, on the device that computes.
 
@@ -46,6 +70,7 @@ class PeakMemory:
         self.peak = 0
         self._on_gpu = device is not None and device.type == "cuda"
         self._start = 0
+        self._watch: _Watch | None = None
 
     def __enter__(self) -> Self:
         if self._on_gpu:
@@ -54,7 +79,7 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(self.device)
             self._start = torch.cuda.memory_allocated(self.device)
         else:
-            forget_peak()
+            self._watch = None if forget_peak() else _Watch()
             self._start = resident()
         return self
 
@@ -69,7 +94,8 @@ class PeakMemory:
 
             self.peak = torch.cuda.max_memory_allocated(self.device) - self._start
         else:
-            self.peak = max(resident_peak() - self._start, 0)
+            most = resident_peak() if self._watch is None else self._watch.most()
+            self.peak = max(most - self._start, 0)
 
 
 class OwnProcess:

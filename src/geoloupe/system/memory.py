@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from geoloupe.system.account import held
+
 _ROOT = Path("/")
 _UNKNOWN = 4 * 10**9  # bytes that a machine has at least which does not say
 
@@ -51,18 +53,23 @@ def available(root: Path = _ROOT) -> int:
 
 def resident() -> int:
     """Return the bytes of memory that this process holds now; where unknown, held at most."""
-    return _account("VmRSS")
+    other = held()
+    return _account("VmRSS") if other is None else other.now
 
 
 def resident_peak() -> int:
     """Return the most bytes of memory that this process has held, since that was forgotten last."""
-    return _account("VmHWM")
+    other = held()
+    return _account("VmHWM") if other is None else other.most
 
 
-def forget_peak() -> None:
-    """Let the peak start from what is held now, where the system can: Linux alone."""
-    with suppress(OSError):
+def forget_peak() -> bool:
+    """Let the peak start from what is held now; return whether the system can: Linux alone."""
+    try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
 
 
 def _machine(root: Path) -> int:
@@ -150,7 +157,7 @@ def _account(field: str, root: Path = _ROOT) -> int:
         return int(found[1]) * 1024
     try:
         import resource
-    except ImportError:  # Windows: no account that Python's own library can read
+    except ImportError:  # Windows, which did not answer
         return 0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
