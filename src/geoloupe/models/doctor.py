@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from geoloupe.models.golden import TOLERANCE, largest_error
 from geoloupe.models.model import Model, load
 from geoloupe.models.sharpeners import TrainedSharpener, load_sharpener
 from geoloupe.models.shipped import shipped, shipped_sharpeners
+from geoloupe.networks.acceleration.engines import compiler
 from geoloupe.rasters.drivers import NEEDED, WELCOME, drivers, gdal_version
 from geoloupe.storage.sizes import size_text
 from geoloupe.system.allocator import keep_freed_memory
@@ -97,7 +97,7 @@ def _files() -> Finding:
 
 def _engines() -> Iterator[str]:
     yield "torch"
-    if shutil.which("g++") or shutil.which("clang++"):
+    if compiler() is not None:
         yield "compile"
     for name in ("openvino", "onnxruntime"):
         if _version(name) is not None:
@@ -117,7 +117,8 @@ def _speed() -> str:
 
 def _gpu() -> str:
     if not torch.cuda.is_available():
-        return "none"
+        apple = torch.backends.mps.is_available()
+        return "Apple's, which device=mps uses; no answer of it was checked" if apple else "none"
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return ", ".join(names)
 

@@ -20,6 +20,7 @@ from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
 from geoloupe.imagery.meeting import Meeting
 from geoloupe.imagery.registration import Shift, measure_shift
+from geoloupe.networks.doubles import doubled
 from geoloupe.scenes.fusion import Coarse, Reading
 
 _log = logging.getLogger(__name__)
@@ -158,9 +159,9 @@ def _explained(bands: Tensor, low: Tensor) -> Tensor:
 
     Shadows and tree crowns shift one colour against another: a band is compared with its like.
     """
-    known = low[0].flatten(1).double()
+    known = doubled(low[0].flatten(1))
     known = known - known.mean(1, keepdim=True)
-    sought = bands[0].flatten(1).double()
+    sought = doubled(bands[0].flatten(1))
     weights = torch.linalg.pinv(known @ known.T, rtol=1e-6, hermitian=True) @ (known @ sought.T)
     return (weights.T @ known).reshape(bands.shape).to(bands)
 

@@ -54,7 +54,7 @@ def _moments(
     top, left = inner.top - place.top, inner.left - place.left
     part = Window(top=top, left=left, height=inner.height, width=inner.width).slices
     kept = torch.from_numpy(clear[part].copy())
-    chosen = features[0].double().cpu()[:, part[0], part[1]][:, kept]
+    chosen = features[0].cpu().double()[:, part[0], part[1]][:, kept]
     return chosen @ chosen.T
 
 

@@ -56,8 +56,9 @@ def open_fabric(hardware: Hardware) -> Any:
         devices = int(os.environ["LOCAL_WORLD_SIZE"])
         nodes = int(os.environ["WORLD_SIZE"]) // devices
     devices = 1 if devices == "auto" else devices
+    found = "cuda" if torch.cuda.is_available() else "cpu"  # Fabric would also take Apple's GPUs
     fabric = Fabric(
-        accelerator=hardware.accelerator,
+        accelerator=found if hardware.accelerator == "auto" else hardware.accelerator,
         devices=devices,
         num_nodes=nodes,
         strategy="auto" if (devices, nodes) == (1, 1) else "ddp",

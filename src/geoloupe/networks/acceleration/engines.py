@@ -31,8 +31,8 @@ def run_torch(plain: Plain, ready: nn.Module, precision: str) -> Run:
 
 def run_compiled(plain: Plain, ready: nn.Module, precision: str) -> Run:
     """Run the prepared network through torch.compile."""
-    if shutil.which("g++") is None and shutil.which("clang++") is None:
-        raise InputError("engine=compile needs a C++ compiler (g++ or clang++); install one")
+    if compiler() is None:
+        raise InputError(f"engine=compile needs a C++ compiler ({', '.join(_compilers())})")
     stages = _Stages(ready, precision)
     compiled = torch.compile(stages, dynamic=False)
     return _Proven(lambda *inputs: compiled, stages, precision, name="compile")
@@ -92,6 +92,15 @@ def run_onnxruntime(plain: Plain, ready: nn.Module, precision: str) -> Run:
         return run
 
     return _Proven(build, _Stages(ready, precision), precision, name="onnxruntime")
+
+
+def compiler() -> str | None:
+    """Return the path of the C++ compiler that PyTorch's compiler would call, if there is one."""
+    return next(filter(None, map(shutil.which, _compilers())), None)
+
+
+def _compilers() -> tuple[str, ...]:
+    return ("cl", "clang-cl") if sys.platform == "win32" else ("g++", "clang++")
 
 
 ENGINES: dict[str, Callable[[Plain, nn.Module, str], Run]] = {

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from geoloupe.networks.doubles import doubled
 from geoloupe.networks.observation import Observation
 from geoloupe.networks.sharpening.method import CONSISTENT_STEPS, Method
 from geoloupe.networks.signature import UNKNOWN_MTF, Network, Reference, Signature
@@ -86,5 +87,5 @@ def _moments(
     features = method.features(lr, guide, sensors)
     if features is None:
         return None
-    flat = features.double().transpose(0, 1).flatten(1)
+    flat = doubled(features).transpose(0, 1).flatten(1)
     return (flat @ flat.T / flat.shape[1]).to(torch.float64)

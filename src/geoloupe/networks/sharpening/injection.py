@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from geoloupe.networks.doubles import doubled
 from geoloupe.networks.observation import Observation
 from geoloupe.networks.resize import window_mean
 
@@ -61,7 +62,7 @@ def explained(lr: Tensor, guide: Tensor, sensors: Sequence[Observation]) -> Iter
 
 def _slopes(band: Tensor, low: Tensor) -> Tensor:
     """Regress a band (N,1,h,w) on a guide (N,G,h,w) around each pixel: (N,G,h,w), in float64."""
-    band, low = band.double(), low.double()
+    band, low = doubled(band), doubled(low)
     guides = range(low.shape[1])
     pairs = [(row, column) for row in guides for column in range(row + 1)]
     products = [low[:, row] * low[:, column] for row, column in pairs]
