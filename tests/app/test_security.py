@@ -3,17 +3,19 @@
 import hashlib
 import os
 import re
+import socket
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from geoloupe.app.security import CSRF_HEADER, allowed_path
-from geoloupe.app.server import HOST
+from geoloupe.app.security import CSRF_HEADER, Secrets, allowed_path
+from geoloupe.app.server import HOST, serve
 from geoloupe.app.settings import AppSettings
+from geoloupe.app.state import AppState
 from geoloupe.errors import InputError
-from tests.app.conftest import BASE, PORT, Served
+from tests.app.conftest import BASE, PORT, Served, settings_of
 
 STATIC = Path(str(resources.files("geoloupe.app"))) / "static"
 PINNED = {
@@ -288,3 +290,21 @@ def test_values_that_make_no_sense_are_refused_and_named(served: Served) -> None
         order = {"scene": scene, "model": model}
         assert served.client.post("/api/jobs", json=order).status_code == 400
         assert served.client.post("/api/forecast", json=order).status_code == 400
+
+
+def test_the_port_is_nobody_else_s_on_windows_either(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: list[int] = []
+
+    def run(self: object, sockets: list[socket.socket]) -> None:
+        for option in (socket.SO_KEEPALIVE, socket.SO_REUSEADDR):
+            options.append(sockets[0].getsockopt(socket.SOL_SOCKET, option))
+
+    # Any option that this system has may stand for the one that it lacks.
+    monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
+    monkeypatch.setattr("uvicorn.Server.run", run)
+    told: list[str] = []
+    serve(AppState.of(settings_of(data), Secrets(), None), 0, told.append)
+    assert options == [1, 0]
+    assert told[0].startswith(f"http://{HOST}:")
