@@ -1,7 +1,6 @@
 """Runs damaged files through geoloupe in a process that may crash; says what became of each."""
 
 import json
-import resource
 import sys
 import warnings
 from collections.abc import Callable
@@ -139,6 +138,8 @@ JUDGES: dict[str, Callable[[Path], str]] = {
 def main() -> None:
     """Judge what standard input names, a kind and a file on each line."""
     warnings.simplefilter("ignore")
+    import resource  # which Windows lacks
+
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     for line in sys.stdin:
         kind, path = line.rstrip("\n").split(" ", 1)

@@ -1,6 +1,5 @@
 """Scenes and places that are odd but real: every type, size and band count, full disks, Ctrl+C."""
 
-import resource
 import signal
 import subprocess
 import sys
@@ -126,6 +125,8 @@ def test_a_disk_that_fills_is_one_sentence_and_the_work_goes_on(tmp_path: Path) 
     path = scene(tmp_path / "in.tif", noise((3, 400, 400), "uint16"))
 
     def small_files() -> None:
+        import resource  # which Windows lacks
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
 
     done = subprocess.run(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import geoloupe
+from geoloupe.errors import RunError
 from geoloupe.scenes import plan
 from geoloupe.scenes.batch import Batch
 from geoloupe.scenes.work_folder import work_folder
@@ -74,3 +75,18 @@ def test_a_folder_of_results_remembers(tmp_path: Path, minding: Minding) -> None
     assert len(batch.entries()) == 3
     assert minding.refused == []
     assert len(os.listdir(tmp_path)) == 2
+
+
+def test_a_product_that_a_viewer_shows_is_named_and_the_work_is_kept(
+    tmp_path: Path, minding: Minding
+) -> None:
+    target = tmp_path / "out.tif"
+    geoloupe.upscale(SCENE, target, model="nearest", scale=2)
+    before = target.read_bytes()
+    with target.open("rb"), pytest.raises(RunError, match="another program has it open; close it"):
+        geoloupe.upscale(SCENE, target, model="bicubic", scale=2, overwrite=True)
+    assert target.read_bytes() == before
+    assert list((work_folder(target) / "blocks").iterdir())
+    geoloupe.upscale(SCENE, target, model="bicubic", scale=2, overwrite=True)
+    assert target.read_bytes() != before
+    assert os.listdir(tmp_path) == ["out.tif"]

@@ -1,6 +1,5 @@
 """How much memory is left: of the machine, of containers in containers, of the process's limits."""
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +134,8 @@ def test_a_limit_of_this_very_process_is_seen() -> None:
     program = "from geoloupe.system.memory import available; print(available())"
 
     def bound() -> None:
+        import resource  # which Windows lacks
+
         resource.setrlimit(resource.RLIMIT_AS, (GB, GB))
 
     done = subprocess.run(
