@@ -324,24 +324,20 @@ def _reserve(path: Path, size: int) -> None:
     """Bring a file to its size and reserve its space on disk; what it lacks becomes zeros."""
     new = not os.path.lexists(path)
     try:
-        _sized(path, size)
+        with _opened(path, os.O_RDWR | os.O_CREAT) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise InputError(f"{path}: is not a plain file; delete it")
+            if status.st_nlink > 1:
+                raise InputError(
+                    f"{path}: has a second name, which would change with it; delete this one"
+                )
+            file.truncate(size)
+            _allocate(file.fileno(), size)
     except OSError:
         if new:  # closed by now, without which Windows would not delete it
             path.unlink(missing_ok=True)
         raise
-
-
-def _sized(path: Path, size: int) -> None:
-    with _opened(path, os.O_RDWR | os.O_CREAT) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{path}: is not a plain file; delete it")
-        if status.st_nlink > 1:
-            raise InputError(
-                f"{path}: has a second name, which would change with it; delete this one"
-            )
-        file.truncate(size)
-        _allocate(file.fileno(), size)
 
 
 def _allocate(descriptor: int, size: int) -> None:
