@@ -15,7 +15,7 @@ from geoloupe.errors import InputError
 from geoloupe.networks import build, network_class
 from geoloupe.networks.published.name_table import published_name, rename
 from geoloupe.networks.signature import Network, Reference, Signature
-from tests.contract.samples import NAMES, SAMPLES, label, make, pixels, promise, ready
+from tests.contract.samples import NAMES, NONSENSE, SAMPLES, label, make, pixels, promise, ready
 
 every_name = pytest.mark.parametrize("name", NAMES)
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=label)
@@ -305,59 +305,7 @@ def test_counts_start_at_one(name: str) -> None:
             build(name, **{field.name: lowest - 1})
 
 
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("hsenet", {"scale": 5}),
-        ("convformersr", {"scale": 7}),
-        ("sspsr", {"scale": 5}),
-        ("sspsr", {"scale": 1}),
-        ("dcm", {"scale": 10}),
-        ("edsr", {"scale": 5}),
-        ("essaformer", {"scale": 3}),
-        ("essaformer", {"scale": 1}),
-        ("essaformer", {"dropout": 1.0}),
-        ("haunet", {"features": 90}),
-        ("haunet", {"blocks": (5, 5)}),
-        ("haunet", {"heads": (1, 0, 4)}),
-        ("rcan", {"scale": 5}),
-        ("rcan", {"features": 60}),
-        ("rcan", {"mean": (0.1, 0.2)}),
-        ("swinir", {"scale": 5}),
-        ("swinir", {"heads": (6, 6)}),
-        ("swinir", {"embed": 100}),
-        ("swinir", {"drop_path": 1.0}),
-        ("swinir", {"mlp_ratio": 0.0}),
-        ("swinir", {"bands": 2, "mean": (0.1,) * 3}),
-        ("transenet", {"features": 30}),
-        ("transenet", {"scale": 7}),
-        ("transenet", {"mean": (0.1,) * 4}),
-        ("ttst", {"window": 6}),
-        ("ttst", {"heads": (180,) * 6}),
-        ("ttst", {"heads": (7,) * 6}),
-        ("mulsr", {"scale": 3}),
-        ("mulsr", {"features": 63}),
-        ("tsfnet", {"features": 12}),
-        ("hsenet", {"mean": (0.1, 0.2)}),
-        ("edsr", {"mean": (0.1,) * 4}),
-        ("convformersr", {"bands": 4, "mean": (0.1,) * 3}),
-        ("convformersr", {"heads": (6, 6)}),
-        ("convformersr", {"embed": 62}),
-        ("convformersr", {"heads": (0, 6, 6, 6)}),
-        ("convformersr", {"depths": (), "heads": ()}),
-        ("convformersr", {"embed": 12}),
-        ("convformersr", {"drop_path": 1.5}),
-        ("sspsr", {"overlap": 8}),
-        ("sspsr", {"group": 8, "overlap": 9}),
-        ("sspsr", {"overlap": -1}),
-        ("sspsr", {"group": 129}),
-        ("sspsr", {"group": 0}),
-        ("sspsr", {"features": 8}),
-        ("hsenet", {"features": 1}),
-        ("hsenet", {"value_range": 0.0}),
-        ("hsenet", {"mean": (float("nan"),) * 3}),
-    ],
-)
+@pytest.mark.parametrize(("name", "values"), NONSENSE)
 def test_settings_refuse_nonsense(name: str, values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=" "):
         cast("Any", network_class(name)).Settings(**values)
