@@ -15,6 +15,7 @@ from geoloupe.rasters.band_files import band_files, open_band_files
 from geoloupe.rasters.clouds import cloud_tags, refuse_mask
 from geoloupe.rasters.displayed import displayed
 from geoloupe.rasters.drivers import SUFFIXES
+from geoloupe.rasters.eopf import eopf_name, open_eopf
 from geoloupe.rasters.landsat import landsat_product, open_bands
 from geoloupe.rasters.raster import is_raster, open_raster
 from geoloupe.rasters.sentinel2 import open_product, product_name
@@ -116,6 +117,10 @@ def _open_stac(found: tuple[str, str | None], opening: Opening) -> Source:
     return open_item(*found, opening)
 
 
+def _open_eopf(found: tuple[Path, str], opening: Opening) -> Source:
+    return open_eopf(*found, opening)
+
+
 def _open_cube(found: tuple[Path, str | None], opening: Opening) -> Source:
     # Their reader takes a quarter of a second to import.
     from geoloupe.rasters.mat_source import open_mat_source
@@ -175,6 +180,7 @@ KINDS = (
     Kind(meant=landsat_product, opens=open_bands, masks=True),
     Kind(meant=product_name, opens=_open_sentinel2, masks=True),
     Kind(meant=stac_name, opens=_open_stac, masks=True, asks=True),
+    Kind(meant=eopf_name, opens=_open_eopf, asks=True),
     Kind(meant=mat_name, opens=_open_cube),
 )
 """All products, the most particular first."""

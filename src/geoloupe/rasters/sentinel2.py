@@ -21,7 +21,7 @@ from geoloupe.rasters.reach import refuse_links_out, vet_jpeg2000
 from geoloupe.rasters.source import PLAIN, Opening, Source
 from geoloupe.rasters.virtual import FileBand, stacked
 
-_BANDS = {  # name: number in the metadata, common name, wavelength in nm, pixel in m
+BANDS = {  # name: number in the metadata, common name, wavelength in nm, pixel in m
     "B01": (0, "coastal", 443, 60),
     "B02": (1, "blue", 492, 10),
     "B03": (2, "green", 560, 10),
@@ -83,12 +83,12 @@ def open_product(path: Path, size: str, opening: Opening = PLAIN) -> Source:
     product = _read(path)
     metres = int(size[:-1])
     names = [
-        band for band, (*_, pixel) in _BANDS.items() if pixel == metres and band in product.files
+        band for band, (*_, pixel) in BANDS.items() if pixel == metres and band in product.files
     ]
     # Level 2A has no cirrus band; any other missing one means a damaged product.
     lacking = [
         band
-        for band, (*_, pixel) in _BANDS.items()
+        for band, (*_, pixel) in BANDS.items()
         if pixel == metres and band not in names and band != "B10"
     ]
     if lacking:
@@ -117,7 +117,7 @@ def _read(path: Path) -> Product:
     for element in tree.iter("IMAGE_FILE"):
         text = (element.text or "").strip()
         found = re.search(r"_(B\d[\dA]|SCL)(?:_(\d\dm))?$", text)
-        if found is None or found[1] not in (*_BANDS, _CLASSES):
+        if found is None or found[1] not in (*BANDS, _CLASSES):
             continue
         if found[2] not in (None, _CLASSES_SIZE if found[1] == _CLASSES else _size(found[1])):
             continue
@@ -144,7 +144,7 @@ def _read(path: Path) -> Product:
 
 
 def _size(band: str) -> str:
-    return f"{_BANDS[band][3]}m"
+    return f"{BANDS[band][3]}m"
 
 
 def _offsets(tree: ElementTree.Element, quantification: float, path: Path) -> dict[int, float]:
@@ -226,7 +226,7 @@ def _vrt(product: Product, names: list[str], label: str) -> str:
         )
     bands = []
     for name in names:
-        number, common, wavelength, _ = _BANDS[name]
+        number, common, wavelength, _ = BANDS[name]
         offset = product.offsets.get(number, 0.0)
         bands.append(
             FileBand(
