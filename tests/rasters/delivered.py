@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.rasters.catalogue import sentinel2_item
+from tests.rasters.test_enmap import product as enmap
 from tests.rasters.test_landsat import packed
 from tests.rasters.test_landsat import product as landsat
 from tests.rasters.test_sentinel2 import product as sentinel2
@@ -21,4 +22,5 @@ def deliver(folder: Path) -> None:
     classes = np.full((30, 30), 4)
     classes[5:9, 5:9] = 9
     sentinel2(folder, classes=classes)
+    enmap(folder)
     sentinel2_item(folder / "stac", raster={"scale": 0.0001, "offset": -0.1})

@@ -109,8 +109,9 @@ def read_facts(dataset: Any, indexes: Sequence[int]) -> Facts:
     """Read what an open dataset says; `indexes` (from 1) are its bands without alpha."""
     gcps, gcp_crs = dataset.gcps
     texts = _Texts(dataset)
+    bands = tuple(_read_bands(dataset, texts, indexes))
     facts = Facts(
-        bands=tuple(_read_bands(dataset, texts, indexes)),
+        bands=_marked(bands, texts.tags(0, "ENVI").get("bbl", "")),
         tags=texts.tags(),
         mask=_mask_kind(dataset, indexes),
         gcps=tuple((point.row, point.col, point.x, point.y, point.z or 0.0) for point in gcps),
@@ -192,6 +193,17 @@ def _read_bands(dataset: Any, texts: _Texts, indexes: Sequence[int]) -> Iterator
             offset=offsets[at],
             unit=units[at],
         )
+
+
+def _marked(bands: tuple[BandFacts, ...], bbl: str) -> tuple[BandFacts, ...]:
+    """Mark the bands that an ENVI header's list has a 0 for; one of another length says nothing."""
+    words = [word.strip() for word in bbl.strip("{} \n").split(",")]
+    if len(words) != len(bands):
+        return bands
+    return tuple(
+        replace(band, tags={**band.tags, BAD_BAND: "yes"}) if word in ("0", "0.0") else band
+        for band, word in zip(bands, words, strict=True)
+    )
 
 
 def _mask_kind(dataset: Any, indexes: Sequence[int]) -> Literal["none", "mask", "alpha"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
-from geoloupe.errors import InputError
+from geoloupe.errors import InputError, errors_named
 from geoloupe.imagery.grid import Grid
 from geoloupe.imagery.nodata import Nodata
 from geoloupe.rasters.area import window_of
@@ -15,6 +15,7 @@ from geoloupe.rasters.band_files import band_files, open_band_files
 from geoloupe.rasters.clouds import cloud_tags, refuse_mask
 from geoloupe.rasters.displayed import displayed
 from geoloupe.rasters.drivers import SUFFIXES
+from geoloupe.rasters.enmap import enmap_name, open_enmap
 from geoloupe.rasters.eopf import eopf_name, open_eopf
 from geoloupe.rasters.landsat import landsat_product, open_bands
 from geoloupe.rasters.raster import is_raster, open_raster
@@ -121,6 +122,11 @@ def _open_eopf(found: tuple[Path, str], opening: Opening) -> Source:
     return open_eopf(*found, opening)
 
 
+def _open_enmap(found: tuple[Path, str | None], opening: Opening) -> Source:
+    with errors_named(found[0]):
+        return open_enmap(*found, opening)
+
+
 def _open_cube(found: tuple[Path, str | None], opening: Opening) -> Source:
     # Their reader takes a quarter of a second to import.
     from geoloupe.rasters.mat_source import open_mat_source
@@ -181,6 +187,7 @@ KINDS = (
     Kind(meant=product_name, opens=_open_sentinel2, masks=True),
     Kind(meant=stac_name, opens=_open_stac, masks=True, asks=True),
     Kind(meant=eopf_name, opens=_open_eopf, asks=True),
+    Kind(meant=enmap_name, opens=_open_enmap),
     Kind(meant=mat_name, opens=_open_cube),
 )
 """All products, the most particular first."""

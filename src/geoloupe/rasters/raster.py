@@ -27,6 +27,7 @@ from geoloupe.imagery.nodata import Missing, Read, settle
 from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.rasters.blocks import refuse_large_blocks
 from geoloupe.rasters.complaints import complaint
+from geoloupe.rasters.described import without_bad
 from geoloupe.rasters.drivers import TRUST, drivers_for
 from geoloupe.rasters.facts import Facts, Mask, read_facts, refuse_many_bands
 from geoloupe.rasters.heads import read_head
@@ -284,4 +285,5 @@ def _radiometry(
         sample = sample.reshape(len(numbers), -1) if valid is None else sample[:, valid]
         sample = sample[..., None]
         sample = sample if missing is None else missing.without_blends(sample)
+        sample = without_bad(sample, facts)
     return infer(dtype, None if missing is None else missing.value, sample=sample, tags=tags)

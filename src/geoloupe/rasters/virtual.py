@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from geoloupe.imagery.grid import Grid
+from geoloupe.rasters.facts import BAD_BAND
 
 GDAL_TYPES = {
     **{"uint8": "Byte", "uint16": "UInt16", "int16": "Int16", "uint32": "UInt32"},
@@ -21,6 +22,9 @@ class FileBand:
     nm: float | None = None
     scale: float = 1.0  # reflectance = scale * number + offset
     offset: float = 0.0
+    number: int = 1  # of the band in its file
+    fwhm: float | None = None  # nm
+    bad: bool = False  # its product says that it holds nothing of use
 
 
 def stacked(
@@ -32,11 +36,11 @@ def stacked(
     missing = "" if nodata is None else f"<NoDataValue>{nodata!r}</NoDataValue>"
     described = [
         f'<VRTRasterBand dataType="{dtype}" band="{position}">'
-        f"{_wavelength(band.nm)}<Description>{escape(band.name)}</Description>"
+        f"{_marks(band)}{_wavelength(band)}<Description>{escape(band.name)}</Description>"
         f"{missing}<Offset>{band.offset!r}</Offset>"
         f"<Scale>{band.scale!r}</Scale><SimpleSource>"
         f'<SourceFilename relativeToVRT="0">{escape(band.file)}</SourceFilename>'
-        "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+        f"<SourceBand>{band.number}</SourceBand></SimpleSource></VRTRasterBand>"
         for position, band in enumerate(bands, start=1)
     ]
     return (
@@ -46,8 +50,14 @@ def stacked(
     )
 
 
-def _wavelength(nm: float | None) -> str:
-    if nm is None:
+def _marks(band: FileBand) -> str:
+    return f'<Metadata><MDI key="{BAD_BAND}">yes</MDI></Metadata>' if band.bad else ""
+
+
+def _wavelength(band: FileBand) -> str:
+    if band.nm is None:
         return ""
-    micrometres = f'<MDI key="CENTRAL_WAVELENGTH_UM">{nm / 1000}</MDI>'
-    return f'<Metadata domain="IMAGERY">{micrometres}</Metadata>'
+    said = f'<MDI key="CENTRAL_WAVELENGTH_UM">{band.nm / 1000:.9g}</MDI>'
+    if band.fwhm is not None:
+        said += f'<MDI key="FWHM_UM">{band.fwhm / 1000:.9g}</MDI>'
+    return f'<Metadata domain="IMAGERY">{said}</Metadata>'

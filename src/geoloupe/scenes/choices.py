@@ -19,6 +19,7 @@ from geoloupe.networks.observation import Observation
 from geoloupe.rasters.area import with_area
 from geoloupe.rasters.planes import Layout
 from geoloupe.rasters.source import Source
+from geoloupe.scenes.bad_bands import good_bands, told_of_bad
 from geoloupe.scenes.layers import Layer, beside, layers_of, reach_of
 from geoloupe.scenes.optics import UNKNOWN, Optics, observation_of, optics_of, tuned_to, with_noise
 from geoloupe.scenes.plan import Plan, block_side, make_plan, tile_side
@@ -131,8 +132,16 @@ def select_bands_and_range(source: Source, model: Model, choices: PredictOptions
     words = choices.bands.split(",") if isinstance(choices.bands, str) else choices.bands
     signature = model.network.signature
     with errors_named(source.name):
-        indexes = choose_bands(source.bands, words, wanted=model.card.bands, count=signature.bands)
-    part = source.select(indexes)
+        if words is None and model.card.bands is None:
+            good = good_bands(source)
+            names = [source.bands[index] for index in good]
+            chosen = choose_bands(names, None, wanted=None, count=signature.bands)
+            indexes = [good[index] for index in chosen]
+        else:
+            indexes = choose_bands(
+                source.bands, words, wanted=model.card.bands, count=signature.bands
+            )
+    part = told_of_bad(source, indexes, named=words is not None or model.card.bands is not None)
     check_suited(part, model.card, anyway=choices.anyway)
     if choices.nodata is None:
         warn_of_collar(part)

@@ -173,7 +173,10 @@ def _order(
         (at, index, band)
         for at, source in enumerate(sources)
         for index, band in enumerate(source.bands)
+        if words is not None or not source.facts.bands[index].bad
     ]
+    if not known:
+        raise InputError(f"{sources[0].name}: calls all its bands bad; choose some with bands=1,2")
     if len(sources) > 1:
         known.sort(key=lambda item: item[2].name.replace("B8A", "B08A"))
     with errors_named(sources[0].name):

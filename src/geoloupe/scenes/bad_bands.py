@@ -1,0 +1,51 @@
+"""Bands that a product itself calls bad: left out unless a person names them, and told."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from geoloupe.errors import InputError
+from geoloupe.rasters.source import Source
+
+_log = logging.getLogger(__name__)
+
+TAG = "GEOLOUPE_BAD_BANDS"
+"""The tag that says which bands were left out."""
+
+
+def good_bands(source: Source) -> list[int]:
+    """Return the positions (from 0) of the bands that are not called bad; all bad is refused."""
+    good = [index for index, band in enumerate(source.facts.bands) if not band.bad]
+    if not good:
+        raise InputError(f"{source.name}: calls all its bands bad; choose some with bands=1,2,3")
+    return good
+
+
+def told_of_bad(source: Source, chosen: Sequence[int], *, named: bool) -> Source:
+    """Return a scene's chosen bands; its tags and a warning say which bad ones were left out."""
+    part = source.select(chosen)
+    bad = [index + 1 for index, band in enumerate(source.facts.bands) if band.bad]
+    if named or not bad:
+        taken = [number for number in bad if number - 1 in set(chosen)]
+        if taken:
+            _log.warning(
+                "%s: calls band %s bad, and it is used as you said", source.name, ranges(taken)
+            )
+        return part
+    text = ranges(bad)
+    _log.warning(
+        "%s: calls band%s %s bad, and so %s left out; bands= names any of them",
+        *(source.name, "s" * (len(bad) > 1), text, "they are" if len(bad) > 1 else "it is"),
+    )
+    return replace(part, facts=part.facts.tagged({TAG: f"{text} left out"}))
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Write rising numbers shortly: 1-3, 7."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
