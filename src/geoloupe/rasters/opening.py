@@ -18,6 +18,7 @@ from geoloupe.rasters.drivers import SUFFIXES
 from geoloupe.rasters.enmap import enmap_name, open_enmap
 from geoloupe.rasters.eopf import eopf_name, open_eopf
 from geoloupe.rasters.landsat import landsat_product, open_bands
+from geoloupe.rasters.prisma import open_prisma, prisma_name
 from geoloupe.rasters.raster import is_raster, open_raster
 from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Opening, Source
@@ -127,6 +128,11 @@ def _open_enmap(found: tuple[Path, str | None], opening: Opening) -> Source:
         return open_enmap(*found, opening)
 
 
+def _open_prisma(path: Path, opening: Opening) -> Source:
+    with errors_named(path):
+        return open_prisma(path, opening)
+
+
 def _open_cube(found: tuple[Path, str | None], opening: Opening) -> Source:
     # Their reader takes a quarter of a second to import.
     from geoloupe.rasters.mat_source import open_mat_source
@@ -188,6 +194,7 @@ KINDS = (
     Kind(meant=stac_name, opens=_open_stac, masks=True, asks=True),
     Kind(meant=eopf_name, opens=_open_eopf, asks=True),
     Kind(meant=enmap_name, opens=_open_enmap),
+    Kind(meant=prisma_name, opens=_open_prisma),
     Kind(meant=mat_name, opens=_open_cube),
 )
 """All products, the most particular first."""
@@ -214,7 +221,8 @@ def folder_of_scenes(name: str) -> list[str]:
 
 
 def _is_scene(path: Path) -> bool:
-    if product_name(str(path)) or (path.is_dir() and landsat_product(str(path))):
+    whole = path.is_dir() and (landsat_product(str(path)) or enmap_name(str(path)))
+    if product_name(str(path)) or whole:
         return True
     if is_tar(path.name):
         return landsat_product(str(path)) is not None

@@ -12,7 +12,7 @@ from geoloupe.models.predictor import check_guide
 from geoloupe.rasters.area import window_of
 from geoloupe.rasters.clouds import Mask
 from geoloupe.rasters.formats import fitting, suffix_of
-from geoloupe.rasters.opening import aligned, open_source, place_of, stem_of
+from geoloupe.rasters.opening import OpeningOptions, aligned, open_source, place_of, stem_of
 from geoloupe.rasters.planes import PIXELS, Layout
 from geoloupe.rasters.product import admit_product, check_output
 from geoloupe.rasters.source import Source
@@ -35,6 +35,7 @@ from geoloupe.scenes.scene import Enlargement
 from geoloupe.scenes.work_folder import group_before, sweep, work_folder
 from geoloupe.storage.beside import beside, warn_of_strangers
 from geoloupe.storage.publish import refuse_inputs
+from geoloupe.storage.sizes import Admit
 from geoloupe.version import __version__
 
 _log = logging.getLogger(__name__)
@@ -84,18 +85,7 @@ def set_up(
     def admit(grid: Grid, dtype: str) -> None:
         admit_product(place(grid), grid.finer(scale), dtype)
 
-    source = stack.enter_context(
-        open_source(
-            path,
-            alpha=chosen.alpha,
-            nodata=chosen.nodata,
-            trust=chosen.trust,
-            area=chosen.area,
-            mask=chosen.mask,
-            offset=chosen.offset,
-            admit=admit,
-        )
-    )
+    source = stack.enter_context(open_source(path, **_opening(chosen, admit)))
     source = select_bands_and_range(source, loaded, chosen)
     optics = chosen_optics(source, chosen)
     target, group = place(source.grid), group_before(place(source.grid))
@@ -125,6 +115,19 @@ def set_up(
         settings=chosen,
         set_up=set_up,
     )
+
+
+def _opening(chosen: UpscaleSettings, admit: Admit) -> OpeningOptions:
+    """Return how the scene is to be opened."""
+    return {
+        "alpha": chosen.alpha,
+        "nodata": chosen.nodata,
+        "trust": chosen.trust,
+        "area": chosen.area,
+        "mask": chosen.mask,
+        "offset": chosen.offset,
+        "admit": admit,
+    }
 
 
 def _placed(layout: Layout, target: Path, *, overwrite: bool) -> Layout:
