@@ -77,3 +77,24 @@ def program(
         code = int(server.stdout.readline())
         out, err = ((folder / part).read_text() for part in ("out", "err"))
     return subprocess.CompletedProcess(command, code, out, err)
+
+
+_RIO = """
+import sys, tomllib
+from importlib.metadata import EntryPoint
+from rasterio.rio.main import main_group
+
+with open(sys.argv.pop(1), "rb") as file:
+    group = "rasterio.rio_plugins"
+    plugins = tomllib.load(file)["project"]["entry-points"][group]
+for name, place in plugins.items():
+    main_group.add_command(EntryPoint(name, place, group).load(), name)
+main_group(prog_name="rio")
+"""
+
+
+def rio(*words: str | Path, cwd: str | Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run rasterio's `rio WORDS` with our plug-ins, as an installation would have them."""
+    project = Path(__file__).parent.parent / "pyproject.toml"
+    command = [sys.executable, "-c", _RIO, str(project), *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)

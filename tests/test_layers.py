@@ -24,6 +24,7 @@ LAYERS = (
     {"studies", "xarray", "notebook"},
     {"app"},
     {"cli"},
+    {"rio"},
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TORCH = (

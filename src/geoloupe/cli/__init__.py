@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -73,8 +74,13 @@ app.command("app")(app_command)
 app.add_typer(models, name="models")
 
 
-def main() -> NoReturn:
-    """Run the program and leave with its exit code: 2 for wrong input, 1 for a failed run."""
+def main(words: Sequence[str] | None = None, *, name: str = "geoloupe") -> NoReturn:
+    """Run the program and leave with its exit code: 2 for wrong input, 1 for a failed run.
+
+    Args:
+        words: What to do; None: as the process was told.
+        name: What its help calls the program.
+    """
     escape_what_cannot_be_printed()
     if hasattr(signal, "SIGBREAK"):  # Ctrl+Break on Windows, which would end it without a word
         signal.signal(signal.SIGBREAK, signal.default_int_handler)
@@ -85,7 +91,7 @@ def main() -> NoReturn:
     logging.getLogger("geoloupe").addHandler(ours)
     keep_freed_memory()
     try:
-        app(prog_name="geoloupe")
+        app(None if words is None else list(words), prog_name=name)
     except GeoloupeError as error:
         _leave(in_flags(str(error)), error.exit_code)
     except MemoryError:
