@@ -1,6 +1,11 @@
 """How all tests run."""
 
+import os
+import sys
 from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,3 +18,16 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+STAND_IN = Path(__file__).parent / "stand_in"
+
+
+@pytest.fixture
+def spandrel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Put the stand-in in place of the package spandrel, here and in processes started here."""
+    monkeypatch.syspath_prepend(STAND_IN)
+    monkeypatch.setenv("PYTHONPATH", str(STAND_IN), prepend=os.pathsep)
+    monkeypatch.delitem(sys.modules, "spandrel", raising=False)
+    yield import_module("spandrel")
+    sys.modules.pop("spandrel", None)

@@ -11,6 +11,9 @@ from importlib.metadata import entry_points
 from geoloupe.errors import InputError
 
 CATALOG: dict[str, dict[str, str]] = {
+    "adapter": {
+        "zoo": "geoloupe.networks.zoo:Zoo",
+    },
     "array": {
         "xarray": "geoloupe.scenes.arrays:upscale_array",
     },

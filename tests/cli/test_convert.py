@@ -4,19 +4,25 @@ import io
 import json
 import struct
 import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.models.model import load
 from geoloupe.networks import network_class
 from geoloupe.networks.published.name_table import published_name
+from geoloupe.rasters.opening import open_source
+from geoloupe.rasters.product import write_image
 from tests.program import program
 
 
@@ -88,6 +94,25 @@ def test_bands_are_named(tmp_path: Path) -> None:
     words = (tmp_path / "a.safetensors", "--network", "hsenet", "-o", tmp_path / "w", "--bands")
     assert convert(*words, "red,green, blue").returncode == 0
     assert load(tmp_path / "w").card.bands == ("red", "green", "blue")
+
+
+def test_a_network_of_the_zoo_enlarges_a_scene_by_tiles(tmp_path: Path, spandrel: Any) -> None:
+    torch.save(spandrel.published(), tmp_path / "downloaded.pth")
+    values = np.random.default_rng(0).integers(0, 60, (3, 72, 92)).astype(np.uint8)
+    image = Image.of(values, radiometry=Radiometry(dtype="uint8", low=(0.0,), high=(255.0,)))
+    write_image(tmp_path / "scene.tif", image)
+    for command in (
+        "convert downloaded.pth --network zoo -o weights/mine",
+        "upscale scene.tif --model weights/mine -o larger.tif --set tile=48 --set bound=false",
+    ):
+        words = [sys.executable, "-m", "geoloupe", *command.split()]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "architecture = Mixer" in done.stdout or "larger.tif" in done.stdout
+    whole = load(tmp_path / "weights" / "mine")(values)
+    with open_source(tmp_path / "larger.tif") as source:
+        assert np.abs(source.read().values.astype(int) - whole.astype(int)).max() <= 1
+    assert whole.std() > 5
 
 
 def changed(**changes: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ def convert(
     checkpoint: Annotated[Path, typer.Argument(help="A published .pt, .pth or .safetensors file.")],
     *,
     network: Annotated[
-        str, typer.Option(help="The network of the weights; see geoloupe networks.")
+        str, typer.Option(help="The network of the weights: see geoloupe networks; or zoo.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")],
     assignments: Annotated[

@@ -9,9 +9,13 @@ from typing import Any
 from geoloupe.errors import InputError, errors_named
 from geoloupe.models.card import Card, Origin
 from geoloupe.models.checkpoint import read_checkpoint
-from geoloupe.models.model import Model, model_from_state, plain_settings
-from geoloupe.networks import build, network_class
-from geoloupe.networks.published.conversion import convert_state, strip_wrappers
+from geoloupe.models.model import Model, model_from_state, plain_settings, ready
+from geoloupe.models.reach import measured_margin
+from geoloupe.networks import adapter_class, build, network_class
+from geoloupe.networks.published.conversion import convert_state, named_weights, strip_wrappers
+from geoloupe.networks.signature import Adapter
+
+MIN_TILE = 64  # LR pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,9 @@ def convert_checkpoint(
     source: Path, network: str, settings: Mapping[str, Any], *, label: Label
 ) -> Model:
     """Convert a published checkpoint; settings are those its weights do not reveal."""
+    adapter = adapter_class(network)
+    if adapter is not None:
+        return _adapted(source, (network, adapter), settings, label)
     chosen = network_class(network)
     content = read_checkpoint(source)
     with errors_named(source):
@@ -44,6 +51,29 @@ def convert_checkpoint(
         origin=Origin(file=source.name, sha256=_sha256(source)),
     )
     return model_from_state(built, state, card)
+
+
+def _adapted(
+    source: Path, chosen: tuple[str, type[Adapter]], settings: Mapping[str, Any], label: Label
+) -> Model:
+    """Convert a checkpoint of another package's network, whose reach is measured here."""
+    name, adapter = chosen
+    content = read_checkpoint(source)
+    with errors_named(source):
+        network = adapter.adapt(named_weights(content), settings)
+        margin = measured_margin(network)
+    multiple = getattr(network.settings, "multiple", 1)
+    card = Card(
+        name=label.name,
+        network=name,
+        settings=plain_settings(network),
+        bands=_band_names(label.bands or adapter.BANDS, network.signature.bands, source),
+        tile=-(-max(MIN_TILE, 4 * margin) // multiple) * multiple,  # half its side is kept, or more
+        margin=margin,
+        licence=label.licence,
+        origin=Origin(file=source.name, sha256=_sha256(source)),
+    )
+    return ready(network, card)
 
 
 def _band_names(

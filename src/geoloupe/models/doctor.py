@@ -29,6 +29,7 @@ _EXTRAS = {
     "export": ("onnx", "onnxruntime", "openvino"),
     "hub": ("huggingface-hub",),
     "studies": ("scikit-learn",),
+    "zoo": ("spandrel",),
 }
 
 

@@ -26,7 +26,7 @@ from geoloupe.models.card import (
 from geoloupe.models.predictor import PredictorOptions
 from geoloupe.models.shipped import shipped, shipped_sharpeners
 from geoloupe.models.tuned import TunedModel
-from geoloupe.networks import build, network_class
+from geoloupe.networks import adapter_class, build, network_class
 from geoloupe.networks.published.conversion import agree, expected_state
 from geoloupe.networks.published.name_table import shown
 from geoloupe.networks.signature import Network
@@ -194,9 +194,13 @@ def refuse_target(folder: Path, *, overwrite: bool = False) -> None:
 
 def model_from_state(network: Network, state: Mapping[str, Tensor], card: Card) -> Model:
     """Load a state strictly into a fresh network and make it ready to run."""
-    module = network
-    module.load_state_dict(dict(state), strict=True)
-    module.requires_grad_(False).eval()
+    network.load_state_dict(dict(state), strict=True)
+    return ready(network, card)
+
+
+def ready(network: Network, card: Card) -> Model:
+    """Return a network that has its weights as a model ready to run."""
+    network.requires_grad_(False).eval()
     return Model(network, card)
 
 
@@ -225,8 +229,12 @@ def _with_weights(path: Path, settings: Mapping[str, Any]) -> Model:
         scale = settings.get("scale") if settings.get("scale") in card.scales else None
         asked = {key: value for key, value in settings.items() if scale is None or key != "scale"}
         agree(asked, card.settings, ("you asked for", "these weights have"))
-        _refuse_strangers(card, arrays)
+        adapter = adapter_class(card.network)
+        if adapter is None:
+            _refuse_strangers(card, arrays)
         state = {name: torch.tensor(array) for name, array in arrays.items()}
+        if adapter is not None:
+            return ready(adapter.adapt(state, card.settings), card)
         model = model_from_state(build(card.network, **card.settings), state, card)
         return model if scale is None else model.at(scale)
 

@@ -5,14 +5,21 @@ from typing import TYPE_CHECKING, Any, cast
 from geoloupe import catalog, settings
 
 if TYPE_CHECKING:
-    from geoloupe.networks.signature import Network
+    from geoloupe.networks.signature import Adapter, Network
 
-__all__ = ["build", "network_class"]
+__all__ = ["adapter_class", "build", "network_class"]
 
 
 def network_class(name: str) -> "type[Network]":
     """Find a network's class by its catalog name."""
     return cast("type[Network]", catalog.resolve("network", name))
+
+
+def adapter_class(name: str) -> "type[Adapter] | None":
+    """Find the adapter of that name to networks of another package; None if it is none."""
+    if name not in catalog.names("adapter"):
+        return None
+    return cast("type[Adapter]", catalog.resolve("adapter", name))
 
 
 def build(name: str, **values: Any) -> "Network":

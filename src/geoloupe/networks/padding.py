@@ -4,9 +4,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Grow (N,C,H,W) to the next multiple by reflection; edges repeat where it has no more."""
-    bottom, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
+def pad_to_multiple(x: Tensor, multiple: int, *, minimum: int = 1) -> Tensor:
+    """Grow (N,C,H,W) to the next multiple that is no less than a minimum, by reflection.
+
+    Edges repeat where it has no more to reflect.
+    """
+    bottom, right = (-(-max(side, minimum) // multiple) * multiple - side for side in x.shape[-2:])
     down, along = min(bottom, x.shape[-2] - 1), min(right, x.shape[-1] - 1)
     if down or along:
         x = F.pad(x, (0, along, 0, down), mode="reflect")

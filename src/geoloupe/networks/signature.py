@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from torch import Tensor, nn
 
@@ -71,3 +71,21 @@ class Network(nn.Module):
     def infer(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         """Read from our names and shapes every setting that they tell."""
         return {}
+
+
+class Adapter(Network):
+    """A network that another package builds from its weights; settings alone do not make one.
+
+    Its state is the one that came, under the names that came. The catalog lists it as an "adapter",
+    apart from the networks of known lines: it is converted, loaded and run, not trained.
+    """
+
+    BANDS: ClassVar[tuple[str, ...] | None] = None  # what it takes, unless a person says otherwise
+
+    @classmethod
+    def adapt(cls, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Self:
+        """Build the network of a state; one that is unknown or disagrees is an InputError.
+
+        The state may come from anyone: nothing larger than it warrants is built on the way.
+        """
+        raise NotImplementedError

@@ -8,6 +8,7 @@ from geoloupe.datasets.preparation.prepare import prepare
 from geoloupe.datasets.preparation.prepared import FACTS
 from geoloupe.errors import InputError
 from geoloupe.models.model import load, plain_settings
+from geoloupe.networks.signature import Adapter
 from geoloupe.training.recipe import Recipe, change, recipe_of
 
 _RATE, _STEPS, _EVERY = 1e-4, 5000, 500
@@ -16,6 +17,8 @@ _RATE, _STEPS, _EVERY = 1e-4, 5000, 500
 def finetuning(start: str, data: Path, changes: Mapping[str, Any]) -> Recipe:
     """Make the recipe; an unprepared folder is first prepared, beside itself."""
     model = load(start)
+    if isinstance(model.network, Adapter):
+        raise InputError(f"{start}: its network is another package's, which geoloupe only runs")
     if not data.is_dir():
         raise InputError(f"{data}: no such folder")
     data = data if data.name else data.resolve()  # "." has no name to put another beside

@@ -12,7 +12,7 @@ from geoloupe.networks.acceleration.engines import ENGINES, Run
 from geoloupe.networks.acceleration.precision import keep_ends_exact
 from geoloupe.networks.acceleration.rewrites import rewrite
 from geoloupe.networks.acceleration.rewrites.pointwise import replace_pointwise
-from geoloupe.networks.signature import Network
+from geoloupe.networks.signature import Adapter, Network
 
 Precision = Literal["fp32", "bf16"]
 Engine = Literal["torch", "compile", "openvino", "onnxruntime"]
@@ -51,6 +51,9 @@ def accelerate(
     torch.set_flush_denormal(True)
     # Rewriting computes new weights, which is done on the processor wherever they are to be used.
     device = weights_device(network)
+    if isinstance(network, Adapter):  # its parts belong to another package, which may look at them
+        copy = deepcopy(network).eval().requires_grad_(False)
+        return FastNetwork(network, ENGINES[engine](lambda: copy, copy, precision))
     ready = rewrite(plain_copy(network).cpu())
     replace_pointwise(ready)
     ready = ready.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]

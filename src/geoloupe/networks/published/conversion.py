@@ -5,7 +5,7 @@ this module is the one place that applies them, and that says what is wrong when
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from math import isclose
 from typing import Any, cast
@@ -48,6 +48,12 @@ RESEMBLES = 0.9  # the share of names from which a network is worth naming as a 
 
 def strip_wrappers(content: Mapping[str, Any]) -> dict[str, Tensor]:
     """Find the named weights inside a checkpoint and take off what training put around them."""
+    *_, state = shorter_names(named_weights(content))
+    return state
+
+
+def named_weights(content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Find the named weights inside a checkpoint, under their names there."""
     wrapped = _unwrap(content)
     while wrapped is not None:
         content, wrapped = wrapped, _unwrap(wrapped)
@@ -59,9 +65,16 @@ def strip_wrappers(content: Mapping[str, Any]) -> dict[str, Tensor]:
     if not state:
         inside = f"; it holds {shown(list(content))}" if content else ""
         raise InputError(f"holds no weights under a name that geoloupe knows{inside}")
-    while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in state)), None):
-        state = {name.removeprefix(prefix): value for name, value in state.items()}
     return state
+
+
+def shorter_names(state: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """Yield a state as it is, and again for every prefix that training put before all names."""
+    shorter = dict(state)
+    yield shorter
+    while prefix := next((p for p in PREFIXES if all(n.startswith(p) for n in shorter)), None):
+        shorter = {name.removeprefix(prefix): value for name, value in shorter.items()}
+        yield shorter
 
 
 def convert_state(
