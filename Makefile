@@ -1,6 +1,7 @@
 # make demo   the main job, end to end, on a generated scene
 # make test   format and lint, types, tests
-# make check  what can be known within a minute, while one works
+# make check  format, lint, types and the tests of what changed since main, within a minute
+# make coverage  the tests, and the share of lines that they reach, which may not fall below its floor
 # make bench  the speed of every network against its textbook form, kept in benchmarks/history
 # make fuzz   10,000 damaged files of every kind
 # make qgis   the plug-in for QGIS as a zip
@@ -12,11 +13,9 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 PIP    := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-# What is quick and notices most: layers, numbers, networks against their goldens.
-QUICK  := tests/test_catalog.py tests/test_errors.py tests/test_layers.py tests/test_settings.py tests/imagery tests/degradations tests/metrics \
-          tests/networks/test_golden.py
+SINCE  ?= main
 
-.PHONY: demo test check style bench fuzz qgis mutants format clean
+.PHONY: demo test check coverage style bench fuzz qgis mutants format clean
 
 demo: $(VENV)/core
 	$(RUN) -m geoloupe demo demo
@@ -25,7 +24,10 @@ test: style
 	$(RUN) -m pytest -n 2 -m "not slow"
 
 check: style
-	$(RUN) -m pytest -n 2 -m "not slow" $(QUICK)
+	$(RUN) -m tools.changed --since $(SINCE)
+
+coverage: $(VENV)/dev
+	$(RUN) -m pytest -n 2 -m "not slow" --cov --cov-report=term:skip-covered --cov-report=xml
 
 style: $(VENV)/dev
 	$(RUN) -m ruff format --check .
