@@ -5,6 +5,10 @@
 # make bench  the speed of every network against its textbook form, kept in benchmarks/history
 # make fuzz   10,000 damaged files of every kind
 # make qgis   the plug-in for QGIS as a zip
+# make site   the documentation as a site, strictly, in build/site
+# make notebooks  run the notebooks of docs/notebooks again, and keep what they print
+# make dist   the wheel and the source archive, in dist
+# make try    each of them in an empty environment: doctor and demo
 # make mutants a hundred small bugs, and those that no test notices (hours)
 # make format rewrite the code in the house style
 
@@ -15,7 +19,7 @@ PIP    := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint
 
 SINCE  ?= main
 
-.PHONY: demo test check coverage style bench fuzz qgis mutants format clean
+.PHONY: demo test check coverage style bench fuzz qgis site notebooks dist try mutants format clean
 
 demo: $(VENV)/core
 	$(RUN) -m geoloupe demo demo
@@ -44,6 +48,25 @@ qgis:
 	mkdir -p build
 	git archive --format=zip -o build/geoloupe-qgis.zip HEAD:qgis
 
+site: $(VENV)/dev
+	$(RUN) -m mkdocs build --quiet --strict
+
+notebooks: $(VENV)/dev
+	$(RUN) -m tools.notebooks
+
+dist:
+	rm -rf build/packing dist
+	$(PYTHON) -m venv build/packing
+	build/packing/bin/python -m pip install --quiet --disable-pip-version-check build
+	build/packing/bin/python -m build
+
+try:
+	for made in dist/*.whl dist/*.tar.gz; do \
+	  rm -rf build/try && $(PYTHON) -m venv build/try && \
+	  build/try/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $$made && \
+	  (cd build/try && bin/geoloupe doctor && bin/geoloupe demo demo) || exit 1; \
+	done
+
 mutants: $(VENV)/dev
 	$(RUN) -m tools.mutants --count 100
 
@@ -61,5 +84,5 @@ $(VENV)/core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/core
-	$(PIP) --editable ".[dev,app,notebook,export,hub,cluster,studies,train]"
+	$(PIP) --editable ".[dev,app,notebook,export,hub,cluster,studies,train,zarr]"
 	touch $@

@@ -1,0 +1,143 @@
+"""What a forge, a packager and a contributor read agrees with the tree."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from tools import release
+
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+
+
+def _yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def _commands(workflow: Any) -> list[str]:
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    return [line for step in steps for line in step.get("run", "").splitlines()]
+
+
+def test_the_version_stands_in_one_place_and_the_others_repeat_it() -> None:
+    assert _project()["tool"]["hatch"]["version"]["path"] == "src/geoloupe/version.py"
+    assert not list(release.differing(ROOT))
+
+
+@pytest.fixture
+def ready(tmp_path: Path) -> Path:
+    """A tree of which version 0.9.0 may be released."""
+    texts = {
+        "src/geoloupe/version.py": '__version__ = "0.9.0"\n',
+        "CITATION.cff": "title: x\nversion: 0.9.0\n",
+        "conda/recipe.yaml": 'context:\n  version: "0.9.0"\n',
+        "CHANGELOG.md": "# Changelog\n\n## Unreleased\n\n## 0.9.0 (2027-01-02)\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_a_tag_that_agrees_may_be_released(ready: Path) -> None:
+    assert list(release.faults(ready, "v0.9.0")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "now", "said"),
+    [
+        ("src/geoloupe/version.py", "0.9.0", "0.9.1", "the tag is v0.9.0"),
+        ("CITATION.cff", "0.9.0", "0.8.0", "CITATION.cff says 0.8.0"),
+        ("conda/recipe.yaml", "0.9.0", "0.8.0", "conda/recipe.yaml says 0.8.0"),
+        ("CHANGELOG.md", "(2027-01-02)", "", "no section `## 0.9.0"),
+        ("CHANGELOG.md", "## Unreleased", "", "no section `## Unreleased`"),
+    ],
+)
+def test_a_tag_that_does_not_agree_is_told_why(
+    ready: Path, name: str, was: str, now: str, said: str
+) -> None:
+    (ready / name).write_text((ready / name).read_text().replace(was, now))
+    assert any(said in fault for fault in release.faults(ready, "v0.9.0"))
+
+
+def test_the_conda_recipe_asks_for_what_the_package_asks_for() -> None:
+    wanted = [Requirement(text) for text in _project()["project"]["dependencies"]]
+    expected = {f"{CONDA_NAMES.get(one.name, one.name)} {one.specifier}" for one in wanted}
+    expected.add(f"python {_project()['project']['requires-python']}")
+    recipe = _yaml(ROOT / "conda/recipe.yaml")
+    assert set(recipe["requirements"]["run"]) == expected
+    assert recipe["build"]["python"]["entry_points"] == [
+        f"{name} = {place}" for name, place in _project()["project"]["scripts"].items()
+    ]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_run_what_exists_with_no_more_rights_than_they_need(path: Path) -> None:
+    workflow = _yaml(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for line in _commands(workflow):
+        for target in re.findall(r"\bmake ([a-z]+)", line):
+            assert target in targets, line
+        for name in re.findall(r"\b(?:tests|tools)/[\w/.]+", line):
+            assert (ROOT / name).exists(), line
+        assert "secrets." not in line
+
+
+def test_every_supported_python_and_system_is_tried() -> None:
+    matrix = _yaml(ROOT / ".github/workflows/tests.yml")["jobs"]["tests"]["strategy"]["matrix"]
+    assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    assert f">={matrix['python'][0]}" == _project()["project"]["requires-python"]
+    assert matrix["system"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
+
+
+def test_all_extras_but_dev_are_tried_at_their_oldest() -> None:
+    extras = set(_project()["project"]["optional-dependencies"]) - {"dev"}
+    (line,) = [
+        line
+        for line in _commands(_yaml(ROOT / ".github/workflows/tests.yml"))
+        if "lowest-direct" in line
+    ]
+    named = re.search(r"\.\[(.*)\]", line)
+    assert named is not None
+    assert set(named[1].split(",")) == extras
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.name)
+def test_forms_are_such_as_the_forge_takes(path: Path) -> None:
+    form = _yaml(path)
+    if path.name == "config.yml":
+        assert form == {"blank_issues_enabled": False}
+        return
+    assert {"name", "description", "body"} <= set(form)
+    fields = [field for field in form["body"] if field["type"] != "markdown"]
+    names = [field["id"] for field in fields]
+    assert len(set(names)) == len(names) > 0
+    assert all(field["attributes"]["label"] for field in fields)
+    assert any(field.get("validations", {}).get("required") for field in fields)
+
+
+@pytest.mark.parametrize("name", ["fault.yml", "scores.yml"])
+def test_a_report_of_a_fault_comes_with_what_doctor_prints(name: str) -> None:
+    fields = {field.get("id"): field for field in _yaml(FORMS[0].parent / name)["body"]}
+    assert "geoloupe doctor" in fields["doctor"]["attributes"]["label"]
+    assert fields["doctor"]["validations"]["required"] is True
+
+
+def test_hooks_fetch_nothing() -> None:
+    (repository,) = _yaml(ROOT / ".pre-commit-config.yaml")["repos"]
+    assert repository["repo"] == "local"
+    hooks = {hook["id"]: hook for hook in repository["hooks"]}
+    assert set(hooks) == {"format", "lint", "types"}
+    assert all(hook["language"] == "system" for hook in hooks.values())
+    assert all(hook["entry"].startswith(".venv/bin/python -m ") for hook in hooks.values())
