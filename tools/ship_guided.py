@@ -92,7 +92,7 @@ def main() -> None:
     network.load_state_dict(kept["state"])
     name = f"guided-{words.course}"
     training = Training(
-        recipe=f"tools.train_guided both (77 s), then {words.course}",
+        recipe=f"tools.train_guided both, then {words.course}",
         steps=kept["steps"],
         hours=round(kept["hours"], 2),
         hardware="one processor core",
