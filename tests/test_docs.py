@@ -12,7 +12,7 @@ from geoloupe.imagery.grid import Window
 from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.product import write_image
 from tests.models.exchange.fake_hub import TOKEN, fake_hub
-from tests.program import program
+from tests.program import program, rio
 from tests.rasters.delivered import deliver
 from tests.training.scenes import draw
 
@@ -48,6 +48,8 @@ def _works(page: str, tmp_path: Path) -> None:
         words = shlex.split(command)
         if words[0] == "geoloupe":
             done = program(*words[1:], cwd=tmp_path)
+        elif words[0] == "rio":
+            done = rio(*words[1:], cwd=tmp_path)
         else:
             done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
