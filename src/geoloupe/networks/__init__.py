@@ -7,7 +7,7 @@ from geoloupe import catalog, settings
 if TYPE_CHECKING:
     from geoloupe.networks.signature import Adapter, Network
 
-__all__ = ["adapter_class", "build", "network_class"]
+__all__ = ["build", "network_class"]
 
 
 def network_class(name: str) -> "type[Network]":
