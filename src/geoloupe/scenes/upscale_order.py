@@ -103,8 +103,7 @@ def set_up(
         layout=layout,
         layers=layers,
     )
-    _tell(scene, loaded)
-    _log.info("  %s", optics)
+    _tell(scene, loaded, optics)
     return UpscaleOrder(
         scene=scene,
         model=loaded,
@@ -141,7 +140,7 @@ def _placed(layout: Layout, target: Path, *, overwrite: bool) -> Layout:
     return layout
 
 
-def _tell(scene: Enlargement, model: Model) -> None:
+def _tell(scene: Enlargement, model: Model, optics: Optics) -> None:
     """Log the decisions, for those who ask."""
     source, plan, radiometry = scene.source, scene.plan, scene.source.radiometry
     names = [band.name or str(number) for number, band in enumerate(source.bands, start=1)]
@@ -157,6 +156,7 @@ def _tell(scene: Enlargement, model: Model) -> None:
         "  %s tiles of %s pixels, %s cut off on each side, in %s blocks",
         *(plan.count, plan.tile, plan.margin, plan.block_count),
     )
+    _log.info("  %s", optics)
 
 
 def _identity(
