@@ -49,7 +49,7 @@ qgis:
 	git archive --format=zip -o build/geoloupe-qgis.zip HEAD:qgis
 
 site: $(VENV)/dev
-	$(RUN) -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet --strict
 
 notebooks: $(VENV)/dev
 	$(RUN) -m tools.notebooks

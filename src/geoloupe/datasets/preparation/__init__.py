@@ -1,0 +1,1 @@
+"""From an archive to a checked, split and memory-mapped data set."""
