@@ -105,7 +105,9 @@ def run(tests: Sequence[str], seconds: float) -> int:
 
 def _git(root: Path, *words: str) -> list[str]:
     """Run git and return the lines that it prints."""
-    done = subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", *words], cwd=root, check=True, capture_output=True, encoding="utf-8"
+    )
     return done.stdout.splitlines()
 
 
