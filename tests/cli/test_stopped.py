@@ -14,7 +14,7 @@ import os, signal, time
 signal.SIGBREAK = signal.SIGUSR1
 from geoloupe import cli
 
-def work(prog_name):
+def work(*words, **more):
     os.kill(os.getpid(), signal.SIGUSR1)
     time.sleep(10)
 

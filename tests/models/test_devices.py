@@ -32,7 +32,7 @@ def test_a_device_that_is_not_here_is_refused() -> None:
         device_of("warp:1")
 
 
-@pytest.mark.parametrize("here", ["cuda", "xpu", "mps", "cpu"])
+@pytest.mark.parametrize("here", ["cuda", "xpu", "cpu"])
 def test_auto_is_the_first_kind_of_gpu_that_is_here(
     here: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,11 @@ def pad_to_multiple(x: Tensor, multiple: int, *, minimum: int = 1) -> Tensor:
 
     Edges repeat where it has no more to reflect.
     """
-    bottom, right = (-(-max(side, minimum) // multiple) * multiple - side for side in x.shape[-2:])
+    # Exporters divide negative numbers otherwise than Python does, but agree on remainders.
+    missing = [max(minimum - side, 0) for side in x.shape[-2:]]
+    bottom, right = (
+        more + -(side + more) % multiple for side, more in zip(x.shape[-2:], missing, strict=True)
+    )
     down, along = min(bottom, x.shape[-2] - 1), min(right, x.shape[-1] - 1)
     if down or along:
         x = F.pad(x, (0, along, 0, down), mode="reflect")

@@ -49,9 +49,9 @@ def test_a_sensor_is_sound_and_can_be_written_down(sensor: Sensor) -> None:
 
 
 def test_sentinel_2_is_what_the_reader_of_its_products_says() -> None:
-    assert [band.name for band in SENTINEL.bands] == list(sentinel2._BANDS)
+    assert [band.name for band in SENTINEL.bands] == list(sentinel2.BANDS)
     for band in SENTINEL.bands:
-        _, common, nm, pixel = sentinel2._BANDS[band.name]
+        _, common, nm, pixel = sentinel2.BANDS[band.name]
         assert (band.common, band.pixel) == (common, pixel)
         assert abs(band.nm - nm) < 1
 
