@@ -18,6 +18,13 @@ from tests.training.scenes import draw
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = ["comparing.md", "exchange.md", "formats.md", "scenes.md", "training.md"]
+FIRST = [  # what newcomers read; most of their commands are those of the pages above
+    "start/practitioner.md",
+    "start/researcher.md",
+    "tasks/ms-and-pan.md",
+    "tasks/drone-mosaic.md",
+    "tasks/papers-table.md",
+]
 
 
 def commands(page: str) -> list[str]:
@@ -34,6 +41,12 @@ def test_a_page_works_as_it_is_written(
         monkeypatch.setenv("HF_ENDPOINT", hub.address)
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         _works(page, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", FIRST)
+def test_a_first_page_works_as_it_is_written(page: str, tmp_path: Path) -> None:
+    _works(page, tmp_path)
 
 
 def _works(page: str, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def outputs(notebook: Any) -> Iterator[tuple[str, str]]:
             elif output.output_type == "error":
                 yield "error", output.evalue
             else:
-                kinds = list(output.data)
+                kinds = sorted(output.data)
                 yield "+".join(kinds), output.data.get("text/plain", "")
 
 
