@@ -1,7 +1,7 @@
 """Clouds, their shadows, cirrus and saturated pixels, by the layer that a product brings itself.
 
 Sentinel-2 Level 2A has a scene classification (SCL), Landsat Collection 2 bits of quality
-(QA_PIXEL and QARADSAT). A pixel of a scene is missing where any pixel of these under it says so.
+(QA_PIXEL and QA_RADSAT). A pixel of a scene is missing where any pixel of these under it says so.
 """
 
 from collections.abc import Callable, Sequence
@@ -73,7 +73,7 @@ def qa_radsat(file: str, sensor: str) -> Layer:
     bits = RADSAT[sensor]
     return Layer(
         file=file,
-        name="QARADSAT",
+        name="QA_RADSAT",
         unclear=lambda values: (values & bits) != 0,
         empty=lambda values: np.zeros(values.shape, bool),
     )
