@@ -1,5 +1,6 @@
 """Many scenes into one folder: run again, only what is missing or has changed is made."""
 
+import contextlib
 import csv
 import json
 import os
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from geoloupe.scenes.batch import Batch
 from geoloupe.scenes.work_folder import work_folder
 from tests.cli.test_upscale import INTERPOLATED, run, write
 from tests.datasets.small import picture
@@ -98,6 +100,36 @@ def test_other_settings_or_another_scene_are_not_taken_for_the_same(
     assert changed.stderr.count("exists already") == 1  # nothing is replaced unasked
     assert run(folder, "-o", out, "--overwrite", *INTERPOLATED).returncode == 0
     assert set(outcomes(out).values()) == {"made"}
+
+
+def test_a_scene_of_the_same_name_elsewhere_is_another_scene(folder: Path, tmp_path: Path) -> None:
+    (folder / "broken.tif").unlink()
+    others = tmp_path / "others"
+    shutil.copytree(folder, others)
+    out = tmp_path / "out"
+    run(folder, "-o", out, *INTERPOLATED)
+    done = run(others, "-o", out, *INTERPOLATED)
+    assert done.returncode == 2
+    assert done.stderr.count("exists already") == 3
+    again = run(folder, "-o", out, *INTERPOLATED)
+    assert again.returncode == 0
+    assert "0 made, 3 kept" in again.stdout
+
+
+def test_the_same_word_may_name_another_file_in_another_folder(
+    folder: Path, tmp_path: Path
+) -> None:
+    (folder / "broken.tif").unlink()
+    places = [tmp_path / name for name in ("one", "two")]
+    box = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
+    for place in places:
+        place.mkdir()
+        (place / "area.geojson").write_text(json.dumps(box))
+    batches = []
+    for place in places:
+        with contextlib.chdir(place):
+            batches.append(Batch.of(tmp_path / "out", "upscale", {"area": "area.geojson"}))
+    assert batches[0].settings != batches[1].settings
 
 
 def test_a_killed_batch_goes_on_with_the_scene_it_was_at(folder: Path, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ class Making:
         kept = 0
         with _existing(into):
             for name, target in scenes.items():
-                known = None if options["overwrite"] else batch.kept(target)
+                known = None if options["overwrite"] else batch.kept(name, target)
                 if known is not None:
                     kept += 1
                     self._tell_kept(target, known.facts)

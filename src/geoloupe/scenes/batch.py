@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoloupe.errors import InputError
-from geoloupe.scenes.identity import identities
+from geoloupe.scenes.identity import absolute, identities
 from geoloupe.scenes.order import ONLY_HOW
 from geoloupe.storage.lock import locked
 from geoloupe.storage.publish import head_of, publish_texts
@@ -23,6 +23,7 @@ from geoloupe.version import __version__
 
 SUMMARY, TABLE = "geoloupe-summary.json", "geoloupe-summary.csv"
 _SAID_ELSEWHERE = frozenset({*ONLY_HOW, "overwrite", "progress"})
+_FILES = ("model", "guide", "area")  # settings that may name files
 _PATIENCE = 10.0  # seconds that another batch may hold the summary
 _COLUMNS = ("scene", "outcome", "product", "error", "warnings", "width", "height", "bands", "dtype")
 
@@ -34,6 +35,7 @@ class Entry:
     """What became of one scene the last time it was asked for, and what is known of its product."""
 
     scene: str
+    place: str  # the scene as any folder finds it
     outcome: Outcome
     product: str
     error: str = ""
@@ -44,10 +46,11 @@ class Entry:
     wrote: Mapping[str, str] = field(default_factory=dict)
     version: str = __version__
 
-    def still_true(self, settings: Mapping[str, JsonValue]) -> bool:
-        """Return whether the same settings would make the files that are there, of the same."""
+    def still_true(self, scene: str, settings: Mapping[str, JsonValue]) -> bool:
+        """Return whether the files that are there are what these settings make of a scene."""
         return (
             bool(self.wrote)
+            and self.place == absolute(scene)
             and (self.version, dict(self.settings)) == (__version__, dict(settings))
             and all(dict(known) == identities(*known) for known in (self.read, self.wrote))
         )
@@ -64,6 +67,8 @@ class Batch:
     def of(cls, folder: Path, verb: str, options: Mapping[str, Any]) -> "Batch":
         """Prepare the memory of a folder; InputError if another program's file has its name."""
         given = {name: value for name, value in options.items() if name not in _SAID_ELSEWHERE}
+        # The same words name other files in another folder.
+        given |= {name: absolute(given[name]) for name in _FILES if given.get(name) is not None}
         settings = json.loads(json.dumps({"command": verb} | given, default=str, sort_keys=True))
         batch = cls(folder=folder, settings=settings)
         batch.entries()
@@ -83,12 +88,12 @@ class Batch:
             ) from None
         return {entry.product: entry for entry in entries}
 
-    def kept(self, target: Path) -> Entry | None:
+    def kept(self, scene: str, target: Path) -> Entry | None:
         """Return what is known of a product that need not be made again, and note that."""
         known = self.entries().get(target.name)
         if known is not None and known.outcome == "begun":  # and killed before more was noted
             known = replace(known, wrote=identities(head_of(target)) if target.exists() else {})
-        if known is None or not known.still_true(self.settings):
+        if known is None or not known.still_true(scene, self.settings):
             return None
         kept = replace(known, outcome="kept", error="")
         self.note(kept)
@@ -100,6 +105,7 @@ class Batch:
             self.note(
                 Entry(
                     scene=scene,
+                    place=str(absolute(scene)),
                     outcome="begun",
                     product=target.name,
                     settings=self.settings,
@@ -109,11 +115,12 @@ class Batch:
 
     def made(self, scene: str, result: Any, facts: dict[str, Any], warnings: list[str]) -> None:
         """Note a product and its layers."""
-        texts = (self.settings.get(name) for name in ("model", "guide", "area"))
+        texts = (self.settings.get(name) for name in _FILES)
         named = [str(text) for text in texts if text is not None and Path(str(text)).exists()]
         self.note(
             Entry(
                 scene=scene,
+                place=str(absolute(scene)),
                 outcome="made",
                 product=result.path.name,
                 warnings=tuple(warnings),
@@ -126,8 +133,10 @@ class Batch:
 
     def failed(self, scene: str, target: Path, error: str) -> None:
         """Note why a product could not be made."""
-        new = Entry(scene=scene, outcome="failed", product=target.name)
-        known = self.entries().get(target.name, new)  # a product that lies there stays known
+        place = str(absolute(scene))
+        new = Entry(scene=scene, place=place, outcome="failed", product=target.name)
+        # A product that lies there stays known as what it is: of its own scene.
+        known = self.entries().get(target.name, new)
         self.note(replace(known, scene=scene, outcome="failed", error=error))
 
     def note(self, entry: Entry) -> None:
