@@ -1,5 +1,6 @@
 """What every network is: its promise to callers and the shape of its class."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
@@ -44,7 +45,7 @@ class Reference:
     paper: str
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """A network: made from its settings alone, and called as lr, guide -> sr."""
 
     Settings: ClassVar[type]  # frozen dataclass with scale, bands and .tiny() for tests
@@ -59,9 +60,9 @@ class Network(nn.Module):
         super().__init__()
         self.settings = settings
 
+    @abstractmethod
     def stages(self, lr: Tensor, guide: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return all images trained on, (N,C,H*scale,W*scale) each; the last is the answer."""
-        raise NotImplementedError
 
     def forward(self, lr: Tensor, guide: Tensor | None = None) -> Tensor:
         """Return the last stage."""
@@ -83,9 +84,9 @@ class Adapter(Network):
     BANDS: ClassVar[tuple[str, ...] | None] = None  # what it takes, unless a person says otherwise
 
     @classmethod
+    @abstractmethod
     def adapt(cls, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Self:
         """Build the network of a state; one that is unknown or disagrees is an InputError.
 
         The state may come from anyone: nothing larger than it warrants is built on the way.
         """
-        raise NotImplementedError
