@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from geoloupe.networks import haunet
+from geoloupe.networks.baselines import haunet
 
 
 def at_once(query: Tensor, key: Tensor, value: Tensor, temperature: Tensor) -> Tensor:

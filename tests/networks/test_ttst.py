@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from geoloupe.networks.ttst import (
+from geoloupe.networks.baselines.ttst import (
     OverlappingBlock,
     TTSTSettings,
     softmax_of_largest,

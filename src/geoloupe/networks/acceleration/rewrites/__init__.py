@@ -15,6 +15,9 @@ Rewrite = Callable[[nn.Module], nn.Module]
 _HERE, _NETWORKS = "geoloupe.networks.acceleration.rewrites", "geoloupe.networks"
 TABLE = {
     f"{_NETWORKS}.baselines.edsr:EDSR": f"{_HERE}.tail:merge_tail",
+    f"{_NETWORKS}.baselines.rcan:RCAN": f"{_HERE}.tail:merge_tail",
+    f"{_NETWORKS}.baselines.swinir:SwinIR": f"{_HERE}.tail:merge_tail",
+    f"{_NETWORKS}.baselines.ttst:TTST": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.baselines.vdsr:NormedLayer": f"{_HERE}.vdsr:fold_norm",
     f"{_NETWORKS}.convformersr:ConvFormerSR": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.convformersr:EnhancedAttentionBlock": f"{_HERE}.convformersr:FusedBlock",
@@ -30,16 +33,13 @@ TABLE = {
     f"{_NETWORKS}.mulsr:CrossFusion": f"{_HERE}.mulsr:FlatFusion",
     f"{_NETWORKS}.mulsr:MulSR": f"{_HERE}.mulsr:merge_last",
     f"{_NETWORKS}.mulsr:Unit": f"{_HERE}.mulsr:LeanUnit",
-    f"{_NETWORKS}.rcan:RCAN": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.sspsr:SpatialSpectralBlock": f"{_HERE}.sspsr:FusedBlock",
     f"{_NETWORKS}.sspsr:Unit": f"{_HERE}.tail:merge_tail",
-    f"{_NETWORKS}.swinir:SwinIR": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.tsfnet:ChannelAttention": f"{_HERE}.tsfnet:GramAttention",
     f"{_NETWORKS}.tsfnet:CrossFuse": f"{_HERE}.tsfnet:LeanCrossFuse",
     f"{_NETWORKS}.tsfnet:FrequencyBlock": f"{_HERE}.tsfnet:PlanarFrequencyBlock",
     f"{_NETWORKS}.tsfnet:SpatialBlock": f"{_HERE}.tsfnet:LeanSpatialBlock",
     f"{_NETWORKS}.tsfnet:Stage": f"{_HERE}.tsfnet:merge_down",
-    f"{_NETWORKS}.ttst:TTST": f"{_HERE}.tail:merge_tail",
     f"{_NETWORKS}.windows:WindowAttention": f"{_HERE}.windows:IndexedWindows",
 }
 
