@@ -15,7 +15,7 @@ PAUSE = 0.05
 plan._BLOCK_BYTES = 2**16
 plan._TILE_BYTES = 2**18
 plan._MIN_MARGINS = 3
-enlarge = scene.Enlargement.stacked
+enlarge = scene.Enlargement._enlarged
 
 
 def slowly(self: scene.Enlargement, *rest: object) -> object:
@@ -28,5 +28,5 @@ if __name__ == "__main__":
         children.PROGRAM = (sys.executable, str(Path(__file__).resolve()))
         sys.argv[1] = "app"
     else:
-        scene.Enlargement.stacked = slowly  # type: ignore[method-assign, assignment]
+        scene.Enlargement._enlarged = slowly  # type: ignore[method-assign, assignment]
     main()

@@ -12,7 +12,7 @@ from geoloupe.scenes import plan, scene, upscale
 
 source, target, pause, *more = sys.argv[1:]
 plan._BLOCK_BYTES = 2**16  # many small blocks
-enlarge, copy = scene.Enlargement.stacked, gdal_files.copy
+enlarge, copy = scene.Enlargement._enlarged, gdal_files.copy
 
 
 def slowly_enlarge(self: object, *rest: object) -> object:
@@ -25,7 +25,7 @@ def slow_copy(*rest: object, **more: object) -> None:
     copy(*rest, **more)  # type: ignore[arg-type]
 
 
-scene.Enlargement.stacked = slowly_enlarge  # type: ignore[method-assign, assignment]
+scene.Enlargement._enlarged = slowly_enlarge  # type: ignore[method-assign, assignment]
 gdal_files.copy = slow_copy  # type: ignore[assignment]
 if __name__ == "__main__":
     options = json.loads(more[0]) if more else {}
