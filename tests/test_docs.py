@@ -17,7 +17,10 @@ from tests.rasters.delivered import deliver
 from tests.training.scenes import draw
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = ["comparing.md", "exchange.md", "formats.md", "scenes.md", "training.md"]
+PAGES = [
+    *("exchange.md", "formats.md", "scenes.md"),
+    *(pytest.param(page, marks=pytest.mark.slow) for page in ("comparing.md", "training.md")),
+]
 FIRST = [  # what newcomers read; most of their commands are those of the pages above
     "start/practitioner.md",
     "start/researcher.md",

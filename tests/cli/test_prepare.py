@@ -98,6 +98,7 @@ def test_a_class_that_is_not_whole_is_named(archive: Path, tmp_path: Path) -> No
     assert "class forest has 99 pictures where 100 are expected; number 42 is missing" in said
 
 
+@pytest.mark.slow
 def test_a_picture_cut_short_is_named_and_the_rest_is_kept(archive: Path, tmp_path: Path) -> None:
     shutil.copytree(archive, tmp_path / "in")
     path = tmp_path / "in" / "forest" / "forest_42.tif"

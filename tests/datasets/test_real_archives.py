@@ -17,6 +17,7 @@ from tests.real_data import DATA
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the real data sets are not here")
 
 
+@pytest.mark.slow
 def test_ucmerced(tmp_path: Path) -> None:
     outcome = prepare("ucmerced", DATA / "ucmerced", tmp_path / "out")
     prepared = outcome.prepared
@@ -56,6 +57,7 @@ def test_airborne_cubes_and_an_unmixing_scene(tmp_path: Path) -> None:
         assert image.in_unit().values.max() == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_landsat_pairs_are_moved_into_place(tmp_path: Path) -> None:
     prepared = prepare("landsat7", DATA / "landsat7", tmp_path / "out").prepared
     assert prepared.counts == {"train": 8, "val": 2, "test": 2}
@@ -67,6 +69,7 @@ def test_landsat_pairs_are_moved_into_place(tmp_path: Path) -> None:
         assert np.hypot(rows, columns) < 0.5
 
 
+@pytest.mark.slow
 def test_the_check_finds_the_pixel_by_which_landsat_s_pan_is_off(tmp_path: Path) -> None:
     for number in range(1, 13):
         ms = scipy.io.loadmat(DATA / "landsat7" / f"{number}_ms.mat")["cropped_im"]

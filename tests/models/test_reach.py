@@ -33,7 +33,7 @@ def ring(reach: int, weight: float = 1.0) -> Any:
     return kernel
 
 
-@pytest.mark.parametrize("reach", [0, 1, 7, 8, 9, 40, 70])
+@pytest.mark.parametrize("reach", [0, 1, 7, 8, 9, 40])
 def test_it_is_what_the_kernel_says(reach: int) -> None:
     assert measured_reach(Looking(ring(reach))) == reach
     assert measured_reach(Looking(ring(reach).T.contiguous())) == reach

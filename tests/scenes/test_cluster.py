@@ -88,6 +88,7 @@ def test_workers_can_be_started_here(scene: Path) -> None:
         assert out.shape == (4800, 4000)
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_not_there_is_named(scene: Path) -> None:
     with pytest.raises(InputError, match=r"tcp://127.0.0.1:9: no Dask scheduler responds there"):
         geoloupe.upscale(scene, scene.with_name("out.tif"), cluster="tcp://127.0.0.1:9", **OPTIONS)

@@ -42,7 +42,14 @@ def test_a_scene_is_made_twice_and_nothing_stands_in_the_way(
 ) -> None:
     target = tmp_path / name
     for overwrite in (False, True):
-        done = geoloupe.upscale(SCENE, target, model="loupe-x2", overwrite=overwrite, **more)
+        done = geoloupe.upscale(
+            SCENE,
+            target,
+            model="loupe-x2",
+            area="0,0,150,150@pixels",
+            overwrite=overwrite,
+            **more,
+        )
         assert done.plan.count > 1
     assert minding.refused == []
     assert target.exists()

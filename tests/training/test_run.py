@@ -99,6 +99,7 @@ def test_killed_and_resumed_it_ends_in_the_same_bytes(
     assert not list(folder.rglob("*.part*"))
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(data: Path, whole: Path, tmp_path: Path) -> None:
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     script = ["-m", "tests.training.slowly", str(data), str(tmp_path / "run"), "fast"]
