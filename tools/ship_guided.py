@@ -47,7 +47,7 @@ _TOLD = {
     "pan": {
         "notes": "Puts the detail of a panchromatic band into coarser bands, band by band: "
         "Landsat's, where it was trained, and up to four times finer ones.",
-        "not_for": "Panchromatic bands of other sensors (on GaoFen-2 errors are 38 % of "
+        "not_for": "Panchromatic bands of other sensors (on GaoFen-2 errors are 40 % of "
         "interpolation's and glp's 29 %), guides of several bands (guided-s2), factors above 4.",
         "trained_on": "Pairs made coarser (Wald's protocol): 10 of Landsat-7 and 3 of Landsat-8; "
         "before them Sentinel-2 too; none of those below",
