@@ -62,6 +62,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "quickbird": "geoloupe.degradations.per_sensor:QUICKBIRD",
         "satellite": "geoloupe.degradations.per_sensor:SATELLITE",
         "sensors": "geoloupe.degradations.named:SENSORS",
+        "sensors-jpeg": "geoloupe.degradations.named:SENSORS_JPEG",
         "sentinel-2": "geoloupe.degradations.per_sensor:SENTINEL_2",
         "worldview-2": "geoloupe.degradations.per_sensor:WORLDVIEW_2",
         "worldview-3": "geoloupe.degradations.per_sensor:WORLDVIEW_3",

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from geoloupe import settings
 from geoloupe.degradations.blur import Matlab, SensorMTF
 from geoloupe.degradations.degradation import Degradation
-from geoloupe.degradations.named import BI, BOX, DN, SENSORS
+from geoloupe.degradations.named import BI, BOX, DN, SENSORS, SENSORS_JPEG
 from geoloupe.degradations.noise import GaussianNoise, PoissonNoise, Stripes
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Window
@@ -123,6 +123,17 @@ def test_a_box_is_the_mean_of_each_block() -> None:
         mean = hr.values.reshape(2, 12 // scale, scale, 18 // scale, scale).mean(axis=(2, 4))
         found = BOX(hr, scale, np.random.default_rng(0)).values
         assert np.abs(found - mean).max() <= 1e-6
+
+
+def test_a_share_of_the_images_is_kept_as_jpeg() -> None:
+    like = Image.of(np.zeros((3, 8, 8), np.float32), radiometry=UNIT)
+    rng = np.random.default_rng(0)
+    drawn = [SENSORS_JPEG.drawn(like, 2, rng).quality for _ in range(400)]
+    kept = [quality for quality in drawn if quality is not None]
+    assert 70 <= len(kept) <= 130
+    assert 60 <= min(kept) < max(kept) <= 95
+    with pytest.raises(ValueError, match="jpeg_chance"):
+        replace(SENSORS_JPEG, jpeg_chance=1.5)
 
 
 def test_sensors_are_drawn_by_their_chances() -> None:

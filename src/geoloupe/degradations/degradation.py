@@ -37,6 +37,7 @@ class Degradation:
     noises: tuple[Noise, ...] = ()
     clip: bool = False  # to [0, 1]
     jpeg: tuple[int, int] | None = None  # qualities between which one is drawn
+    jpeg_chance: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.samplings:
@@ -51,6 +52,8 @@ class Degradation:
             raise ValueError("chances must name one chance a blur")
         if self.jpeg is not None:
             check_range("jpeg", self.jpeg, 1, 100)
+        if not 0 <= self.jpeg_chance <= 1:
+            raise ValueError("jpeg_chance must lie in 0 to 1")
 
     @property
     def fixed(self) -> bool:
@@ -93,12 +96,17 @@ class Degradation:
             scale=scale,
             kernels=kernels,
             sampling=sampling,
-            quality=None if self.jpeg is None else int(rng.integers(*self.jpeg, endpoint=True)),
+            quality=self._quality(rng),
             noises=tuple(
                 noise.drawn(band_count, width, own)
                 for noise, own in zip(self.noises, generators, strict=False)
             ),
         )
+
+    def _quality(self, rng: np.random.Generator) -> int | None:
+        if self.jpeg is None or (self.jpeg_chance < 1 and rng.random() >= self.jpeg_chance):
+            return None
+        return int(rng.integers(*self.jpeg, endpoint=True))
 
     def _blur(self, rng: np.random.Generator) -> Blur:
         if not self.chances:

@@ -1,6 +1,7 @@
 """The degradations of the published experiments, by name."""
 
 import math
+from dataclasses import replace
 
 from geoloupe.degradations.blur import Anisotropic, AnySensor, Box, Isotropic, Matlab, SensorMTF
 from geoloupe.degradations.degradation import Degradation
@@ -73,6 +74,13 @@ SENSORS = Degradation(
     chances=(0.72, 0.16, 0.12),
     samplings=("strided",),
     noises=(GaussianNoise(std=(0.0, 2.0), chance=0.8),),
+)
+SENSORS_JPEG = replace(
+    SENSORS,
+    name="sensors-jpeg",
+    about="as sensors, then for a quarter of the images JPEG at quality 60 to 95",
+    jpeg=(60, 95),
+    jpeg_chance=0.25,
 )
 
 _OVAL = Anisotropic(
