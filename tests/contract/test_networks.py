@@ -172,7 +172,11 @@ def test_weights_survive_a_file_byte_for_byte(sample: Any) -> None:
     assert save(other.state_dict()) == content
     inputs = pixels(network, (1, 8, 8))
     with torch.no_grad():
-        assert equal(other(*inputs), network(*inputs))
+        one, copied = network(*inputs), other(*inputs)
+    if "growth" in dict(sample[1]):  # its products of matrices are rounded by where they lie
+        assert torch.allclose(copied, one, rtol=0, atol=1e-6)
+    else:
+        assert equal(copied, one)
 
 
 @every_sample

@@ -90,18 +90,28 @@ def test_the_sensor_sees_in_the_result_what_it_saw(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", ["guided-pan", "guided-s2", "glp", "gsa", "brovey", "bdsd", "bicubic"]
+    ("model", "precision", "most"),
+    [
+        ("guided-pan", "fp32", 1),
+        ("guided-s2", "fp32", 1),
+        ("guided-pan", "bf16", 5),  # of 6,000: processors round other sizes in other ways
+        *((method, "auto", 1) for method in ("glp", "gsa", "brovey", "bdsd", "bicubic")),
+    ],
 )
-def test_tiles_are_the_whole(tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_are_the_whole(
+    tmp_path: Path, model: str, precision: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     learned = model.startswith("guided")  # which sees farther
+    known = KNOWN | {"precision": precision}
     side, tile = (300, 210) if learned else (192, 96)
     ms, guide, _ = pair(tmp_path, side=side, ratio=2.5, offset=(-0.5, 0.25))
-    whole = geoloupe.sharpen(ms, tmp_path / "one.tif", guide=guide, model=model, **KNOWN)
+    whole = geoloupe.sharpen(ms, tmp_path / "one.tif", guide=guide, model=model, **known)
     monkeypatch.setattr(planning, "_BLOCK_BYTES", 2**14)
-    cut = geoloupe.sharpen(ms, tmp_path / "cut.tif", guide=guide, model=model, tile=tile, **KNOWN)
+    cut = geoloupe.sharpen(ms, tmp_path / "cut.tif", guide=guide, model=model, tile=tile, **known)
     assert (whole.plan.count, cut.plan.count > 8, cut.plan.block_count > 3) == (1, True, True)
     apart = np.abs(read(whole.path) - read(cut.path))
-    assert apart.max() <= 1
+    assert apart.max() <= most
+    assert (apart > 1).mean() < 1e-4
     assert (apart > 0).mean() < 0.001  # where a value lay between two whole numbers
 
 
@@ -318,9 +328,10 @@ def test_tiles_are_the_whole_beside_holes_too(
     fine[:, 200:, 150:] = 0
     coarse = write(tmp_path / "holed.tif", ms, coarse_place(3), nodata=0)
     guide = write(tmp_path / "fine.tif", fine, PLACE, nodata=0)
-    whole = geoloupe.sharpen(coarse, tmp_path / "one.tif", guide=guide, model=model, **KNOWN)
+    known = KNOWN | ({"precision": "fp32"} if model == "guided-pan" else {})
+    whole = geoloupe.sharpen(coarse, tmp_path / "one.tif", guide=guide, model=model, **known)
     cut = geoloupe.sharpen(
-        coarse, tmp_path / "cut.tif", guide=guide, model=model, tile=tile, **KNOWN
+        coarse, tmp_path / "cut.tif", guide=guide, model=model, tile=tile, **known
     )
     assert cut.plan.count > 3
     one, other = read(whole.path), read(cut.path)
