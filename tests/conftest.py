@@ -16,6 +16,7 @@ def one_thread() -> Iterator[None]:
     """Run on one thread: sharing work this small out costs many times what it brings."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # and what tests start does, too
     yield
     torch.set_num_threads(before)
 

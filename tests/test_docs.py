@@ -17,10 +17,8 @@ from tests.rasters.delivered import deliver
 from tests.training.scenes import draw
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = [
-    *("exchange.md", "formats.md", "scenes.md"),
-    *(pytest.param(page, marks=pytest.mark.slow) for page in ("comparing.md", "training.md")),
-]
+LONG = ("comparing.md", "exchange.md", "scenes.md", "training.md")
+PAGES = ["formats.md", *(pytest.param(page, marks=pytest.mark.slow) for page in LONG)]
 FIRST = [  # what newcomers read; most of their commands are those of the pages above
     "start/practitioner.md",
     "start/researcher.md",

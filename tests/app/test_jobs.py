@@ -17,7 +17,9 @@ import pytest
 from geoloupe.app import children
 from geoloupe.app.jobs import Job, JobAsked, Jobs
 from geoloupe.errors import InputError
+from geoloupe.imagery.grid import Window
 from geoloupe.rasters.opening import open_source
+from geoloupe.rasters.product import write_image
 from tests.app.conftest import Served, serving, settings_of
 
 SLOWLY = str(Path(__file__).with_name("slowly.py"))
@@ -55,18 +57,21 @@ def over(job: Job) -> bool:
 
 
 def test_a_job_makes_a_product_that_can_be_opened_and_judged(served: Served) -> None:
-    scene = served.scene()
+    with open_source(served.data / "scene.tif") as whole:
+        part = whole.read(Window(top=0, left=0, height=160, width=160))
+    write_image(served.data / "part.tif", part)
+    scene = served.post("/api/scenes", path=str(served.data / "part.tif"))
     job = served.post("/api/jobs", scene=scene["id"], model="loupe-x2", detail=True)
     told = list(events(served, job["id"]))
     assert [name for name, _ in told[:-1]] == ["job"] * (len(told) - 1)
     name, last = told[-1]
     assert (name, last["state"], last["error"]) == ("end", "done", None)
     assert last["done"] == last["count"] > 0
-    assert last["result"]["width"] == 768
+    assert last["result"]["width"] == 320
     opened = served.post(f"/api/jobs/{job['id']}/open")
-    assert opened["scene"]["width"] == 768
+    assert opened["scene"]["width"] == 320
     assert opened["input"]["id"] == scene["id"]
-    assert opened["beside"]["detail"]["width"] == 768
+    assert opened["beside"]["detail"]["width"] == 320
     product = served.client.get(f"/api/jobs/{job['id']}/product")
     assert product.content == Path(last["output"]).read_bytes()
     verdict = served.post("/api/inspect", product=opened["scene"]["id"], scene=scene["id"])

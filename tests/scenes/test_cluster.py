@@ -46,9 +46,8 @@ def scene(tmp_path: Path) -> Path:
     return picture(tmp_path / "scene.tif", values)
 
 
-@pytest.mark.parametrize(
-    "turn", [0, *(pytest.param(turn, marks=pytest.mark.slow) for turn in range(1, 20))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("turn", range(20))
 def test_a_cluster_makes_the_same_file_though_a_worker_dies(
     scene: Path, cluster: Any, turn: int
 ) -> None:

@@ -218,7 +218,7 @@ def test_views_are_compared_as_the_product_was_made(
     for name, options in (("as told", {"mtf": 0.3}), ("as guessed", {})):
         seen.clear()
         out = tmp_path / f"{name}.tif"
-        geoloupe.upscale(folder / "scene.tif", out, model="loupe-x4", bands="red,nir", **options)
+        geoloupe.upscale(folder / "scene.tif", out, model="loupe-x2", bands="red,nir", **options)
         inspect(out, folder / "scene.tif")
         assert set(seen) == {(name == "as told", (options.get("mtf", UNKNOWN_MTF),) * 2)}
     with rasterio.open(out, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as product:

@@ -114,6 +114,7 @@ def test_stopped_and_resumed_all_of_it_ends_in_the_same_bytes(data: Path, tmp_pa
     assert set(read_weights(once.model)[1]) == set(states[0]["network"])
 
 
+@pytest.mark.slow
 def test_two_processes_learn_all_of_it_as_one_does(data: Path, tmp_path: Path) -> None:
     train(short(data, **EVERYTHING), tmp_path / "one", hardware=CPU)
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
