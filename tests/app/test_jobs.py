@@ -76,7 +76,7 @@ def test_a_job_makes_a_product_that_can_be_opened_and_judged(served: Served) -> 
     assert product.content == Path(last["output"]).read_bytes()
     verdict = served.post("/api/inspect", product=opened["scene"]["id"], scene=scene["id"])
     assert verdict["verdict"]
-    assert {row["name"] for row in verdict["findings"]} >= {"reflectance", "seams"}
+    assert {row["name"] for row in verdict["findings"]} >= {"reflectance", "NDVI drift"}
     report = served.client.get(f"/api/jobs/{job['id']}/report")
     assert verdict["verdict"] in report.text
     assert report.headers["content-disposition"].startswith("attachment")
