@@ -1,5 +1,6 @@
 """`geoloupe demo`: the main job end to end, on a drawn sample scene."""
 
+import filecmp
 import shutil
 from importlib import resources
 from pathlib import Path
@@ -33,8 +34,9 @@ def demo(
     _prepare(folder)
     scene, result, page = (folder / name for name in FILES)
     image, truth = (_read(HOME / name) for name in (SCENE, TRUTH))
-    with publish(scene, overwrite=True) as part:
-        shutil.copyfile(HOME / SCENE, part)
+    if not (scene.exists() and filecmp.cmp(HOME / SCENE, scene, shallow=False)):
+        with publish(scene, overwrite=True) as part:
+            shutil.copyfile(HOME / SCENE, part)
     with progress_bar("tiles") as progress:
         made = upscale(scene, result, overwrite=True, progress=progress)
     text = _page(image, _read(result), truth, made.model)
