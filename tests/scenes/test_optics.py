@@ -1,6 +1,7 @@
 """What a scene was seen through decides what is made of it, and the result agrees with it."""
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from rasterio.errors import NotGeoreferencedWarning
 from scipy.ndimage import uniform_filter
 
 import geoloupe
@@ -15,7 +17,7 @@ from geoloupe.errors import InputError
 from geoloupe.networks.observation import Observation
 from geoloupe.networks.signature import UNKNOWN_MTF
 from geoloupe.rasters.opening import open_source
-from geoloupe.scenes.optics import UNKNOWN, optics_of
+from geoloupe.scenes.optics import UNKNOWN, optics_of, with_noise
 from tests.datasets.small import PLACE
 
 SENTINEL = ("B02", "B03", "B04", "B08")
@@ -86,6 +88,32 @@ def test_noise_is_measured_and_need_not_be_seen_again(tmp_path: Path) -> None:
     assert apart[0].std() < 0.2 * apart[1].std()  # the others leave the noise out
     around = [uniform_filter(rest, (1, 5, 5)).std() for rest in apart]
     assert around[0] < around[1] < around[2]  # but not the brightness around a pixel
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "kept"),
+    [
+        ("a.jpg", {"driver": "JPEG", "quality": 90}, True),
+        ("a.webp", {"driver": "WEBP"}, True),
+        ("a.tif", {"compress": "jpeg", "photometric": "ycbcr"}, True),
+        ("b.tif", {"compress": "webp", "webp_lossless": True}, False),
+        ("c.tif", {"compress": "deflate"}, False),
+    ],
+)
+def test_what_jpeg_left_need_not_be_seen_again(
+    tmp_path: Path, name: str, options: dict[str, Any], kept: bool
+) -> None:
+    waves = np.add.outer(np.sin(np.arange(96) / 9), np.cos(np.arange(96) / 7))
+    values = np.stack([waves * size + 128 for size in (20, 30, 40)]).astype(np.uint8)
+    profile = {"count": 3, "height": 96, "width": 96, "dtype": "uint8"} | options
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(tmp_path / name, "w", **profile) as dataset:
+            dataset.write(values)
+    with open_source(tmp_path / name) as source:
+        noise = with_noise(optics_of(source, mtf=0.3), source).noise
+    assert (min(noise) >= 3.9 / 255) == kept
+    assert max(noise) < 4.1 / 255
 
 
 def test_tiles_agree_as_the_whole_scene_does(tmp_path: Path) -> None:

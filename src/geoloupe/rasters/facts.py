@@ -72,6 +72,7 @@ class Facts:
     gcps: tuple[tuple[float, float, float, float, float], ...] = ()  # row, column, x, y, z
     gcp_crs: str | None = None
     rpcs: RPC | None = None
+    jpeg: bool = False  # it is kept as JPEG or a lossy WebP, which leave artefacts in the pixels
 
     def select(self, indexes: Sequence[int]) -> Self:
         """Keep the bands at these positions (from 0), in this order."""
@@ -117,6 +118,7 @@ def read_facts(dataset: Any, indexes: Sequence[int]) -> Facts:
         gcps=tuple((point.row, point.col, point.x, point.y, point.z or 0.0) for point in gcps),
         gcp_crs=gcp_crs.to_wkt() if gcps and gcp_crs else None,
         rpcs=dataset.rpcs,
+        jpeg=_is_jpeg(dataset),
     )
     if texts.lost:
         _log.warning(
@@ -125,6 +127,13 @@ def read_facts(dataset: Any, indexes: Sequence[int]) -> Facts:
             *(dataset.name, " and ".join(sorted(texts.lost))),
         )
     return facts
+
+
+def _is_jpeg(dataset: Any) -> bool:
+    packing = dataset.tags(ns="IMAGE_STRUCTURE")
+    webp = dataset.driver == "WEBP" or packing.get("COMPRESSION") == "WEBP"
+    lossy_webp = webp and packing.get("COMPRESSION_REVERSIBILITY") == "LOSSY"
+    return lossy_webp or "JPEG" in packing.get("COMPRESSION", "").split()
 
 
 def write_facts(dataset: Any, facts: Facts) -> None:

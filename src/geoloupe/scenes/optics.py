@@ -24,6 +24,9 @@ _NOISE_WINDOW, _NOISE_WINDOWS = (
     128,
     3,
 )  # pixels of a window where noise is measured, and windows along an axis
+# What JPEG leaves in 8 bits, of which little is where noise is measured: at quality 95, 85 and 75,
+# 2.7, 4.0 and 4.8 on aerial photographs. Products lose nothing by 4 at 95.
+_JPEG_NOISE = 4.0
 
 UNKNOWN = "unknown"  # what a user says whose scene is from no listed sensor
 _LEARNED_MTF = (0.12, 0.7)  # what networks were trained with, and what can be undone
@@ -113,7 +116,11 @@ def with_noise(optics: Optics, source: Source) -> Optics:
     levels = np.array(found)
     known = np.isfinite(levels).any(axis=0)
     levels[:, ~known] = 0  # too small to have any
-    return replace(optics, noise=tuple(float(level) for level in np.nanmedian(levels, axis=0)))
+    noise = np.nanmedian(levels, axis=0)
+    if source.facts.jpeg:
+        span = np.subtract(source.radiometry.high, source.radiometry.low)
+        noise = np.maximum(noise, _JPEG_NOISE / span)
+    return replace(optics, noise=tuple(float(level) for level in noise))
 
 
 def _each(gains: Sequence[float], count: int) -> tuple[float, ...]:
