@@ -1,17 +1,26 @@
 """Results are read back in pieces that memory has room for, whatever their shape."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
+from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.rasters import gdal_files
 from geoloupe.rasters.facts import BandFacts, Facts
 from geoloupe.rasters.formats import FORMATS
 from geoloupe.rasters.gdal_files import packing_memory, packing_options, places
 from geoloupe.rasters.planes import Layout
+from geoloupe.rasters.product import create
+
+ROOT = Path(__file__).parents[2]
 
 
 def layout(bands: int, height: int, width: int, dtype: str = "uint16") -> Layout:
@@ -61,3 +70,24 @@ def test_as_many_threads_pack_as_there_is_room_for(
     threads = int(packing_options(FORMATS[".tif"], made, memory)["num_threads"])
     room = {None: 2 * 10**8, 10**9: 2**28, 10**6: 0}[memory]
     assert threads == min(max(room // packing_memory(made), 1), 64)
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    dies = (
+        "import os, sys; from pathlib import Path\n"
+        "from geoloupe.rasters.product import create\n"
+        "from tests.rasters.test_product import layout\n"
+        "with create(Path(sys.argv[1]), layout(1, 64, 64)): os._exit(9)"
+    )
+    place = tmp_path / "out.tif"
+    words = [sys.executable, "-c", dies, str(place)]
+    assert subprocess.run(words, check=False, cwd=ROOT).returncode == 9
+    (left,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert list(left.iterdir())
+    (tmp_path / ".other.tif.12345678.work").mkdir()
+    with create(place, layout(1, 64, 64)) as product:
+        assert left.is_dir()
+        with pytest.raises(InputError, match="another process is writing it"):
+            create(place, layout(1, 64, 64)).__enter__()
+        product.write(Image.of(np.ones((1, 64, 64), np.uint16)), top=0)
+    assert {path.name for path in tmp_path.iterdir()} == {"out.tif", ".other.tif.12345678.work"}

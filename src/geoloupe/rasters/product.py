@@ -1,12 +1,12 @@
 """Results as files: raw planes, copied into the final format, read back, published."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from rasterio._err import CPLE_BaseError  # GDAL's complaints that rasterio does not translate
@@ -22,6 +22,7 @@ from geoloupe.rasters.planes import Layout, Planes
 from geoloupe.rasters.raster import quiet
 from geoloupe.rasters.storing import Packing
 from geoloupe.storage.beside import ITEM, LAYERS, beside, check_targets, ours
+from geoloupe.storage.lock import locked
 from geoloupe.storage.moving import patiently, remove
 from geoloupe.storage.publish import publish
 from geoloupe.storage.sizes import size_text
@@ -109,15 +110,17 @@ def _companions(path: Path) -> list[Path]:
 def create(path: Path, layout: Layout, *, overwrite: bool = False) -> Iterator[Product]:
     """Make a result: whole, read back and equal to what was written, or not at all."""
     check_output(path, layout, overwrite=overwrite)
-    folder = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.work")
-    try:
-        with gdal_errors_as_run_errors(path):
-            folder.mkdir()
-            planes = Planes.create(folder, layout)
-        yield Product(path, planes)
-        publish_planes(planes, path, overwrite=overwrite)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    folder = path.with_name(f".{path.name[:80]}.{crc32(os.fsencode(path.name)):08x}.work")
+    with locked(folder, busy=f"{path}: another process is writing it; wait, or name another file"):
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+        try:
+            with gdal_errors_as_run_errors(path):
+                folder.mkdir()
+                planes = Planes.create(folder, layout)
+            yield Product(path, planes)
+            publish_planes(planes, path, overwrite=overwrite)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish_planes(
