@@ -18,6 +18,7 @@ from tools.drawing.scene import sample_pair
 import geoloupe
 from geoloupe.errors import InputError
 from geoloupe.imagery.image import Image
+from geoloupe.imagery.radiometry import Radiometry
 from geoloupe.models.predictor import Predictor
 from geoloupe.models.tuned import TunedModel
 from geoloupe.networks.signature import UNKNOWN_MTF
@@ -122,6 +123,19 @@ def test_a_factor_of_two_leaves_no_room_to_tell_strokes(folder: Path, tmp_path: 
     found = inspect(tmp_path / "out.tif", folder / "scene.tif")
     assert "texture" not in {row.name for row in found.findings}
     assert "invented texture" not in found.verdict
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("jpg", 0.023), ("png", 0.01)])
+def test_artefacts_of_jpeg_may_be_left_out(tmp_path: Path, kind: str, limit: float) -> None:
+    values = np.random.default_rng(0).integers(60, 190, (3, 64, 64), np.uint8)
+    image = Image.of(values, radiometry=Radiometry(dtype="uint8", high=(255.0,)))
+    write_image(tmp_path / f"scene.{kind}", image)
+    geoloupe.upscale(
+        tmp_path / f"scene.{kind}", tmp_path / "finer.tif", model="bicubic", scale=2, range=(0, 255)
+    )
+    found = inspect(tmp_path / "finer.tif", tmp_path / f"scene.{kind}").findings
+    (reflectance,) = (one for one in found if one.name == "reflectance")
+    assert reflectance.limit == limit
 
 
 def test_a_visible_seam_is_found(folder: Path, tmp_path: Path) -> None:

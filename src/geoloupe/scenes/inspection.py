@@ -25,6 +25,7 @@ from geoloupe.rasters.area import AREA_TAG, window_of
 from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.source import Source
 from geoloupe.scenes.full_scale import MEANINGS, full_scale
+from geoloupe.scenes.optics import JPEG_NOISE
 from geoloupe.scenes.seams import seam_steps
 
 _WINDOW_PX = 128  # LR pixels of a measured window
@@ -212,7 +213,11 @@ def _inspected(
     return Inspection(
         product=fine.name,
         scale=scale,
-        findings=tuple(_findings(means | {k: v for k, v in whole.items() if v is not None})),
+        findings=tuple(
+            _findings(
+                means | {k: v for k, v in whole.items() if v is not None}, jpeg=coarse.facts.jpeg
+            )
+        ),
         windows=len(rows),
         shown=shown[0],
         doubt=shown[1],
@@ -255,12 +260,17 @@ _MEANINGS: dict[str, tuple[str, float | None, str]] = {
 }
 
 
+_JPEG_ERROR = JPEG_NOISE / 255 * 0.8  # the mean size of what has this deviation
+
 LIMITS = {name: limit for name, (_, limit, _) in _MEANINGS.items() if limit is not None}
 
 
-def _findings(means: Mapping[str, float]) -> Iterator[Finding]:
+def _findings(means: Mapping[str, float], *, jpeg: bool = False) -> Iterator[Finding]:
     for name, value in means.items():
         unit, limit, meaning = _MEANINGS.get(name, ("", 0.02, "mean change of the index"))
+        if jpeg and name == "reflectance" and limit is not None:
+            limit = round(limit + _JPEG_ERROR, 3)
+            meaning += "; the input is kept as JPEG, whose artefacts need not be in the product"
         yield Finding(name=name, value=value, unit=unit, limit=limit, meaning=meaning)
 
 

@@ -26,7 +26,7 @@ _NOISE_WINDOW, _NOISE_WINDOWS = (
 )  # pixels of a window where noise is measured, and windows along an axis
 # What JPEG leaves in 8 bits, of which little is where noise is measured: at quality 95, 85 and 75,
 # 2.7, 4.0 and 4.8 on aerial photographs. Products lose nothing by 4 at 95.
-_JPEG_NOISE = 4.0
+JPEG_NOISE = 4.0
 
 UNKNOWN = "unknown"  # what a user says whose scene is from no listed sensor
 _LEARNED_MTF = (0.12, 0.7)  # what networks were trained with, and what can be undone
@@ -119,7 +119,7 @@ def with_noise(optics: Optics, source: Source) -> Optics:
     noise = np.nanmedian(levels, axis=0)
     if source.facts.jpeg:
         span = np.subtract(source.radiometry.high, source.radiometry.low)
-        noise = np.maximum(noise, _JPEG_NOISE / span)
+        noise = np.maximum(noise, JPEG_NOISE / span)
     return replace(optics, noise=tuple(float(level) for level in noise))
 
 
