@@ -13,7 +13,7 @@ COPY constraints.txt /tmp/
 COPY dist/*.whl /tmp/
 RUN python -m venv /opt/geoloupe \
  && PIP_EXTRA_INDEX_URL="$TORCH_INDEX" /opt/geoloupe/bin/python -m pip install --no-cache-dir --no-compile \
-    --disable-pip-version-check --constraint /tmp/constraints.txt /tmp/geoloupe-*.whl \
+    --disable-pip-version-check --constraint /tmp/constraints.txt /tmp/*.whl \
  && /opt/geoloupe/bin/python -c 'import sys, torch; sys.exit(torch.version.cuda and "a CUDA build of PyTorch came: name TORCH_INDEX")' \
  && /opt/geoloupe/bin/python -m pip uninstall --yes --quiet pip
 

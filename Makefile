@@ -7,8 +7,8 @@
 # make qgis   the plug-in for QGIS as a zip
 # make site   the documentation as a site, strictly, in build/site
 # make notebooks  run the notebooks of docs/notebooks again, and keep what they print
-# make dist   the wheel and the source archive, in dist
-# make try    each of them in an empty environment: doctor and demo
+# make dist   both wheels and the source archive, in dist
+# make try    geoloupe's wheel and the archive alone in empty environments: doctor and demo; then with the papers' wheel
 # make mutants a hundred small bugs, and those that no test notices (hours)
 # make format rewrite the code in the house style
 
@@ -59,13 +59,17 @@ dist:
 	$(PYTHON) -m venv build/packing
 	build/packing/bin/python -m pip install --quiet --disable-pip-version-check build
 	build/packing/bin/python -m build
+	build/packing/bin/python -m build --wheel --outdir dist papers
+	build/packing/bin/python tools/release.py --built
 
 try:
-	for made in dist/*.whl dist/*.tar.gz; do \
+	for made in dist/geoloupe-*.tar.gz dist/geoloupe-*.whl; do \
 	  rm -rf build/try && $(PYTHON) -m venv build/try && \
 	  build/try/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $$made && \
 	  (cd build/try && bin/geoloupe doctor && bin/geoloupe demo demo) || exit 1; \
 	done
+	build/try/bin/python -m pip install --quiet --disable-pip-version-check --no-index --find-links dist 'geoloupe[papers]'
+	cd build/try && bin/geoloupe doctor && bin/geoloupe models hsenet-x4
 
 mutants: $(VENV)/dev
 	$(RUN) -m tools.mutants --count 100
@@ -83,6 +87,6 @@ $(VENV)/core: pyproject.toml constraints.txt
 	$(PIP) --editable .
 	touch $@
 
-$(VENV)/dev: $(VENV)/core
-	$(PIP) --editable ".[dev,app,notebook,export,hub,cluster,studies,train,zarr]"
+$(VENV)/dev: $(VENV)/core papers/pyproject.toml
+	$(PIP) --editable ./papers --editable ".[dev,app,notebook,export,hub,cluster,studies,train,zarr]"
 	touch $@

@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from tools import release
 
 ROOT = Path(__file__).parent.parent
+PAPERS = ROOT / "papers"
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
@@ -20,8 +21,8 @@ def _yaml(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def _project() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+def _project(folder: Path = ROOT) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def _commands(workflow: Any) -> list[str]:
@@ -34,6 +35,16 @@ def test_the_version_stands_in_one_place_and_the_others_repeat_it() -> None:
     assert not list(release.differing(ROOT))
 
 
+def test_the_wheel_of_weights_reads_the_same_version_and_licence() -> None:
+    place = _project(PAPERS)["tool"]["hatch"]["version"]["path"]
+    assert (PAPERS / place).samefile(ROOT / "src/geoloupe/version.py")
+    assert (PAPERS / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    built = [
+        project["project"]["name"].replace("-", "_") for project in map(_project, (ROOT, PAPERS))
+    ]
+    assert built == list(release.WHEELS)
+
+
 @pytest.fixture
 def ready(tmp_path: Path) -> Path:
     """A tree of which version 0.9.0 may be released."""
@@ -41,6 +52,7 @@ def ready(tmp_path: Path) -> Path:
         "src/geoloupe/version.py": '__version__ = "0.9.0"\n',
         "CITATION.cff": "title: x\nversion: 0.9.0\n",
         "conda/recipe.yaml": 'context:\n  version: "0.9.0"\n',
+        "pyproject.toml": 'papers = ["geoloupe-papers==0.9.0"]\n',
         "CHANGELOG.md": "# Changelog\n\n## Unreleased\n\n## 0.9.0 (2027-01-02)\n",
     }
     for name, text in texts.items():
@@ -59,6 +71,7 @@ def test_a_tag_that_agrees_may_be_released(ready: Path) -> None:
         ("src/geoloupe/version.py", "0.9.0", "0.9.1", "the tag is v0.9.0"),
         ("CITATION.cff", "0.9.0", "0.8.0", "CITATION.cff says 0.8.0"),
         ("conda/recipe.yaml", "0.9.0", "0.8.0", "conda/recipe.yaml says 0.8.0"),
+        ("pyproject.toml", "0.9.0", "0.8.0", "pyproject.toml says 0.8.0"),
         ("CHANGELOG.md", "(2027-01-02)", "", "no section `## 0.9.0"),
         ("CHANGELOG.md", "## Unreleased", "", "no section `## Unreleased`"),
     ],
@@ -68,6 +81,22 @@ def test_a_tag_that_does_not_agree_is_told_why(
 ) -> None:
     (ready / name).write_text((ready / name).read_text().replace(was, now))
     assert any(said in fault for fault in release.faults(ready, "v0.9.0"))
+
+
+def test_a_release_has_both_wheels_and_the_programs_is_small(ready: Path) -> None:
+    ours, papers = (
+        ready / "dist" / f"{name}-0.9.0-py3-none-any.whl"
+        for name in ("geoloupe", "geoloupe_papers")
+    )
+    ours.parent.mkdir()
+    ours.write_bytes(bytes(9_999_999))
+    (fault,) = release.misbuilt(ready)
+    assert f"dist has no {papers.name}" in fault
+    papers.write_bytes(bytes(12_000_000))
+    assert list(release.misbuilt(ready)) == []
+    ours.write_bytes(bytes(10_000_000))
+    (fault,) = release.misbuilt(ready)
+    assert fault == f"{ours.name} has 10,000,000 bytes, and may have at most 9,999,999"
 
 
 def test_the_conda_recipe_asks_for_what_the_package_asks_for() -> None:
@@ -102,7 +131,8 @@ def test_every_supported_python_and_system_is_tried() -> None:
 
 
 def test_all_extras_but_dev_are_tried_at_their_oldest() -> None:
-    extras = set(_project()["project"]["optional-dependencies"]) - {"dev"}
+    """The extra `papers` is a folder of this tree and is asked of no registry."""
+    extras = set(_project()["project"]["optional-dependencies"]) - {"dev", "papers"}
     (line,) = [
         line
         for line in _commands(_yaml(ROOT / ".github/workflows/tests.yml"))
@@ -111,6 +141,7 @@ def test_all_extras_but_dev_are_tried_at_their_oldest() -> None:
     named = re.search(r"\.\[(.*)\]", line)
     assert named is not None
     assert set(named[1].split(",")) == extras
+    assert "--editable ./papers " in line
 
 
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.name)

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import yaml
-from tools.release import version
+from tools.release import WHEELS, version
 
 ROOT = Path(__file__).parent.parent
 
@@ -51,7 +51,7 @@ def test_what_runs_is_not_root() -> None:
 
 
 def test_what_is_copied_is_there_and_let_through() -> None:
-    """The wheel is what `make dist` makes; nothing else of the tree reaches the image."""
+    """The wheels are what `make dist` makes; nothing else of the tree reaches the image."""
     patterns = [
         text.split()[0]
         for word, text in _instructions()
@@ -61,7 +61,8 @@ def test_what_is_copied_is_there_and_let_through() -> None:
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     assert ignored == ["*", *(f"!{pattern}" for pattern in patterns)]
     assert (ROOT / "constraints.txt").is_file()
-    assert fnmatch.fnmatch(f"dist/geoloupe-{version()}-py3-none-any.whl", patterns[1])
+    for name in WHEELS:
+        assert fnmatch.fnmatch(f"dist/{name}-{version()}-py3-none-any.whl", patterns[1])
 
 
 def test_the_program_is_one_that_the_wheel_installs() -> None:
@@ -70,9 +71,9 @@ def test_the_program_is_one_that_the_wheel_installs() -> None:
     assert entry == str([next(iter(project["scripts"]))]).replace("'", '"')
 
 
-def test_the_image_installs_the_wheel_within_constraints_and_refuses_cuda() -> None:
+def test_the_image_installs_both_wheels_within_constraints_and_refuses_cuda() -> None:
     (line,) = [text for word, text in _instructions() if word == "RUN" and "venv" in text]
-    assert "--constraint /tmp/constraints.txt /tmp/geoloupe-*.whl" in line
+    assert "--constraint /tmp/constraints.txt /tmp/*.whl" in line
     assert "--no-cache-dir" in line
     check = re.search(r"python -c '([^']+)'", line)
     assert check is not None

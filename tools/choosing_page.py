@@ -35,7 +35,7 @@ current.
 | Sentinel-2, and want all bands at 10 m | [`sharpen`](tasks/sentinel-2.md) |
 | MS and PAN, such as Landsat of Level 1 | [`sharpen`](tasks/ms-and-pan.md) |
 | a hyperspectral cube and a finer image of the same day | `sharpen` |
-| an airborne cube and RGB four times finer, aligned | `upscale --model mulsr-x4` |
+| an airborne cube, aligned RGB four times finer | `upscale --model mulsr-x4` (`geoloupe[papers]`) |
 | bands of any optical sensor and nothing finer | `upscale`, a `loupe` of your factor |
 | a mosaic of a drone or an aircraft | [`upscale --sensor aerial`](tasks/drone-mosaic.md) |
 | radar, temperature, elevation, a map of classes | none of them: interpolate |
@@ -71,8 +71,9 @@ _OTHERS = """\
 ## The models of the five papers
 
 They prove that the systems train and ship here; each saw one kind of image for an hour or two of
-one core. Gains in dB of PSNR over bicubic on test images of their own kind, each under its own
-protocol, so that they do not compare with each other.
+one core. They are a package of their own: `pip install 'geoloupe[papers]'`. Gains in dB of PSNR
+over bicubic on test images of their own kind, each under its own protocol, so that they do not
+compare with each other.
 
 | model | for | gain |
 |---|---|---:|"""

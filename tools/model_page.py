@@ -13,7 +13,7 @@ from geoloupe.models.card import CARD_FILE, WEIGHTS_FILE, Calibration, Card, Rou
 from geoloupe.models.model import Model, load
 from geoloupe.models.precision import MIN_GAIN
 from geoloupe.models.sharpeners import load_sharpener
-from geoloupe.models.shipped import shipped, shipped_sharpeners
+from geoloupe.models.shipped import INSTALL_PAPERS, PAPERS, shipped, shipped_sharpeners
 from geoloupe.networks.summary import parameter_count
 from geoloupe.storage.publish import publish_texts
 
@@ -67,6 +67,8 @@ def _facts(card: Card, model: Model) -> Iterator[str]:
     settings = ", ".join(f"{key} {json.dumps(value)}" for key, value in card.settings.items())
     size = (shipped()[card.name] / WEIGHTS_FILE).stat().st_size / 1e6
     yield from ("| | |", "|---|---|")
+    if card.name in PAPERS:
+        yield f"| comes by | `{INSTALL_PAPERS}` |"
     yield f"| network | {card.network}: {settings} |"
     yield f"| factor | {signature.scale} |"
     named = f" ({', '.join(card.bands)})" if card.bands else ""

@@ -215,7 +215,7 @@ def _run(place: Path, tests: Sequence[str], limit: float | None) -> tuple[int | 
     """Run tests in a copy; the code is None where they took longer than the limit."""
     words = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     surroundings = os.environ | {
-        "PYTHONPATH": os.pathsep.join((str(place / "src"), str(place))),
+        "PYTHONPATH": os.pathsep.join(str(place / part) for part in ("src", "papers", ".")),
         "PYTHONDONTWRITEBYTECODE": "1",  # a bug of the same length in the same second is another
         "OMP_NUM_THREADS": "1",
     }

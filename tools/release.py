@@ -1,6 +1,7 @@
 """Say whether a tag may be released: everything that names a version must name the tag's.
 
     python tools/release.py v0.2.0
+    python tools/release.py --built    # whether dist holds both wheels, and geoloupe's is small
 
 It needs nothing but Python. The version stands in `src/geoloupe/version.py`; what cannot read it
 there repeats it, and is compared here.
@@ -16,7 +17,10 @@ _DATED = r"\(\d{4}-\d{2}-\d{2}\)"
 REPEATED = {  # what else names the version, and the line that does
     "CITATION.cff": r"^version: (\S+)$",
     "conda/recipe.yaml": r'^  version: "(\S+)"$',
+    "pyproject.toml": r'^papers = \["geoloupe-papers==(\S+)"\]',
 }
+WHEELS = ("geoloupe", "geoloupe_papers")
+MOST = 9_999_999  # bytes of geoloupe's own wheel; what is larger belongs in a package of its own
 
 
 def version(root: Path = ROOT) -> str:
@@ -46,6 +50,16 @@ def differing(root: Path) -> Iterator[str]:
             yield f"{name} says {repeated}, but src/geoloupe/version.py says {found}"
 
 
+def misbuilt(root: Path) -> Iterator[str]:
+    """Say what is wrong with the wheels in `dist`."""
+    for name in WHEELS:
+        wheel = root / "dist" / f"{name}-{version(root)}-py3-none-any.whl"
+        if not wheel.is_file():
+            yield f"dist has no {wheel.name}; run make dist"
+        elif name == WHEELS[0] and wheel.stat().st_size > MOST:
+            yield f"{wheel.name} has {wheel.stat().st_size:,} bytes, and may have at most {MOST:,}"
+
+
 def _named(path: Path, pattern: str) -> str:
     match = re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
     if match is None:
@@ -54,11 +68,13 @@ def _named(path: Path, pattern: str) -> str:
 
 
 def main() -> None:
-    """Read the tag and end with what is wrong."""
+    """Read the tag, or `--built`, and end with what is wrong."""
     if len(sys.argv) != 2:
         raise SystemExit("say the tag: python tools/release.py v0.2.0")
-    found = list(faults(ROOT, sys.argv[1]))
-    print("\n".join(found) or f"{sys.argv[1]} may be released")
+    word = sys.argv[1]
+    found = list(misbuilt(ROOT) if word == "--built" else faults(ROOT, word))
+    sound = "both wheels are in dist" if word == "--built" else f"{word} may be released"
+    print("\n".join(found) or sound)
     sys.exit(bool(found))
 
 

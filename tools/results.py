@@ -42,7 +42,8 @@ as [data.md](data.md) prepares them. Each section begins with the command that m
 section says how many images of how many, and under which protocol ([protocols.md](protocols.md)).
 Models are trained once, so nothing here says how much another seed would change. Time and memory
 are of a machine with {cores} cores and no GPU that others used too. How useful such images are
-downstream, and what the parts of a network are worth, is in [studies.md](studies.md).
+downstream, and what the parts of a network are worth, is in [studies.md](studies.md). The models of
+the five papers come by `pip install 'geoloupe[papers]'`.
 """
 
 

@@ -5,7 +5,8 @@
 It makes plain convolutions of grown ones, stores weights in 16 bits, writes the card, and writes
 down what the model answers to one known image, which `geoloupe doctor` and the tests try again
 wherever the package is installed. Measure the result with `geoloupe evaluate --models
-src/geoloupe/weights/mine,bicubic ... --cards`.
+src/geoloupe/weights/mine,bicubic ... --cards`. Models of the five papers go into `papers`, which
+has a wheel of its own.
 """
 
 import argparse
@@ -16,10 +17,13 @@ from pathlib import Path
 from geoloupe.imagery.kinds import PHRASES
 from geoloupe.models.golden import FILE, golden_text
 from geoloupe.models.model import Model, load, plain_settings, save
+from geoloupe.models.shipped import PAPERS, PAPERS_PACKAGE
 from geoloupe.networks.loupe import Loupe, collapse
 from geoloupe.storage.publish import publish_texts
 
-HOME = Path(__file__).parent.parent / "src" / "geoloupe" / "weights"
+ROOT = Path(__file__).parent.parent
+HOME = ROOT / "src" / "geoloupe" / "weights"
+PAPERS_HOME = ROOT / "papers" / PAPERS_PACKAGE
 
 
 def main() -> None:
@@ -44,10 +48,15 @@ def main() -> None:
         "licence": words.licence,
     }
     card = model.card.model_copy(update=told)
-    folder = HOME / words.name
+    folder = home(words.name)
     save(Model(model.network, card), folder, half=True, overwrite=words.overwrite)
     stored = load(folder)
     publish_texts(folder, {FILE: golden_text(stored)}, overwrite=True)
+
+
+def home(name: str) -> Path:
+    """Return the folder of a model in this tree."""
+    return (PAPERS_HOME if name in PAPERS else HOME) / name
 
 
 def plain(model: Model) -> Model:

@@ -8,7 +8,7 @@ _READY = (  # in every command: each may find itself on a fresh machine
     "test -d /tmp/site || python3 -m pip install -q --no-index --no-deps --target /tmp/site "
     "gpu-day/wheels/*.whl"
 )
-_WITH = "PYTHONPATH=/tmp/site:src PYTHONUNBUFFERED=1"
+_WITH = "PYTHONPATH=/tmp/site:src:papers PYTHONUNBUFFERED=1"
 SPARE = 1.5  # minutes of a training command beside its schedule: start, last validation, copying
 
 

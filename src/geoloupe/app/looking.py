@@ -17,7 +17,7 @@ from geoloupe.app.tiles import tile_png
 from geoloupe.app.uploads import upload
 from geoloupe.errors import InputError
 from geoloupe.models.card import Card, read_weights
-from geoloupe.models.shipped import shipped, shipped_sharpeners
+from geoloupe.models.shipped import shipped, shipped_sharpeners, unknown_model
 from geoloupe.rasters.opening import scenes_in
 
 _LISTED = 500  # names of a folder
@@ -156,7 +156,7 @@ def model(_state: AppState, request: Request) -> Any:
     folders = shipped() | shipped_sharpeners()
     name = request.path_params["name"]
     if name not in folders:
-        raise InputError.unknown("model", name, folders)
+        raise unknown_model("model", name, folders)
     return read_weights(folders[name])[0].model_dump(mode="json")
 
 

@@ -17,7 +17,7 @@ from geoloupe.app.jobs import FINAL, JobAsked
 from geoloupe.app.scenes import NotFoundError
 from geoloupe.app.state import AppState
 from geoloupe.errors import InputError
-from geoloupe.models.shipped import shipped, shipped_sharpeners
+from geoloupe.models.shipped import shipped, shipped_sharpeners, unknown_model
 from geoloupe.storage.publish import check_target
 from geoloupe.system.telling import collected_warnings
 
@@ -74,7 +74,7 @@ def _places(state: AppState, asked: JobAsked) -> tuple[Path, Path, Path | None]:
     guide = None if asked.guide is None else state.allowed(str(state.scenes.path(asked.guide)))
     known = (*shipped(), *shipped_sharpeners(), *_PLAIN)
     if asked.model is not None and asked.model not in known:
-        raise InputError.unknown("model", asked.model, known)
+        raise unknown_model("model", asked.model, known)
     if asked.output is None:
         folder = path.parent
         if not os.access(folder, os.W_OK):

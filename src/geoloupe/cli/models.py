@@ -44,7 +44,7 @@ def show(
     half: Annotated[bool, typer.Option("--half", help="Store the copy in half precision.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
-    """List the models that come with the program, or show the card of one."""
+    """List the models that are installed, or show the card of one."""
     from geoloupe.models.card import read_weights
     from geoloupe.models.model import load, save
     from geoloupe.models.sharpeners import load_sharpener, save_sharpener
@@ -121,6 +121,8 @@ def _show(card: "Card", digest: str, copied: Path | None, *, as_json: bool) -> N
 
 
 def _print_list(cards: "dict[str, Card]") -> None:
+    from geoloupe.models.shipped import INSTALL_PAPERS, not_installed
+
     rows = []
     for name, card in cards.items():
         best = card.scores[0] if card.scores else None
@@ -134,6 +136,8 @@ def _print_list(cards: "dict[str, Card]") -> None:
         rows.append([name, card.network, scale, _bands(card), gain])
     print_table(["name", "network", "scale", "bands", "over bicubic"], rows)
     say("\ngeoloupe models NAME shows its card.")
+    if absent := not_installed():
+        say(f"{', '.join(absent)}: in one more package, {INSTALL_PAPERS}")
 
 
 def _bands(card: "Card") -> str:

@@ -9,7 +9,7 @@ __all__ = ["describe", "names"]
 
 
 def names() -> list[str]:
-    """Return the names of the shipped models.
+    """Return the names of the models that are installed here.
 
     Returns:
         Those that enlarge, then those that sharpen with a guide.
@@ -36,11 +36,10 @@ def describe(name: str) -> "Card":
         >>> geoloupe.models.describe("loupe-x4").network
         'loupe'
     """
-    from geoloupe.errors import InputError
     from geoloupe.models.card import read_weights
-    from geoloupe.models.shipped import shipped, shipped_sharpeners
+    from geoloupe.models.shipped import shipped, shipped_sharpeners, unknown_model
 
     folders = shipped() | shipped_sharpeners()
     if name not in folders:
-        raise InputError.unknown("model", name, names())
+        raise unknown_model("model", name, names())
     return read_weights(folders[name])[0]

@@ -14,7 +14,7 @@ from geoloupe.errors import GeoloupeError
 from geoloupe.models.golden import TOLERANCE, largest_error
 from geoloupe.models.model import Model, load
 from geoloupe.models.sharpeners import TrainedSharpener, load_sharpener
-from geoloupe.models.shipped import shipped, shipped_sharpeners
+from geoloupe.models.shipped import PAPERS, shipped, shipped_sharpeners
 from geoloupe.networks.acceleration.engines import compiler
 from geoloupe.rasters.drivers import NEEDED, WELCOME, drivers, gdal_version
 from geoloupe.storage.sizes import size_text
@@ -28,6 +28,7 @@ _EXTRAS = {
     "cluster": ("dask", "distributed"),
     "export": ("onnx", "onnxruntime", "openvino"),
     "hub": ("huggingface-hub",),
+    "papers": ("geoloupe-papers",),
     "studies": ("scikit-learn",),
     "zoo": ("spandrel",),
 }
@@ -74,7 +75,8 @@ def _tried(name: str, folder: Path, loads: Callable[[str], Model | TrainedSharpe
     try:
         error = largest_error(loads(name), folder)
     except GeoloupeError as failure:
-        return Finding(f"model {name}", f"{failure}; install geoloupe again", sound=False)
+        package = "geoloupe-papers" if name in PAPERS else "geoloupe"
+        return Finding(f"model {name}", f"{failure}; install {package} again", sound=False)
     if error > TOLERANCE:
         message = f"is {error:.1e} off its expected answer; report this with all lines here"
         return Finding(f"model {name}", message, sound=False)

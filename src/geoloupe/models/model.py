@@ -24,7 +24,7 @@ from geoloupe.models.card import (
     write_weights,
 )
 from geoloupe.models.predictor import PredictorOptions
-from geoloupe.models.shipped import shipped, shipped_sharpeners
+from geoloupe.models.shipped import shipped, shipped_sharpeners, unknown_model
 from geoloupe.models.tuned import TunedModel
 from geoloupe.networks import adapter_class, build, network_class
 from geoloupe.networks.published.conversion import agree, expected_state
@@ -173,7 +173,7 @@ def load(name_or_path: str | Path, **settings: Any) -> Model:
     if path.suffix or len(path.parts) > 1:
         raise InputError(f"{path}: no such file or folder of weights")
     known = [*shipped(), *catalog.names("network")]
-    raise InputError.unknown("model or weights folder", name, known)
+    raise unknown_model("model or weights folder", name, known)
 
 
 def save(model: Model, folder: Path, *, half: bool = False, overwrite: bool = False) -> None:
