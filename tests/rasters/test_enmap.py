@@ -26,11 +26,13 @@ def cube(count: int = 6) -> Any:
     return values
 
 
-def write(path: Path, values: Any, driver: str = "GTiff", **profile: Any) -> None:
+def write(
+    path: Path, values: Any, driver: str = "GTiff", *, pixel: float = 30, **profile: Any
+) -> None:
     """Write a cube (B,H,W)."""
     count, height, width = values.shape
     size = {"count": count, "height": height, "width": width, "dtype": values.dtype}
-    place = {"crs": "EPSG:32633", "transform": Affine(30, 0, 3e5, 0, -30, 58e5)}
+    place = {"crs": "EPSG:32633", "transform": Affine(pixel, 0, 3e5, 0, -pixel, 58e5)}
     with rasterio.open(path, "w", driver=driver, **size, **place, **profile) as out:
         out.write(values)
 
@@ -149,6 +151,25 @@ def test_a_list_in_an_envi_header_is_heeded(tmp_path: Path) -> None:
     with rasterio.open(made.path) as out:
         assert out.count == 2
         assert out.tags()["GEOLOUPE_BAD_BANDS"] == "2 left out"
+
+
+def test_sharpening_leaves_bad_bands_out_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = envi(tmp_path / "a.img", "1, 0, 1")
+    fine = np.random.default_rng(1).random((1, 80, 60)).astype(np.float32)
+    write(tmp_path / "pan.tif", fine, pixel=15)
+    words: dict[str, Any] = {"guide": tmp_path / "pan.tif", "model": "bicubic", "mtf": 0.3}
+    words["shift"] = (0.0, 0.0)
+    made = geoloupe.sharpen(path, tmp_path / "o.tif", **words)
+    with rasterio.open(made.path) as out:
+        assert (out.count, out.tags()["GEOLOUPE_BAD_BANDS"]) == (2, "2 left out")
+    assert "calls band 2 bad, and so it is left out" in caplog.text
+    caplog.clear()
+    made = geoloupe.sharpen(path, tmp_path / "all.tif", bands="1,2,3", **words)
+    with rasterio.open(made.path) as out:
+        assert (out.count, "GEOLOUPE_BAD_BANDS" in out.tags()) == (3, False)
+    assert "left out" not in caplog.text
 
 
 def test_a_list_of_another_length_says_nothing_and_one_of_zeros_too_much(tmp_path: Path) -> None:

@@ -24,20 +24,32 @@ def good_bands(source: Source) -> list[int]:
 def told_of_bad(source: Source, chosen: Sequence[int], *, named: bool) -> Source:
     """Return a scene's chosen bands; its tags and a warning say which bad ones were left out."""
     part = source.select(chosen)
-    bad = [index + 1 for index, band in enumerate(source.facts.bands) if band.bad]
-    if named or not bad:
-        taken = [number for number in bad if number - 1 in set(chosen)]
+    if named:
+        taken = [number for number in _bad(source) if number - 1 in set(chosen)]
         if taken:
             _log.warning(
                 "%s: calls band %s bad, and it is used as you said", source.name, ranges(taken)
             )
         return part
+    return replace(part, facts=part.facts.tagged(left_out(source)))
+
+
+def left_out(source: Source) -> dict[str, str]:
+    """Warn of the bad bands of a scene, which nobody named; return the tag that says so."""
+    bad = _bad(source)
+    if not bad:
+        return {}
     text = ranges(bad)
     _log.warning(
         "%s: calls band%s %s bad, and so %s left out; bands= names any of them",
         *(source.name, "s" * (len(bad) > 1), text, "they are" if len(bad) > 1 else "it is"),
     )
-    return replace(part, facts=part.facts.tagged({TAG: f"{text} left out"}))
+    return {TAG: f"{text} left out"}
+
+
+def _bad(source: Source) -> list[int]:
+    """List the numbers (from 1) of a scene's bad bands."""
+    return [index + 1 for index, band in enumerate(source.facts.bands) if band.bad]
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -21,6 +21,7 @@ from geoloupe.rasters.planes import Layout
 from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Opening, Source
 from geoloupe.rasters.stac import open_groups, stac_name
+from geoloupe.scenes.bad_bands import left_out
 from geoloupe.scenes.fusion import Coarse
 from geoloupe.scenes.optics import optics_of
 
@@ -124,6 +125,7 @@ def laid(opened: Opened, chosen: "SharpenSettings") -> Pair:
     """Choose bands and place them on the guide; crop the result to where all have pixels."""
     guide, sources = opened.guide, opened.sources
     order = _order(sources, chosen.bands)
+    told = {} if chosen.bands is not None else left_out(sources[order[0][0]])
     places = [
         {band: place for place, (at, band) in enumerate(order) if at == index}
         for index in range(len(sources))
@@ -155,13 +157,14 @@ def laid(opened: Opened, chosen: "SharpenSettings") -> Pair:
     through = places[-1] if opened.with_guide else {}
     with errors_named(guide.name):
         looked = _chosen(guide.bands, chosen.guide_bands)
+    layout = _layout(guide, crop, sources, order, [source for source, _ in meetings])
     return Pair(
         guide=guide,
         looked=tuple(looked),
         groups=groups,
         through={place: band for band, place in through.items()},
         crop=crop,
-        layout=_layout(guide, crop, sources, order, [source for source, _ in meetings]),
+        layout=replace(layout, facts=layout.facts.tagged(told)),
     )
 
 
