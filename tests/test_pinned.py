@@ -23,9 +23,9 @@ PLACE = Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
 MODELS = {
     "convformersr-x2": "f9e6e9c67a750d8b",
     "hsenet-x4": "0aa022d6d3b23d9b",
-    "loupe-x2": "b47aeb52c2e2e39d",
+    "loupe-x2": "a32069c7748a8ea3",
     "loupe-x3": "13d0fa03e778f138",
-    "loupe-x4": "58a7ff247b8adc31",
+    "loupe-x4": "58fa1c054e1b4bf2",
     "loupe-x8": "6306d1142d62bf10",
     "mulsr-x4": "9bef9bb1c124744d",
     "sspsr-x4": "4c6aaca1720012c8",

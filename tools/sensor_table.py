@@ -39,6 +39,7 @@ BLURS: dict[str, Any] = {
     "box": Box(),
 }
 NOISES = (0, 1, 2)  # of 255
+JPEG = "mtf .3, JPEG 85"  # what a mosaic of a drone may have gone through
 PROTOCOL = replace(HSENET, metrics={"psnr": HSENET.metrics["psnr"]})
 Table = dict[tuple[str, int], list[float]]  # the gain of each image, by blur and noise
 
@@ -54,6 +55,10 @@ def degradations() -> Iterator[tuple[tuple[str, int], Degradation]]:
                     name=name, about="", blurs=(blur,), samplings=("strided",), noises=noises
                 ),
             )
+    seen = Degradation(
+        name=JPEG, about="", blurs=(BLURS["mtf .3"],), samplings=("strided",), jpeg=(85, 85)
+    )
+    yield (JPEG, 0), seen
 
 
 def measure(
@@ -69,7 +74,8 @@ def measure(
         examples = Examples(
             prepared=prepared, entries=entries, scale=scale, degradation=degradation
         )
-        telling = TunedModel(model, consistent=consistent)
+        # Products need not agree with what JPEG left, either.
+        telling = TunedModel(model, consistent=consistent and degradation.jpeg is None)
         gains = []
         for whole in examples:
             example = whole if tell is None else replace(whole, mtf=(tell,))
