@@ -8,7 +8,7 @@ import pytest
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.image import Image
-from geoloupe.imagery.radiometry import UNIT
+from geoloupe.imagery.radiometry import UNIT, Radiometry
 from geoloupe.imagery.spectra import Band
 from geoloupe.rasters import picture as pictures
 from geoloupe.rasters.opening import open_source
@@ -23,7 +23,7 @@ def test_cubes_are_stretched_band_by_band_and_colours_together() -> None:
     lows, highs = limits_of(cube)
     assert len(lows) == len(highs) == 3
     assert highs[2] < 0.5 < highs[0]
-    assert limits_of(cube, together=True) == limits_of(cube.select(visible(cube.bands)))
+    assert limits_of(cube, together=True) == limits_of(cube.select(visible(cube)))
     coloured = replace(cube, bands=(Band("red"), Band("green"), Band("blue"), *(Band(),) * 6))
     assert len(limits_of(coloured)[0]) == 1
 
@@ -54,3 +54,23 @@ def test_a_scene_that_nobody_could_look_through_is_refused(tmp_path: Path) -> No
         open_source(path, admit=admit_pictured),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("names", "dtype", "shown"),
+    [
+        (("B02", "B03", "B04", "B08"), "uint16", [2, 1, 0]),
+        (("", "", "", ""), "uint16", [2, 1, 0]),
+        (("", "", "", ""), "uint8", [0, 1, 2]),
+        (("nir", "red", "green", "blue"), "uint8", [1, 2, 3]),
+        (("",) * 5, "uint16", [3, 2, 1]),
+        (("",) * 7, "uint16", [5, 3, 2]),
+        (("", ""), "uint16", [0]),
+    ],
+)
+def test_what_people_see_are_three_bands(
+    names: tuple[str, ...], dtype: str, shown: list[int]
+) -> None:
+    values = np.zeros((len(names), 4, 4), dtype)
+    bands = tuple(Band(name) for name in names)
+    assert visible(Image.of(values, bands=bands, radiometry=Radiometry(dtype=dtype))) == shown

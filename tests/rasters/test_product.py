@@ -89,5 +89,6 @@ def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> Non
         assert left.is_dir()
         with pytest.raises(InputError, match="another process is writing it"):
             create(place, layout(1, 64, 64)).__enter__()
-        product.write(Image.of(np.ones((1, 64, 64), np.uint16)), top=0)
+        ones = np.ones((1, 64, 64), np.uint16)
+        product.write(Image.of(ones, radiometry=Radiometry(dtype="uint16")), top=0)
     assert {path.name for path in tmp_path.iterdir()} == {"out.tif", ".other.tif.12345678.work"}

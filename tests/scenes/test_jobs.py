@@ -288,6 +288,9 @@ def test_a_forecast_writes_nothing_and_fits(scene: Path) -> None:
     assert (found.width, found.height, found.tiles) == (393, 450, result.plan.count)
     assert found.blocks == result.plan.block_count
     assert min(found.memory, found.disk, found.seconds) > 0
+    tags = result.layout.facts.tags
+    told = (tags["GEOLOUPE_SENSOR"], tags["GEOLOUPE_MTF"], tags["GEOLOUPE_RANGE"])
+    assert (found.sensor, found.mtf, found.range) == told
 
 
 def test_a_preview_is_a_part_of_the_result(scene: Path) -> None:

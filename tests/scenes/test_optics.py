@@ -116,6 +116,17 @@ def test_what_jpeg_left_need_not_be_seen_again(
     assert max(noise) < 4.1 / 255
 
 
+def test_a_product_made_of_a_product_says_nothing_of_the_first(tmp_path: Path) -> None:
+    first = write(tmp_path / "scene.tif")
+    with rasterio.open(first, "r+") as dataset:
+        dataset.update_tags(GEOLOUPE_GUIDE="10m.tif", GEOLOUPE_WEIGHTS="8a83380f", MINE="kept")
+    made = geoloupe.upscale(first, tmp_path / "finer.tif", model="nearest", scale=2)
+    with rasterio.open(made.path) as product:
+        tags = product.tags()
+    assert (tags["MINE"], tags["GEOLOUPE_MODEL"]) == ("kept", "nearest")
+    assert not {"GEOLOUPE_GUIDE", "GEOLOUPE_WEIGHTS"} & set(tags)
+
+
 def test_tiles_agree_as_the_whole_scene_does(tmp_path: Path) -> None:
     scene = write(tmp_path / "scene.tif", side=120)
     whole, tiled = (

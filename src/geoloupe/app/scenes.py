@@ -56,7 +56,7 @@ class OpenScene:
             "width": grid.width,
             "height": grid.height,
             "bands": bands,
-            "visible": [index + 1 for index in visible(source.bands)],
+            "visible": [index + 1 for index in visible(source)],
             "dtype": source.radiometry.dtype,
             "nodata": None if source.radiometry.nodata is None else str(source.radiometry.nodata),
             "crs": None if name is None else name[1],

@@ -25,5 +25,8 @@ def doctor(
             for finding in found
         ]
         print_table(["subject", "", "found"], rows)
-    if not all(finding.sound for finding in found):
+    faults = sum(not finding.sound for finding in found)
+    if not as_json:
+        say("no fault found" if not faults else f"{faults} of these are faults")
+    if faults:
         raise typer.Exit(1)

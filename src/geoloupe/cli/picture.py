@@ -47,7 +47,7 @@ def picture(
 
     def shown(source: Source) -> Source:
         if bands is None:
-            return source.select(visible(source.bands))
+            return source.select(visible(source))
         words = bands.split(",")
         return source.select(choose_bands(source.bands, words, wanted=None, count=None))
 

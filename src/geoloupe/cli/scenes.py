@@ -313,14 +313,18 @@ def _refuse_doubles(scenes: Sequence[str], targets: Sequence[Path | None]) -> No
 
 
 def _told(name: str, found: dict[str, Any]) -> str:
+    from geoloupe.storage.sizes import size_text
+
     minutes = found["seconds"] / 60
     time = f"{found['seconds']:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
+    values = f"; {found['range']} is dark to bright" if found["range"] else ""
     return (
         f"{name} -> {found['target']}\n"
         f"  {found['width']} x {found['height']} pixels, {found['bands']} bands of "
-        f"{found['dtype']}, {found['bytes'] / 1e9:.2f} GB before compression\n"
+        f"{found['dtype']}, {size_text(found['bytes'])} before compression\n"
+        f"  sensor {found['sensor']}, MTF {found['mtf']}{values}\n"
         f"  {found['tiles']} tiles in {found['blocks']} blocks, {found['threads']} at once: about "
         f"{time}\n"
-        f"  {found['memory'] / 1e9:.2f} GB of memory and up to {found['disk'] / 1e9:.2f} GB of "
-        "disk while it works"
+        f"  {size_text(found['memory'])} of memory and up to {size_text(found['disk'])} of disk "
+        "while it works"
     )

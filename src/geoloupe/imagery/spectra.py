@@ -17,6 +17,9 @@ _COMMON_WORDS: tuple[tuple[str, str], ...] = (
     ("yellow", r"yellow"),
 )
 
+# Sentinel-2's bands in files that say nothing else; what harmonized Landsat calls so is the same.
+_COMMON_NAMES = {"B02": "blue", "B03": "green", "B04": "red", "B08": "nir", "B8A": "nir"}
+
 # Centre wavelengths in nm as most sensors place them.
 _COMMON_RANGES: tuple[tuple[str, float, float], ...] = (
     ("coastal", 400, 450),
@@ -43,6 +46,8 @@ class Band:
         for common, words in _COMMON_WORDS:
             if re.search(rf"(?<![a-z])({words})(?![a-z])", self.name.lower()):
                 return common
+        if self.name in _COMMON_NAMES:
+            return _COMMON_NAMES[self.name]
         if self.nm is None:
             return None
         return next((name for name, low, high in _COMMON_RANGES if low <= self.nm < high), None)

@@ -11,7 +11,7 @@ from geoloupe.models.card import WEIGHTS_FILE
 # Those of the five papers would make the wheel of the program nearly three times as large.
 PAPERS = ("convformersr-x2", "hsenet-x4", "mulsr-x4", "sspsr-x4", "tsfnet-x8")
 PAPERS_PACKAGE = "geoloupe_papers"
-INSTALL_PAPERS = "pip install 'geoloupe[papers]'"
+INSTALL_PAPERS = "pip install 'geoloupe[papers]'"  # from a registry
 
 
 @cache
@@ -34,7 +34,9 @@ def not_installed() -> list[str]:
 def unknown_model(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Return the error for a name that no model here has: perhaps its package is missing."""
     if name in not_installed():
-        return InputError(f"{name} needs one more package: {INSTALL_PAPERS}")
+        return InputError(
+            f"{name} needs one more package: {INSTALL_PAPERS}, or pip install ./papers in a clone"
+        )
     return InputError.unknown(kind, name, known)
 
 

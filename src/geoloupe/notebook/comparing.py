@@ -77,7 +77,7 @@ def _seen(image: Any) -> Image:
     """Return the bands of anything that people look at, in unit values."""
     if isinstance(image, str | Path):
         with open_source(image, look=True) as source:
-            return overview(source.select(visible(source.bands)), _MAX_SIDE_PX)
+            return overview(source.select(visible(source)), _MAX_SIDE_PX)
     if isinstance(image, np.ndarray):
         if image.ndim not in (2, 3) or 0 in image.shape:
             raise InputError(f"an array of {image.shape} is no image; give (bands, rows, columns)")
@@ -85,8 +85,8 @@ def _seen(image: Any) -> Image:
         image = Image.of(values, radiometry=infer(values.dtype.name, None, sample=values))
     if not isinstance(image, Image):
         source = source_of(image)
-        return overview(source.select(visible(source.bands)), _MAX_SIDE_PX)
-    return image.select(visible(image.bands)).in_unit()
+        return overview(source.select(visible(source)), _MAX_SIDE_PX)
+    return image.select(visible(image)).in_unit()
 
 
 def _name(image: Any, otherwise: str) -> str:

@@ -86,6 +86,11 @@ class Facts:
         """Leave out tags."""
         return replace(self, tags={k: text for k, text in self.tags.items() if k not in keys})
 
+    def afresh(self) -> Self:
+        """Leave out how an earlier run of this program made it, but for what it masked."""
+        ours = {key for key in self.tags if key.startswith("GEOLOUPE_")}
+        return self.without(*ours - {"GEOLOUPE_MASKED"})
+
     def moved(self, top: int, left: int) -> Self:
         """Return the facts of a part that begins at this row and column."""
         gcps = tuple((row - top, column - left, x, y, z) for row, column, x, y, z in self.gcps)

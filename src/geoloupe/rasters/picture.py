@@ -27,8 +27,13 @@ _STRIP = 2**24  # values read at once
 _MAX_PIXELS = 10**12  # pixels to average: hours of reading, and more than any scene has
 
 
-def visible(bands: Sequence[Band]) -> list[int]:
-    """Choose the bands (from 0) to show: red, green and blue, else three spread over all."""
+def visible(seen: Image | Source) -> list[int]:
+    """Choose the bands (from 0) to show: red, green and blue, else three spread over all.
+
+    Four bands of which nothing is known are taken for red, green, blue and infrared in 8 bits, as
+    of aerial cameras, and for blue, green, red and infrared in others, as of satellites.
+    """
+    bands = seen.bands
     names = [band.common for band in bands]
     if all(colour in names for colour in _COLOURS):
         return [names.index(colour) for colour in _COLOURS]
@@ -40,7 +45,9 @@ def visible(bands: Sequence[Band]) -> list[int]:
     if None not in lengths:
         near = np.array(lengths, float)
         return [int(np.abs(near - nm).argmin()) for nm in (660, 560, 480)]
-    return [round(share * (len(bands) - 1)) for share in (0.75, 0.5, 0.25)]
+    if len(bands) == 4:
+        return [0, 1, 2] if seen.radiometry.dtype == "uint8" else [2, 1, 0]
+    return [int(share * (len(bands) - 1) + 0.5) for share in (0.75, 0.5, 0.25)]
 
 
 def overview(source: Source, side: int) -> Image:
@@ -88,8 +95,7 @@ def _averages(source: Source, part: Window, factor: int) -> NDArray[np.float32]:
 
 def alike(bands: Sequence[Band]) -> bool:
     """Return whether the visible bands among these are colours, to be stretched alike."""
-    names = {bands[index].common for index in visible(bands)}
-    return len(bands) <= len(_COLOURS) or names == set(_COLOURS)
+    return len(bands) <= len(_COLOURS) or {band.common for band in bands} >= set(_COLOURS)
 
 
 def limits_of(
@@ -100,7 +106,7 @@ def limits_of(
     Colours are stretched together, or they would change; other bands one by one, since one is
     often many times darker than the next. None decides by the bands.
     """
-    unit = image.select(visible(image.bands)).in_unit().values
+    unit = image.select(visible(image)).in_unit().values
     together = alike(image.bands) if together is None else together
     found = [_tails(part, tails) for part in ([unit] if together else unit)]
     return tuple(low for low, _ in found), tuple(high for _, high in found)

@@ -131,7 +131,7 @@ def layer(
     name: str, image: Image, limits: Limits | None = None, *, numbers: int = _NUMBERS
 ) -> Layer:
     """Make a layer of an image: its picture, and as many of its numbers as a page can hold."""
-    shown = image.select(visible(image.bands))
+    shown = image.select(visible(image))
     return Layer(
         name=name,
         png=picture_bytes(shown, limits or limits_of(image)),

@@ -141,6 +141,7 @@ def select_bands_and_range(source: Source, model: Model, choices: PredictOptions
             indexes = choose_bands(
                 source.bands, words, wanted=model.card.bands, count=signature.bands
             )
+    source = replace(source, facts=source.facts.afresh())
     part = told_of_bad(source, indexes, named=words is not None or model.card.bands is not None)
     check_suited(part, model.card, anyway=choices.anyway)
     if choices.nodata is None:

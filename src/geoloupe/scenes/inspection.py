@@ -285,7 +285,8 @@ def _scale(fine: Source, coarse: Source) -> int:
     if down != across or not down.is_integer() or down < 1:
         raise InputError(
             f"{fine.name}: {fine.grid.width} x {fine.grid.height} pixels are no multiple of "
-            f"{coarse.name}'s {coarse.grid.width} x {coarse.grid.height}"
+            f"{coarse.name}'s {coarse.grid.width} x {coarse.grid.height}; cut both to the "
+            "same place, in whole pixels of the coarser one, as gdal_translate -projwin does"
         )
     return int(down)
 

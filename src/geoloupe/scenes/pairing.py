@@ -235,7 +235,7 @@ def _layout(
                 f"{first.dtype} with nodata {first.nodata}; choose bands stored alike"
             )
     bands: list[BandFacts] = [sources[at].facts.bands[band] for at, band in order]
-    coarse = sources[order[0][0]].facts
+    coarse = sources[order[0][0]].facts.afresh()
     marks = {source.facts.mask for source in (*read, guide)} != {"none"}
     holes = marks or guide.radiometry.nodata is not None
     floating = first.dtype.startswith("float")

@@ -32,6 +32,9 @@ class Forecast:
     height: int
     bands: int
     dtype: str
+    range: str | None  # of its values, from dark to bright
+    sensor: str  # that it is taken to be of
+    mtf: str  # of each band
     tiles: int
     blocks: int
     threads: int
@@ -70,6 +73,9 @@ def forecast(
         height=layout.grid.height,
         bands=len(layout.facts.bands),
         dtype=layout.radiometry.dtype,
+        range=layout.facts.tags.get("GEOLOUPE_RANGE"),
+        sensor=layout.facts.tags["GEOLOUPE_SENSOR"],
+        mtf=layout.facts.tags["GEOLOUPE_MTF"],
         tiles=count,
         blocks=len(blocks),
         threads=threads,

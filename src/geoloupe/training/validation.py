@@ -50,7 +50,7 @@ class Validation:
             radiometry=hr.radiometry,
             bands=hr.bands,
             grid=Grid(crs=None, height=height, width=width),
-        ).select(visible(hr.bands))
+        ).select(visible(hr))
         limits = limits_of(hr)
         path.parent.mkdir(exist_ok=True)
         write_picture(path, shown, limits, overwrite=True)
