@@ -137,11 +137,8 @@ def test_without_the_package_a_message_says_what_installs_it(
         geoloupe.upscale(scene(tmp_path), tmp_path / "out.zarr", **OPTIONS)
 
 
-def test_a_store_goes_on_by_xarray_where_gdal_does_not_read_it(tmp_path: Path) -> None:
-    path = scene(tmp_path)
-    made = geoloupe.upscale(path, tmp_path / "out.zarr", **OPTIONS)
-    with pytest.raises(InputError, match=r"a Zarr store of version 3, .*geoloupe\.upscale_array"):
-        geoloupe.upscale(made.path, tmp_path / "finer.tif", **OPTIONS)
+def test_xarray_enlarges_a_store_again(tmp_path: Path) -> None:
+    made = geoloupe.upscale(scene(tmp_path), tmp_path / "out.zarr", **OPTIONS)
     with opened(made.path) as dataset:
         finer = geoloupe.upscale_array(dataset["image"].compute(), model="bicubic", scale=2)
         assert finer.shape == (3, 160, 224)

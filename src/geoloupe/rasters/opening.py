@@ -24,6 +24,7 @@ from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Opening, Source
 from geoloupe.rasters.stac import open_item, stac_name
 from geoloupe.rasters.warping import warped
+from geoloupe.rasters.zarr_scene import open_zarr, zarr_name
 from geoloupe.storage.names import quoted, without_drive
 from geoloupe.storage.sizes import Admit
 from geoloupe.storage.tars import SUFFIXES as TARS
@@ -123,6 +124,10 @@ def _open_eopf(found: tuple[Path, str], opening: Opening) -> Source:
     return open_eopf(*found, opening)
 
 
+def _open_store(found: tuple[Path, str | None], opening: Opening) -> Source:
+    return open_zarr(*found, opening)
+
+
 def _open_enmap(found: tuple[Path, str | None], opening: Opening) -> Source:
     with errors_named(found[0]):
         return open_enmap(*found, opening)
@@ -193,6 +198,7 @@ KINDS = (
     Kind(meant=product_name, opens=_open_sentinel2, masks=True),
     Kind(meant=stac_name, opens=_open_stac, masks=True, asks=True),
     Kind(meant=eopf_name, opens=_open_eopf, asks=True),
+    Kind(meant=zarr_name, opens=_open_store),
     Kind(meant=enmap_name, opens=_open_enmap),
     Kind(meant=prisma_name, opens=_open_prisma),
     Kind(meant=mat_name, opens=_open_cube),

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.rasters.blocks import refuse_large_blocks
 from geoloupe.rasters.complaints import complaint
 from geoloupe.rasters.described import without_bad
-from geoloupe.rasters.drivers import TRUST, drivers_for, gdal_version
+from geoloupe.rasters.drivers import TRUST, drivers_for
 from geoloupe.rasters.facts import Facts, Mask, read_facts, refuse_many_bands
 from geoloupe.rasters.heads import read_head
 from geoloupe.rasters.reach import vet, vet_opened
@@ -210,12 +210,6 @@ def _is_transparency(name: str, dataset: Any, index: int) -> bool:
 
 def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
     if not indexes:
-        if Path(name, "zarr.json").is_file():
-            raise InputError(
-                f"{name}: is a Zarr store of version 3, in which the GDAL here "
-                f"({gdal_version()}) finds no image; open it with xarray.open_zarr, and enlarge "
-                "its array by geoloupe.upscale_array"
-            )
         inside = "; ".join(dataset.subdatasets[:5])
         several = f"holds several images; name one of {inside}" if inside else "holds no image"
         raise InputError(f"{name}: {several}")

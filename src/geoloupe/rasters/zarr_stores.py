@@ -25,6 +25,7 @@ from geoloupe.rasters.footprint import code_of, wkt2_of
 from geoloupe.rasters.formats import ZARR, compression_of
 from geoloupe.rasters.gdal_files import places, side
 from geoloupe.rasters.planes import Layout, Planes
+from geoloupe.rasters.zarr_arrays import package
 
 _log = logging.getLogger(__name__)
 
@@ -39,18 +40,9 @@ _CONVENTIONS = (
 )
 
 
-def zarr() -> Any:
-    """Return the package, or raise InputError with what installs it."""
-    try:
-        import zarr
-    except ImportError:
-        raise InputError("Zarr stores need more packages: pip install 'geoloupe[zarr]'") from None
-    return zarr
-
-
 def refuse_unfit(path: Path, layout: Layout) -> None:
     """Refuse what xarray would read as something else."""
-    zarr()
+    package(path)
     if len({(band.scale, band.offset) for band in layout.facts.bands}) > 1:
         raise InputError(
             f"{path}: an array has one scale and offset, and these bands have several; give all "
@@ -69,7 +61,7 @@ def write(planes: Planes, part: Path) -> None:
     layout = planes.layout
     grid, rows = layout.grid, side(layout)
     with _quiet():
-        group = zarr().create_group(str(part), zarr_format=3, attributes=_about(layout))
+        group = package(part).create_group(str(part), zarr_format=3, attributes=_about(layout))
         image = group.create_array(
             IMAGE,
             shape=(layout.count, grid.height, grid.width),
@@ -92,14 +84,14 @@ def write(planes: Planes, part: Path) -> None:
             )
             array[...] = values
         # One file that says all: readers far away need not ask for each.
-        zarr().consolidate_metadata(str(part))
+        package(part).consolidate_metadata(str(part))
 
 
 def same(part: Path, planes: Planes) -> bool:
     """Open a store as anyone would and compare it with what was intended and written."""
     layout = planes.layout
     with _quiet():
-        group = zarr().open_group(str(part), mode="r")
+        group = package(part).open_group(str(part), mode="r")
         image = group[IMAGE]
         alike = (
             image.shape == (layout.count, layout.grid.height, layout.grid.width)
@@ -144,7 +136,7 @@ def nodata_of(layout: Layout) -> float | int | None:
 
 
 def _codec(layout: Layout) -> Any:
-    codecs, method = zarr().codecs, compression_of(ZARR, layout)
+    codecs, method = package(ZARR.driver).codecs, compression_of(ZARR, layout)
     if method == "none":
         return None
     kind = {"zstd": codecs.ZstdCodec, "deflate": codecs.GzipCodec}[method]

@@ -120,9 +120,14 @@ def publish_texts(folder: Path, texts: Mapping[str, str], *, overwrite: bool = F
 
 
 def refuse_inputs(target: Path, *inputs: str | Path | None) -> None:
-    """Refuse to write over what is read, even where overwriting is allowed."""
+    """Refuse to write over what is read, or over a store that holds it, whatever is allowed."""
+    if not target.exists():
+        return
     for name in inputs:
-        if name is not None and target.exists() and os.path.exists(name) and target.samefile(name):
+        if name is None or not os.path.exists(name):
+            continue
+        around = Path(name).resolve().parents if target.is_dir() else ()
+        if any(target.samefile(path) for path in (name, *around)):
             raise InputError(f"{target}: is an input of this very run; choose another name")
 
 
