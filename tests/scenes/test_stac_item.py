@@ -14,10 +14,14 @@ from jsonschema import Draft7Validator
 import geoloupe
 from geoloupe.errors import InputError, RunError
 from geoloupe.models.model import load
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.raster import quiet
+from geoloupe.scenes.degrade import degrade
+from geoloupe.scenes.inspection import inspect
 from geoloupe.storage import publish
 from geoloupe.version import __version__
 from tests.program import program
+from tests.rasters.catalogue import serving
 from tests.scenes.pairs import pair
 from tests.scenes.test_outputs import scene
 from tests.stac_schemas import EXTENSIONS, PRODUCT
@@ -214,3 +218,78 @@ def test_the_schema_finds_what_is_wrong(tmp_path: Path, change: str) -> None:
     else:
         asset["bands"][0][change] = "panchromatic"
     assert not Draft7Validator(PRODUCT).is_valid(item)
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.zarr"])
+def test_an_item_is_a_scene_that_is_its_product(tmp_path: Path, name: str) -> None:
+    path = scene(tmp_path)
+    made = geoloupe.upscale(path, tmp_path / name, model="bicubic", **OPTIONS)
+    item = made.path.with_suffix(".json")
+    with open_source(item) as source, open_source(made.path) as truth:
+        assert source.name == str(item)
+        assert source.files == (str(item), *truth.files)
+        assert (source.facts, source.grid) == (truth.facts, truth.grid)
+        assert (source.read().values == truth.read().values).all()
+    finer = geoloupe.upscale(item, tmp_path / "finer.tif", model="nearest", scale=2)
+    with rasterio.open(finer.path) as out, open_source(made.path) as truth:
+        assert (out.read()[:, ::2, ::2] == truth.read().values).all()
+        assert out.scales == (1e-4,) * 3
+    assert inspect(item, path).findings == inspect(made.path, path).findings
+    degrade(item, tmp_path / "coarse.tif", scale=2)
+    with rasterio.open(tmp_path / "coarse.tif") as coarse:
+        assert coarse.shape == (40, 56)
+
+
+def test_a_mask_of_a_product_comes_back_with_its_item(tmp_path: Path) -> None:
+    made = geoloupe.upscale(
+        scene(tmp_path, nodata=None), tmp_path / "out.tif", nodata=0, model="nearest", **OPTIONS
+    )
+    with open_source(made.path.with_suffix(".json")) as source, open_source(made.path) as truth:
+        assert (source.read().present == truth.read().present).all()
+
+
+def test_an_item_on_the_web_is_its_product(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = geoloupe.upscale(scene(tmp_path), tmp_path / "out.tif", model="bicubic", **OPTIONS)
+    with serving(tmp_path) as server:
+        with open_source(f"{server.address}/out.json") as source, open_source(made.path) as truth:
+            assert (source.read().values == truth.read().values).all()
+            assert source.facts == truth.facts
+        assert {name.rpartition("/")[2] for name in server.asked} == {"out.json", "out.tif"}
+
+
+def test_what_an_item_of_ours_does_not_hold_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    target = tmp_path / "a" / "out.tif"
+    made = geoloupe.upscale(scene(tmp_path), target, model="bicubic", **OPTIONS)
+    item = made.path.with_suffix(".json")
+    with pytest.raises(InputError, match="is of one raster; leave out :20m"):
+        open_source(f"{item}:20m")
+    with pytest.raises(InputError, match="leave out offset"):
+        open_source(item, offset=-0.1)
+    with pytest.raises(InputError, match="brings no layer of clouds"):
+        open_source(item, mask="clouds")
+    with pytest.raises(InputError, match="has no bands coarser than"):
+        geoloupe.sharpen(item, tmp_path / "sharp.tif")
+    content = json.loads(item.read_text())
+    shutil.copytree(made.path.parent, tmp_path / "b")
+    for href, message in (
+        ("../b/out.tif", "is not in its own folder"),
+        ("./lost.tif", r"names \./lost\.tif, which is not a file"),
+        ("file:///etc/passwd", "is not in its own folder|is not a file"),
+        ("./out.json", "out.json: "),
+    ):
+        content["assets"]["data"]["href"] = href
+        item.write_text(json.dumps(content))
+        with pytest.raises(InputError, match=message):
+            open_source(item)
+
+
+def test_a_virtual_raster_in_place_of_a_product_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    target = tmp_path / "a" / "out.tif"
+    made = geoloupe.upscale(scene(tmp_path), target, model="bicubic", **OPTIONS)
+    rasterio.shutil.copy(scene(tmp_path), made.path, driver="VRT")
+    with pytest.raises(InputError, match=r"out\.tif: is a virtual raster under another name"):
+        open_source(made.path.with_suffix(".json"))

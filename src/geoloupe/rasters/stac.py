@@ -2,12 +2,13 @@
 
 `item.json` means its bands with the finest pixels of which there are several; `item.json:20m` those
 of 20 m. A file on disk may name files in its own folder, and addresses; an address only addresses.
+The item that `upscale` writes beside a product means that product.
 """
 
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,20 +30,30 @@ from geoloupe.rasters.addresses import (
     joined,
 )
 from geoloupe.rasters.blocks import refuse_large_blocks
-from geoloupe.rasters.clouds import RADSAT, Layer, masked, qa_pixel, qa_radsat, scl
+from geoloupe.rasters.clouds import RADSAT, Layer, masked, qa_pixel, qa_radsat, refuse_mask, scl
 from geoloupe.rasters.described import Description, described
 from geoloupe.rasters.drivers import TRUST
 from geoloupe.rasters.facts import BandFacts, Facts
-from geoloupe.rasters.raster import gdal_errors_as_input_errors
+from geoloupe.rasters.raster import gdal_errors_as_input_errors, open_raster
 from geoloupe.rasters.reach import vet, vet_opened, within
-from geoloupe.rasters.source import PLAIN, Opening, Source
-from geoloupe.rasters.stac_item import Asset, Json, bands_of, is_sentinel2, layer_of, tags_of
+from geoloupe.rasters.source import PLAIN, Opening, Reader, Source
+from geoloupe.rasters.stac_item import (
+    Asset,
+    Json,
+    bands_of,
+    is_sentinel2,
+    layer_of,
+    product_of,
+    tags_of,
+)
+from geoloupe.rasters.zarr_scene import open_zarr, zarr_name
 from geoloupe.storage.names import elsewhere
 
 _SUFFIXES = (".json", ".geojson")
 _ITEMS = "/items/"  # in the address of an item of a STAC service
 _MOST = 20_000_000  # bytes of an item
 _DRIVERS = ("GTiff", "JP2OpenJPEG")
+_OURS = ("GTiff", "PNG", "JPEG")  # that results are written by
 _SAMPLE = 512  # pixels along a side on which a range is measured
 
 
@@ -67,10 +78,13 @@ class Item:
         )
         if not opening.trust and elsewhere(href, self.folder.absolute()):
             raise outside
-        path = os.path.realpath(self.folder / href)
+        try:
+            path = os.path.realpath(self.folder / href)
+        except ValueError:
+            raise outside from None
         if not (opening.trust or within(path, os.path.realpath(self.folder))):
             raise outside
-        if not os.path.isfile(path):
+        if not (os.path.isfile(path) or zarr_name(path)):
             raise InputError(f"{self.name}: names {href[:200]}, which is not a file")
         if not opening.trust:
             vet(path)
@@ -132,6 +146,24 @@ class FilesReader:
             band.dataset.close()
 
 
+@dataclass(frozen=True, kw_only=True)
+class WebReader:
+    """Reads a file on the web, as patiently as it was opened and without looking beside it."""
+
+    inner: Reader
+
+    def read(
+        self, indexes: Sequence[int], window: Window
+    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """Read these bands of a window."""
+        with rasterio.Env(**GDAL_OPTIONS):
+            return self.inner.read(indexes, window)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.inner.close()
+
+
 def stac_name(name: str) -> tuple[str, str | None] | None:
     """Return the item and the pixel size that a name means, or None for anything else."""
     path, colon, size = name.rpartition(":")
@@ -158,6 +190,8 @@ def open_item(name: str, size: str | None, opening: Opening = PLAIN) -> Source:
 def open_groups(name: str, size: str | None, opening: Opening = PLAIN) -> list[Source]:
     """Open the bands of an item, all or those of a size: a scene each, the finest first."""
     item = _read(name, opening)
+    if (href := product_of(item.content)) is not None:
+        return [_product(item, href, size, opening)]
     bands: list[Opened] = []
     try:
         for asset in bands_of(item.content, name, offset=opening.offset):
@@ -174,6 +208,26 @@ def open_groups(name: str, size: str | None, opening: Opening = PLAIN) -> list[S
     except BaseException:
         _close(bands)
         raise
+
+
+def _product(item: Item, href: str, size: str | None, opening: Opening) -> Source:
+    """Open what an item of ours describes, which says all about itself."""
+    if size is not None:
+        raise InputError(f"{item.name}: is of one raster; leave out :{size}")
+    if opening.offset is not None:
+        raise InputError(f"{item.name}: says itself what its numbers mean; leave out offset")
+    if opening.mask is not None:
+        refuse_mask(item.name)
+    file = item.place(href, opening)
+    if item.address is not None or is_web(href):
+        with rasterio.Env(**GDAL_OPTIONS):
+            source = open_raster(file, opening, drivers=_OURS)
+        source = replace(source, reader=WebReader(inner=source.reader))
+    elif store := zarr_name(file):
+        source = open_zarr(*store, opening)
+    else:
+        source = open_raster(file, opening, drivers=_OURS)
+    return replace(source, name=item.name, files=(item.name, *source.files))
 
 
 def _close(bands: Sequence[Opened]) -> None:

@@ -22,6 +22,7 @@ _BASELINES = ("s2:processing_baseline", "processing:version", "sentinel:processi
 _LEFT_OUT = ("lwir", "cirrus")
 _SHOWN = {"thumbnail", "overview", "visual", "metadata"}  # roles of assets for people
 _FORMATS = (".tif", ".tiff", ".jp2")
+_COMMAND = "geoloupe:command"  # among what items of ours say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,13 @@ def bands_of(item: Json, name: str, *, offset: float | None) -> list[Asset]:
         f"{name}: no asset is a raster of one band with a common name or a wavelength; name the "
         "raster itself"
     )
+
+
+def product_of(item: Json) -> str | None:
+    """Return the file that an item which `upscale` or `sharpen` wrote describes; None of others."""
+    data = item["assets"].get("data")
+    href = data.get("href") if isinstance(data, Mapping) else None
+    return href if _COMMAND in item["properties"] and isinstance(href, str) else None
 
 
 def layer_of(item: Json, words: tuple[str, ...]) -> str | None:
