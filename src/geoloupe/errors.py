@@ -5,6 +5,7 @@ GeoloupeError        never raised itself
 +-- RunError         the input is fine but the run failed: disk, memory, engine (exit code 1)
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -54,10 +55,10 @@ def printable(text: str) -> str:
 
 @contextmanager
 def errors_named(source: object) -> Iterator[None]:
-    """Prefix errors with a file's name."""
+    """Prefix errors with a file's name, unless they name it or a file in it."""
     try:
         yield
     except InputError as error:
-        if str(error).startswith(f"{source}: "):
+        if str(error).startswith((f"{source}: ", f"{source}{os.sep}")):
             raise
         raise InputError(f"{source}: {error}") from None

@@ -117,3 +117,25 @@ def test_a_damaged_chunk_is_said_to_be(tmp_path: Path, version: int) -> None:
     chunk.write_bytes(chunk.read_bytes()[:7])
     with pytest.raises(InputError, match="cannot be read; damaged"), open_source(path) as source:
         source.read()
+
+
+@pytest.mark.parametrize("place", [[10, 0, float("nan"), 0, -10, 5e6], [0, 0, 4e5, 0, -10, 5e6]])
+def test_a_place_that_is_none_is_refused(tmp_path: Path, place: list[float]) -> None:
+    path = product(tmp_path, attributes=SAID)
+    group = path / "measurements" / "reflectance" / "r10m"
+    for name in BANDS[10]:
+        file = group / name.lower() / ".zattrs"
+        about = json.loads(file.read_text())
+        file.write_text(json.dumps(about | {"proj:transform": place}))
+    with pytest.raises(InputError, match=r"10m: its georeference is invalid"):
+        open_source(path)
+
+
+def test_a_chunk_that_becomes_larger_than_its_array_says_is_not_unpacked(tmp_path: Path) -> None:
+    path = product(tmp_path)
+    chunk = path / "measurements" / "reflectance" / "r10m" / "b02" / "0.0"
+    array = zarr.open_array(chunk.parent, mode="r")
+    (packing,) = array.compressors
+    chunk.write_bytes(packing.encode(np.zeros(25 * 25 + 1, np.uint16)))
+    with pytest.raises(InputError, match="is larger when it is unpacked"):
+        open_source(path)

@@ -1,11 +1,13 @@
 """A scene made of a reader and of what its product says; what no product says is measured here."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid, Window
 from geoloupe.imagery.nodata import settle, spread_windows
 from geoloupe.imagery.radiometry import infer
@@ -39,6 +41,7 @@ def described(
     """Return an open scene; `sample` reads values (B,h,w) of all of it, else windows are read."""
     name, grid, dtype, facts = said.name, said.grid, said.dtype, said.facts
     refuse_many_bands(name, len(facts.bands))
+    refuse_no_place(name, grid.transform)
     opening.admit(grid, dtype)
     every = range(len(facts.bands))
 
@@ -63,6 +66,16 @@ def described(
         reader=reader,
         files=said.files,
     )
+
+
+def refuse_no_place(name: str, transform: Sequence[float]) -> None:
+    """Refuse a transform that places all pixels on a line or nowhere."""
+    a, b, _, d, e, _ = transform
+    if not all(map(math.isfinite, transform)) or a * e == b * d:
+        raise InputError(
+            f"{name}: its georeference is invalid ({', '.join(f'{x:g}' for x in transform)}); fix "
+            "it, as with gdal_edit, or remove it"
+        )
 
 
 def without_bad(sample: Values, facts: Facts) -> Values:

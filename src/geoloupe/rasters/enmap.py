@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from geoloupe.errors import InputError
+from geoloupe.errors import InputError, errors_named
 from geoloupe.rasters.band_files import BandFile, look_into
 from geoloupe.rasters.raster import open_raster
 from geoloupe.rasters.reach import refuse_links_out
@@ -54,14 +54,11 @@ def open_enmap(metadata: Path, detector: str | None, opening: Opening = PLAIN) -
     file = look_into(str(path), opening)
     if file.dtype not in GDAL_TYPES:
         raise InputError(f"{label}: holds {file.dtype} numbers, which no EnMAP product does")
-    text = stacked(
-        _bands(tree, file, detector, label),
-        file.grid,
-        GDAL_TYPES[file.dtype],
-        nodata=_number(tree, "specific/backgroundValue", _FILL)
-        if file.nodata is None
-        else file.nodata,
-    )
+    with errors_named(metadata):
+        bands = _bands(tree, file, detector, label)
+        fill = _number(tree, "specific/backgroundValue", _FILL)
+    nodata = fill if file.nodata is None else file.nodata
+    text = stacked(bands, file.grid, GDAL_TYPES[file.dtype], nodata=nodata)
     return open_raster(text, opening, label=label, drivers=("VRT",))
 
 

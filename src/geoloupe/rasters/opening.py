@@ -129,8 +129,7 @@ def _open_store(found: tuple[Path, str | None], opening: Opening) -> Source:
 
 
 def _open_enmap(found: tuple[Path, str | None], opening: Opening) -> Source:
-    with errors_named(found[0]):
-        return open_enmap(*found, opening)
+    return open_enmap(*found, opening)
 
 
 def _open_prisma(path: Path, opening: Opening) -> Source:

@@ -27,7 +27,7 @@ from geoloupe.imagery.nodata import Missing, Read, settle
 from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.rasters.blocks import refuse_large_blocks
 from geoloupe.rasters.complaints import complaint
-from geoloupe.rasters.described import without_bad
+from geoloupe.rasters.described import refuse_no_place, without_bad
 from geoloupe.rasters.drivers import TRUST, drivers_for
 from geoloupe.rasters.facts import Facts, Mask, read_facts, refuse_many_bands
 from geoloupe.rasters.heads import read_head
@@ -219,12 +219,7 @@ def _refuse_unusable(name: str, dataset: Any, indexes: Sequence[int]) -> None:
     kinds = sorted({dtypes[index - 1] for index in indexes})
     if len(kinds) > 1:
         raise InputError(f"{name}: mixes bands of {' and '.join(kinds)}; convert them to one type")
-    numbers = tuple(dataset.transform)[:6]
-    if not np.isfinite(numbers).all() or numbers[0] * numbers[4] == numbers[1] * numbers[3]:
-        raise InputError(
-            f"{name}: its georeference is invalid ({', '.join(f'{x:g}' for x in numbers)}); fix "
-            "it, as with gdal_edit, or remove it"
-        )
+    refuse_no_place(name, tuple(dataset.transform)[:6])
     fillers = {str(nodatavals[index - 1]) for index in indexes}
     if len(fillers) > 1:
         raise InputError(

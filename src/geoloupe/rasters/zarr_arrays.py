@@ -31,6 +31,7 @@ DAMAGE = (
 NEW = "zarr.json"  # of version 3
 _OLD = ".zarray"
 _AT_ONCE = 10  # chunks that the package reads at the same time
+_LONGEST = 160  # characters of what the package says, which quotes what it read
 _MAX_METADATA_BYTES = 50_000_000
 # Those that hold nothing but numbers; one of numcodecs' unpickles what a stranger wrote.
 _PACKING = {
@@ -91,7 +92,7 @@ class Stored:
                 by = packing[0] if packing else None
                 store.bound(size, by, None if array.shards is None else shards)
         except DAMAGE as error:
-            raise InputError(f"{self.path}: cannot be opened; damaged? ({error})") from None
+            raise InputError(f"{self.path}: cannot be opened; damaged? ({why(error)})") from None
         _refuse_large_chunks(self.path, array, size)
         return array
 
@@ -143,11 +144,16 @@ class ArraysReader:
             return found, None
         except DAMAGE as error:
             raise InputError(
-                f"{self.name}: cannot be read; damaged or incomplete? ({error})"
+                f"{self.name}: cannot be read; damaged or incomplete? ({why(error)})"
             ) from None
 
     def close(self) -> None:
         """Nothing stays open between reads."""
+
+
+def why(error: BaseException) -> str:
+    """Return what a package says of damage, shortly."""
+    return " ".join((str(error) or type(error).__name__).split())[:_LONGEST]
 
 
 def package(name: object) -> Any:

@@ -9,7 +9,7 @@ from rasterio.errors import CRSError
 
 from geoloupe.errors import InputError
 from geoloupe.imagery.grid import Grid
-from geoloupe.rasters.zarr_arrays import DAMAGE, Stored
+from geoloupe.rasters.zarr_arrays import DAMAGE, Stored, why
 from geoloupe.rasters.zarr_stores import PLACE
 
 Transform = tuple[float, float, float, float, float, float]
@@ -44,9 +44,6 @@ def grid_of(
     numbered = crs is None and transform is axes and transform is not None
     if transform is None or (numbered and (transform[0], transform[4]) == (1, 1)):
         return Grid(crs=None, height=height, width=width)
-    a, b, _, d, e, _ = transform
-    if not all(map(math.isfinite, transform)) or a * e == b * d:
-        raise InputError(f"its georeference is invalid ({', '.join(f'{x:g}' for x in transform)})")
     return Grid(crs=crs, transform=transform, height=height, width=width)
 
 
@@ -89,7 +86,7 @@ def _line(axis: Stored, side: int, *, trust: bool) -> tuple[float, float]:
         places = (0, 1, side // 2, side - 1)
         first, second, middle, last = (float(array[place]) for place in places)
     except DAMAGE as error:
-        raise InputError(f"{axis.path}: cannot be read; damaged? ({error})") from None
+        raise InputError(f"{axis.path}: cannot be read; damaged? ({why(error)})") from None
     step = (last - first) / (side - 1)
     found = ((1, second), (side // 2, middle))
     if not all(abs(first + step * place - value) <= abs(step) / 4 for place, value in found):
