@@ -1,8 +1,10 @@
 """Ways in which a file goes wrong: each changes bytes by rng."""
 
+import json
 import random
 import re
 from collections.abc import Callable
+from typing import Any
 
 _EXTREMES = (
     b"\x00" * 4,
@@ -22,6 +24,11 @@ _STRANGE = (
     b'""',
     b"99999999999999999999",
     b"../x",
+)
+# What may stand in JSON where something else is meant: a lone surrogate is no text.
+_VALUES: tuple[Any, ...] = (
+    *(None, True, -1, 0, 1e300, 10**25, float("nan"), "", "../x", "\ud800", "a\0b", "nowhere"),
+    *([], [None], [[]], {}, {"a": {}}, "x" * 5000),
 )
 
 
@@ -83,7 +90,35 @@ def another_word(content: bytearray, rng: random.Random) -> bytearray:
     return content
 
 
+def another_value(content: bytearray, rng: random.Random) -> bytearray:
+    """Put a strange value somewhere in JSON, which stays JSON; in other files, a strange word."""
+    try:
+        root = json.loads(content)
+    except ValueError:
+        return another_word(content, rng)
+    places: list[tuple[Any, Any]] = []
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        keys: list[Any] = list(node) if isinstance(node, dict) else list(range(len(node)))
+        places += [(node, key) for key in keys]
+        waiting += [node[key] for key in keys if isinstance(node[key], dict | list)]
+    if places:
+        node, key = rng.choice(places)
+        node[key] = rng.choice(_VALUES)
+    return bytearray(json.dumps(root).encode())
+
+
+def lost(content: bytearray, rng: random.Random) -> None:
+    """Leave nothing of a file."""
+
+
 MUTATIONS: tuple[Callable[[bytearray, random.Random], bytearray], ...] = (
     *(truncated, flipped, flipped_in_front, flipped_at_the_end),
     *(zeroed, cut_out, doubled, extreme, another_word),
 )
+OF_PRODUCTS: tuple[Callable[[bytearray, random.Random], bytearray | None], ...] = (
+    *MUTATIONS,
+    *(another_value, another_value, lost),
+)
+"""Ways for products of many files, too, which mostly say in JSON what they are."""

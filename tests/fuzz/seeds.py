@@ -23,12 +23,13 @@ from geoloupe.scenes import plan as planning
 from geoloupe.training.recipe import read_recipe, recipe_text
 from tests.datasets.small import PLACE, picture
 from tests.datasets.small import random as noise
+from tests.fuzz.products import products
 from tests.rasters.test_sentinel2 import product
 from tests.real_data import DATA
 from tests.training.scenes import prepared
 
-SCENE, WEIGHTS, CHECKPOINT, RECIPE, JOB, DATASET = (
-    *("scene", "weights", "checkpoint", "recipe"),
+SCENE, PRODUCT, WEIGHTS, CHECKPOINT, RECIPE, JOB, DATASET = (
+    *("scene", "product", "weights", "checkpoint", "recipe"),
     *("job", "dataset"),
 )
 
@@ -59,6 +60,7 @@ def seeds(folder: Path) -> dict[str, list[Seed]]:
     folder.mkdir()
     return {
         SCENE: list(_scenes(folder)),
+        PRODUCT: [Seed(PRODUCT, *made) for made in products(folder / "products")],
         WEIGHTS: list(_weights(folder / "weights")),
         CHECKPOINT: list(_checkpoints(folder)),
         RECIPE: list(_recipes(folder)),

@@ -46,7 +46,8 @@ def upscaled(path: Path) -> str:
         left = [item.name for item in scene.parent.iterdir() if item.name.startswith(".")]
         if left:
             return f"left behind: {left}, {error}"
-        clear = scene.name in str(error) and "\n" not in str(error) and len(str(error)) < _LONGEST
+        named = scene.name in str(error) or path.name in str(error)
+        clear = named and "\n" not in str(error) and len(str(error)) < _LONGEST
         return REFUSED if clear else f"poor: {error}"
     with open_source(scene) as before, open_source(target) as after:
         image = after.read()
@@ -62,8 +63,12 @@ def upscaled(path: Path) -> str:
 def _scene(path: Path) -> Path:
     """Find what a person would name: a product for its parts, a raster for its header."""
     for parent in path.parents:
-        if parent.suffix == ".SAFE":
+        if parent.suffix in (".SAFE", ".zarr") or parent.name.startswith("ENMAP"):
             return parent
+    if items := list(path.parent.glob("*.json")):
+        return items[0]
+    if path.suffix in (".tar", ".gz", ".he5", ".json") or not path.exists():
+        return path  # which may be lost
     name = path.name.split(".")[0]
     return next(p for p in path.parent.glob(f"{name}.*") if p.suffix not in (".hdr", ".xml"))
 
@@ -127,6 +132,7 @@ def opened(path: Path) -> str:
 
 JUDGES: dict[str, Callable[[Path], str]] = {
     "scene": upscaled,
+    "product": upscaled,
     "weights": loaded,
     "checkpoint": converted,
     "recipe": recipe_read,
