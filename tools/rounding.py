@@ -59,7 +59,8 @@ def main() -> None:
         protocol=protocol,
         degradation=words.degradation,
     )
-    data = words.data if words.degradation is None else f"{words.data}, {words.degradation}"
+    data = Path(words.data).name  # SET:SPLIT, wherever the set lies
+    data = data if words.degradation is None else f"{data}, {words.degradation}"
     found = Rounding(
         data=data,
         images=len(loss),
