@@ -49,7 +49,8 @@ def described(
         return reader.read(every, window)[0]
 
     size = (len(facts.bands), grid.height, grid.width)
-    missing = settle(name, opening.nodata, said.nodata, dtype=dtype, size=size, read=read)
+    said_nodata = held_nodata(said.nodata, dtype)
+    missing = settle(name, opening.nodata, said_nodata, dtype=dtype, size=size, read=read)
     if sample is None:
         parts = [read(part).reshape(size[0], -1) for part in spread_windows(size, count=_WINDOWS)]
         seen = np.concatenate(parts, axis=1)[..., None]
@@ -66,6 +67,14 @@ def described(
         reader=reader,
         files=said.files,
     )
+
+
+def held_nodata(nodata: float | None, dtype: str) -> float | None:
+    """Drop a nodata value that no pixel of this type can hold."""
+    if nodata is None or "float" in dtype or "complex" in dtype:
+        return nodata
+    limits = np.iinfo(dtype)
+    return nodata if math.isfinite(nodata) and limits.min <= nodata <= limits.max else None
 
 
 def refuse_no_place(name: str, transform: Sequence[float]) -> None:

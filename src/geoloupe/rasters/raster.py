@@ -27,7 +27,7 @@ from geoloupe.imagery.nodata import Missing, Read, settle
 from geoloupe.imagery.radiometry import Radiometry, infer
 from geoloupe.rasters.blocks import refuse_large_blocks
 from geoloupe.rasters.complaints import complaint
-from geoloupe.rasters.described import refuse_no_place, without_bad
+from geoloupe.rasters.described import held_nodata, refuse_no_place, without_bad
 from geoloupe.rasters.drivers import TRUST, drivers_for
 from geoloupe.rasters.facts import Facts, Mask, read_facts, refuse_many_bands
 from geoloupe.rasters.heads import read_head
@@ -159,7 +159,7 @@ def _source(name: str, dataset: Any, opening: Opening) -> Source:
         _refuse_unmeasured(name, dataset, indexes)
     facts = read_facts(dataset, indexes)
     dtype = dataset.dtypes[indexes[0] - 1]
-    declared = _nodata(dataset.nodatavals[indexes[0] - 1], dtype)
+    declared = held_nodata(dataset.nodatavals[indexes[0] - 1], dtype)
     plain = facts.mask == "none" and "complex" not in dtype
     missing = settle(
         name,
@@ -243,14 +243,6 @@ def _refuse_unmeasured(name: str, dataset: Any, indexes: Sequence[int]) -> None:
             f"{name}: its numbers are entries of a palette, which geoloupe picture shows; their "
             f"colours can be enlarged: gdal_translate -expand rgb {old} {new}"
         )
-
-
-def _nodata(nodata: float | None, dtype: str) -> float | None:
-    """Drop a nodata value that no pixel of this type can hold."""
-    if nodata is None or "float" in dtype or "complex" in dtype:
-        return nodata
-    limits = np.iinfo(dtype)
-    return nodata if math.isfinite(nodata) and limits.min <= nodata <= limits.max else None
 
 
 def _reader(dataset: Any, indexes: Sequence[int]) -> Read:
