@@ -22,7 +22,7 @@ def moment(text: str) -> datetime:
             "",
             "2017-06-14T18:46:02.123456",
         ),
-        ({}, "/data/S2B_MSIL2A_20240701T101559_N0510_R065_T33UVQ_X.SAFE", "2024-07-01T10:15:59"),
+        ({}, "archive/S2B_MSIL2A_20240701T101559_N0510_R065_T33UVQ_X.SAFE", "2024-07-01T10:15:59"),
     ],
 )
 def test_a_moment_is_read(tags: dict[str, str], name: str, wanted: str) -> None:
