@@ -64,7 +64,7 @@ def test_a_wrong_word_on_the_mtf_shows_in_the_cover(examples: list[Example]) -> 
     found = fit({0.3: right}, data="drawn")
     wrong = cover(found, Sample.of(model, examples[:8], told=0.6), told=0.6, data="drawn")
     sound = cover(found, right, told=0.3, data="drawn")
-    assert wrong.within["90"] < sound.within["90"] - 0.03
+    assert wrong.within["90"] < sound.within["90"] - 0.04
 
 
 def test_classes_and_images_are_told_apart(halves: tuple[Sample, Sample]) -> None:
