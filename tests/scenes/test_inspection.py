@@ -202,12 +202,15 @@ def test_seams_are_found_without_listing_all_tiles(
 ) -> None:
     if tile <= 2 * margin:
         return
-    found = list(seams._seams(length, tile, margin, fit=fit))
-    listed = list(pairwise(spans(length, tile=tile, margin=margin, fit=fit)))
+    found = list(seams._seams(seams.Cut(length=length), length, tile, margin, fit=fit))
+    listed = [
+        seams._Seam(begin=before.full, enter=after.enter, full=after.full, end=after.leave)
+        for before, after in pairwise(spans(length, tile=tile, margin=margin, fit=fit))
+    ]
     assert len(found) == min(len(listed), len(found)) <= 8
     assert set(found) <= set(listed)
     assert bool(found) == bool(listed)
-    endless = list(seams._seams(10**15, tile, margin, fit=fit))
+    endless = list(seams._seams(seams.Cut(length=10**15), 10**15, tile, margin, fit=fit))
     assert len(endless) == 8
 
 

@@ -20,7 +20,7 @@ from geoloupe.rasters.displayed import fixed_limits
 from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.picture import Limits, admit_pictured, alike, limits_of, visible
 from geoloupe.rasters.source import Source
-from geoloupe.scenes.inspection import like_input
+from geoloupe.scenes.overlaid import like_input
 
 _NAME = re.compile(r'"([^"]+)"')
 

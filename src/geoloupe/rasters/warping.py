@@ -19,14 +19,15 @@ from geoloupe.imagery.grid import Grid
 from geoloupe.rasters.raster import gdal_errors_as_input_errors, reader_of
 from geoloupe.rasters.source import Source
 
+_NOWHERE = 'LOCAL_CS["pixels"]'  # GDAL warps only between coordinate systems
 Corners = tuple[tuple[float, float], tuple[float, float]]
 
 
 def warped(source: Source, grid: Grid, *, covering: bool = True) -> Source:
     """Resample an open raster to `grid`; smooth where finer, else averaged.
 
-    Both need a georeference. Beyond its edge and where it has no data, the result has none; with
-    `covering`, it must not end inside the grid.
+    Both have a coordinate system, or neither has one. Beyond its edge and where it has no data,
+    the result has none; with `covering`, it must not end inside the grid.
     """
     if covering:
         _check_cover(source, grid)
@@ -35,7 +36,9 @@ def warped(source: Source, grid: Grid, *, covering: bool = True) -> Source:
     with gdal_errors_as_input_errors(source.name), _unmarked(source) as dataset:
         vrt = WarpedVRT(
             dataset,
-            crs=grid.crs,
+            src_crs=None if source.grid.crs else _NOWHERE,
+            src_transform=None if source.grid.crs else dataset.transform,
+            crs=grid.crs or _NOWHERE,
             transform=Affine(*grid.transform),
             height=grid.height,
             width=grid.width,

@@ -10,22 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloupe.errors import InputError
-from geoloupe.imagery.grid import Window, spread_windows
+from geoloupe.imagery.grid import spread_windows
 from geoloupe.imagery.image import Image
 from geoloupe.imagery.radiometry import UNIT
 from geoloupe.imagery.resize import imresize
 from geoloupe.metrics.indices import INDICES, index_error
 from geoloupe.metrics.texture import LEAST_SCALE, Strokes, find_strokes, texture
 from geoloupe.metrics.trust import detail_maps, trust
-from geoloupe.models.bands import choose_bands
 from geoloupe.models.model import Model, load
 from geoloupe.models.shipped import shipped
 from geoloupe.models.tuned import TunedModel
-from geoloupe.rasters.area import AREA_TAG, window_of
-from geoloupe.rasters.opening import open_source
-from geoloupe.rasters.source import Source
+from geoloupe.rasters.area import window_of
 from geoloupe.scenes.full_scale import MEANINGS, full_scale
 from geoloupe.scenes.optics import JPEG_NOISE
+from geoloupe.scenes.overlaid import Overlaid, overlaid
 from geoloupe.scenes.seams import seam_steps
 
 _WINDOW_PX = 128  # LR pixels of a measured window
@@ -103,76 +101,21 @@ def inspect(
         'reflectance'
     """
     with ExitStack() as stack:
-        made, source = (stack.enter_context(open_source(name)) for name in (product, lr))
-        source = _made_of(made, source)
-        scale = _scale(made, source)
-        made = made.select(_shared_bands(made, source))
-        coarse = source.select(_same_bands(source, made))
-        fine = like_input(made, coarse)
-        truth = None
-        if hr is not None:
-            real = stack.enter_context(open_source(hr))
-            if _size(real) != _size(fine):
-                raise InputError(f"{hr}: differs in size from {product}")
-            truth = like_input(real.select(_same_bands(real, fine)), coarse)
-        tags = made.facts.tags
-        seams = seam_steps(fine, coarse, tags, scale)  # which are those of the whole product
-        by = None if guide is None else stack.enter_context(open_source(guide))
-        if by is not None and _size(by) != _size(made):
-            raise InputError(f"{guide}: differs in size from {product}")
-        seen = _Seen(fine=fine, coarse=coarse, truth=truth, guide=by, scale=scale)
+        seen = overlaid(stack, product, lr, hr, guide)
+        tags = seen.fine.facts.tags
+        seams = seam_steps(seen.fine, seen.coarse, tags, seen.scale, seen.cuts)  # of all of it
         if area is not None:
-            seen = seen.within(window_of(area, coarse.grid, coarse.name))
-        found = _inspected(seen, _maker(model, tags.get("GEOLOUPE_MODEL"), scale), tags, seams)
+            seen = seen.within(window_of(area, seen.coarse.grid, seen.coarse.name))
+        found = _inspected(seen, _maker(model, tags.get("GEOLOUPE_MODEL"), seen.scale), tags, seams)
         if seen.guide is None:
             return found
         places = {"side": _WINDOW_PX, "along": _WINDOWS}
-        more = full_scale(seen.fine, seen.coarse, seen.guide, scale, **places)
+        more = full_scale(seen.fine, seen.coarse, seen.guide, seen.scale, **places)
         return replace(found, findings=(*found.findings, *_findings(more)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Seen:
-    """Images of the same place: a product, what it was made from, and what it is compared with."""
-
-    fine: Source
-    coarse: Source
-    truth: Source | None
-    guide: Source | None
-    scale: int
-
-    def within(self, window: Window) -> "_Seen":
-        """Return a part of all, in pixels of the coarse image."""
-        over = window.finer(self.scale)
-        return replace(
-            self,
-            fine=self.fine.within(over),
-            coarse=self.coarse.within(window),
-            truth=self.truth and self.truth.within(over),
-            guide=self.guide and self.guide.within(over),
-        )
-
-
-def _size(source: Source) -> tuple[int, int]:
-    return source.grid.height, source.grid.width
-
-
-def _made_of(made: Source, source: Source) -> Source:
-    """Return the part of a scene that a product was made of: as its tags say, or where it lies."""
-    area = made.facts.tags.get(AREA_TAG)
-    if area is not None and "GEOLOUPE_GUIDE" not in made.facts.tags:
-        return source.within(window_of(area, source.grid, source.name))
-    whole = made.grid.height % source.grid.height == made.grid.width % source.grid.width == 0
-    if whole or not (made.grid.georeferenced and source.grid.georeferenced):
-        return source
-    if made.grid.crs != source.grid.crs:
-        return source
-    box = ",".join(repr(side) for side in made.grid.bounds)
-    return source.within(window_of(box, source.grid, source.name))
-
-
 def _inspected(
-    seen: _Seen, model: Model | None, tags: Mapping[str, str], seams: float | None
+    seen: Overlaid, model: Model | None, tags: Mapping[str, str], seams: float | None
 ) -> Inspection:
     fine, coarse, truth, scale = seen.fine, seen.coarse, seen.truth, seen.scale
     telling = None if model is None or truth is not None else _telling(model, tags)
@@ -194,6 +137,8 @@ def _inspected(
         except InputError as error:  # too few pixels: skip this window only
             failure = InputError(f"{fine.name}: {error}")
             continue
+        if seen.resampled:  # a hole's border moved with the pixels
+            del row["nodata"]
         if spread is not None:
             row["disagreement"] = float(spread.mean())
         rows.append(row)
@@ -272,56 +217,6 @@ def _findings(means: Mapping[str, float], *, jpeg: bool = False) -> Iterator[Fin
             limit = round(limit + _JPEG_ERROR, 3)
             meaning += "; the input is kept as JPEG, whose artefacts need not be in the product"
         yield Finding(name=name, value=value, unit=unit, limit=limit, meaning=meaning)
-
-
-def _scale(fine: Source, coarse: Source) -> int:
-    down, across = (
-        one / other
-        for one, other in (
-            (fine.grid.height, coarse.grid.height),
-            (fine.grid.width, coarse.grid.width),
-        )
-    )
-    if down != across or not down.is_integer() or down < 1:
-        raise InputError(
-            f"{fine.name}: {fine.grid.width} x {fine.grid.height} pixels are no multiple of "
-            f"{coarse.name}'s {coarse.grid.width} x {coarse.grid.height}; cut both to the "
-            "same place, in whole pixels of the coarser one, as gdal_translate -projwin does"
-        )
-    return int(down)
-
-
-def _shared_bands(made: Source, source: Source) -> list[int]:
-    """Choose the product bands that its input has by name; all if it has no fewer.
-
-    A sharpened product holds bands of several pixel sizes, one of which is the input's.
-    """
-    everything = list(range(len(made.bands)))
-    if len(made.bands) <= len(source.bands):
-        return everything
-    names = {band.name for band in source.bands if band.name}
-    return [index for index in everything if made.bands[index].name in names] or everything
-
-
-def _same_bands(source: Source, like: Source) -> list[int]:
-    """Find the bands of another image by name, or take all where the counts agree."""
-    names = [band.name for band in like.bands]
-    if len(source.bands) == len(like.bands):
-        return list(range(len(names)))
-    if not all(names):
-        raise InputError(
-            f"{source.name}: has {len(source.bands)} bands and {like.name} {len(like.bands)}, and "
-            "their names do not tell which are the same"
-        )
-    return choose_bands(source.bands, names, wanted=None, count=len(names))
-
-
-def like_input(fine: Source, coarse: Source) -> Source:
-    """Read the product with the input's radiometry, where both are stored alike."""
-    one, other = fine.radiometry, coarse.radiometry
-    if one.dtype != other.dtype or len(set(other.low)) > 1 or len(set(other.high)) > 1:
-        return fine
-    return fine.with_range(other.low[0], other.high[0])
 
 
 def _maker(name: str | None, tag: str | None, scale: int) -> Model | None:

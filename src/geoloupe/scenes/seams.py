@@ -5,6 +5,7 @@ the seam every place where the input has an edge of its own. In what remains, st
 are compared with steps beside them.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from geoloupe.imagery.grid import Window
 from geoloupe.rasters.source import Source
-from geoloupe.scenes.plan import Span, span, span_count
+from geoloupe.scenes.plan import span, span_count
 
 _SEAMS = 8  # examined along each axis
 _PLACES = 4  # on each of them
@@ -35,6 +36,24 @@ Cube = NDArray[np.float64]
 Steps = NDArray[np.float64]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """An axis of a product that was cut into tiles, whose pixels may not be those of its input."""
+
+    length: int  # pixels that were cut: of the input or, of a sharpened product, its own
+    ratio: float = 1.0  # of them along a side of an LR pixel
+    begin: float = 0.0  # where the first LR pixel looked at begins among them
+
+    def on_lr(self, place: int) -> float:
+        """Return where one of them begins, in LR pixels."""
+        return (place - self.begin) / self.ratio
+
+    def ramp(self, length: int) -> int:
+        """Return how many LR pixels hold all of a ramp, wherever it begins."""
+        inside = self.ratio == 1 and float(self.begin).is_integer()
+        return length if inside else math.ceil(length / self.ratio) + 1
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Strip:
     """Steps (N,) on a seam and (M,) beside it, and the input's pixels around both."""
@@ -44,11 +63,18 @@ class _Strip:
     lr: Cube
 
 
-def seam_steps(product: Source, lr: Source, tags: Mapping[str, str], scale: int) -> float | None:
+def seam_steps(
+    product: Source,
+    lr: Source,
+    tags: Mapping[str, str],
+    scale: int,
+    cuts: tuple[Cut, Cut] | None = None,
+) -> float | None:
     """Return the step of brightness that seams show, as a share of the scene's contrast.
 
     It is what most places along most seams, or one clear seam alone, have in common beyond what
-    lies beside them. None where there are no seams, or nothing is quiet enough to see them.
+    lies beside them. None where there are no seams, or nothing is quiet enough to see them. `cuts`
+    say what was cut into tiles, down and across; by default, the LR image was.
     """
     try:
         tile, margin = int(tags["GEOLOUPE_TILE"]), int(tags["GEOLOUPE_MARGIN"])
@@ -58,8 +84,10 @@ def seam_steps(product: Source, lr: Source, tags: Mapping[str, str], scale: int)
         return None
     fit = tags.get("GEOLOUPE_REACH") == "local"
     found: list[list[_Strip]] = []
-    for upright, length in ((True, lr.grid.width), (False, lr.grid.height)):
-        seams = _seams(length, tile, margin, fit=fit)
+    lengths = lr.grid.height, lr.grid.width
+    down, across = cuts or (Cut(length=lengths[0]), Cut(length=lengths[1]))
+    for upright, cut, length in ((True, across, lengths[1]), (False, down, lengths[0])):
+        seams = _seams(cut, length, tile, margin, fit=fit)
         pairs = list(_looked_at(product, lr, seams, scale, upright=upright))
         found += [[strip for strip in kind if strip] for kind in zip(*pairs, strict=True)]
     usable = [strips for strips in found if strips]
@@ -80,20 +108,39 @@ def _excess(strips: Sequence[_Strip]) -> float:
     return float(max(common, alone, 0.0))
 
 
-def _seams(length: int, tile: int, margin: int, *, fit: bool) -> Iterator[tuple[Span, Span]]:
-    """List some tiles along an axis, spread over all of it, each with the next."""
-    count = span_count(length, tile=tile, margin=margin) - 1
+@dataclass(frozen=True, kw_only=True)
+class _Seam:
+    """A seam in LR pixels: the later tile fades in over [enter, full), alone in [begin, end)."""
+
+    begin: int
+    enter: int
+    full: int
+    end: int
+
+
+def _seams(cut: Cut, length: int, tile: int, margin: int, *, fit: bool) -> Iterator[_Seam]:
+    """List some seams along an axis of `length` LR pixels, spread over all of it."""
+    count = span_count(cut.length, tile=tile, margin=margin) - 1
     for index in range(1, count + 1, -(-count // _SEAMS) or 1):
         before, after = (
-            span(number, length, tile=tile, margin=margin, fit=fit) for number in (index - 1, index)
+            span(number, cut.length, tile=tile, margin=margin, fit=fit)
+            for number in (index - 1, index)
         )
-        yield before, after
+        enter = math.floor(cut.on_lr(after.enter))
+        seam = _Seam(
+            begin=max(math.ceil(cut.on_lr(before.full)), 0),
+            enter=enter,
+            full=enter + cut.ramp(after.full - after.enter),
+            end=min(math.floor(cut.on_lr(after.leave)), length),
+        )
+        if seam.begin <= seam.enter and seam.full <= seam.end:
+            yield seam
 
 
 def _looked_at(
     product: Source,
     lr: Source,
-    seams: Iterable[tuple[Span, Span]],
+    seams: Iterable[_Seam],
     scale: int,
     *,
     upright: bool,
@@ -102,10 +149,10 @@ def _looked_at(
     along = lr.grid.height if upright else lr.grid.width
     length = min(_LENGTH, along)
     count = min(-(-along // length), _PLACES)
-    for before, after in seams:
-        ramp = after.full - after.enter
+    for seam in seams:
+        ramp = seam.full - seam.enter
         room = ramp + max(ramp, _MIN_STRIP_ROOM) + _GUARD
-        first, last = max(after.enter - room, before.full), min(after.full + room, after.leave)
+        first, last = max(seam.enter - room, seam.begin), min(seam.full + room, seam.end)
         for place in range(count):
             start = (along - length) * (place + 1) // (count + 1)
             window = Window(top=start, left=first, height=length, width=last - first)
@@ -114,7 +161,7 @@ def _looked_at(
             low, high = _units(lr, window), _units(product, window.finer(scale))
             if not upright:
                 low, high = low.transpose(0, 2, 1), high.transpose(0, 2, 1)
-            yield _across(low, high, scale, (after.enter - first, after.full - first))
+            yield _across(low, high, scale, (seam.enter - first, seam.full - first))
 
 
 def _units(source: Source, window: Window) -> Cube:
