@@ -119,6 +119,7 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     text = metadata.read_text()
     for old, new, message in (
         ("<GainOfBand>0.0001", "<GainOfBand>0", "give band 1 a gain of 0"),
+        ("<OffsetOfBand>0<", "<OffsetOfBand>NaN<", "and an offset of nan; are they damaged"),
         ("<GainOfBand>0.0001", "<GainOfBand>much", "as 'much', no number"),
         ("<bandID number='6'>", "<other>", "cannot be read"),
         ("<level_X>", "<!DOCTYPE a []><level_X>", "is not the metadata of a product"),

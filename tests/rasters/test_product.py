@@ -17,8 +17,9 @@ from geoloupe.rasters import gdal_files
 from geoloupe.rasters.facts import BandFacts, Facts
 from geoloupe.rasters.formats import FORMATS
 from geoloupe.rasters.gdal_files import packing_memory, packing_options, places
+from geoloupe.rasters.opening import open_source
 from geoloupe.rasters.planes import Layout
-from geoloupe.rasters.product import create
+from geoloupe.rasters.product import create, write_image
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,3 +93,22 @@ def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> Non
         ones = np.ones((1, 64, 64), np.uint16)
         product.write(Image.of(ones, radiometry=Radiometry(dtype="uint16")), top=0)
     assert {path.name for path in tmp_path.iterdir()} == {"out.tif", ".other.tif.12345678.work"}
+
+
+def test_a_meaningless_offset_is_kept_and_no_fault_of_the_disk(tmp_path: Path) -> None:
+    odd = layout(2, 20, 30)
+    bands = (BandFacts(offset=float("nan")), BandFacts(scale=0.5))
+    write_image(
+        tmp_path / "odd.tif",
+        Image(
+            values=np.ones((2, 20, 30), np.uint16),
+            valid=np.ones((20, 30), bool),
+            bands=tuple(band.band for band in bands),
+            grid=odd.grid,
+            radiometry=odd.radiometry,
+        ),
+        facts=Facts(bands=bands),
+    )
+    with open_source(tmp_path / "odd.tif") as source:
+        assert np.isnan(source.facts.bands[0].offset)
+        assert source.facts.bands[1].scale == 0.5

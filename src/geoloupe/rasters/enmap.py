@@ -78,9 +78,12 @@ def _bands(
         name = each.get("number") or str(first + number)
         nm = _number(each, "wavelengthCenterOfBand", math.nan)
         fwhm = _number(each, "FWHMOfBand", math.nan)
-        gain = _number(each, "GainOfBand", 1.0)
-        if not gain > 0:
-            raise InputError(f"{label}: its metadata give band {name} a gain of {gain:g}")
+        gain, offset = _number(each, "GainOfBand", 1.0), _number(each, "OffsetOfBand", 0.0)
+        if not (0 < gain < math.inf and math.isfinite(offset)):
+            raise InputError(
+                f"{label}: its metadata give band {name} a gain of {gain:g} and an offset of "
+                f"{offset:g}; are they damaged?"
+            )
         bands.append(
             FileBand(
                 file=Path(file.path).resolve().as_posix(),
@@ -88,7 +91,7 @@ def _bands(
                 nm=None if math.isnan(nm) else nm,
                 fwhm=None if math.isnan(fwhm) else fwhm,
                 scale=gain,
-                offset=_number(each, "OffsetOfBand", 0.0),
+                offset=offset,
                 number=number,
                 bad=bool(used) and name not in used,
             )

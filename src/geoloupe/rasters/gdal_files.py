@@ -182,7 +182,7 @@ def _placed_alike(dataset: Any, layout: Layout) -> bool:
         and (nodata is None) == (dataset.nodata is None)
         and (nodata is None or np.isclose(dataset.nodata, nodata, rtol=1e-6, equal_nan=True))
         and list(dataset.descriptions[: len(bands)]) == [band.description for band in bands]
-        and np.allclose(found, lines, rtol=1e-12, atol=0)
+        and np.allclose(found, lines, rtol=1e-12, atol=0, equal_nan=True)
     )
 
 
