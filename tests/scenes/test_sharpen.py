@@ -165,6 +165,20 @@ def test_a_guide_that_lies_elsewhere_is_refused_unless_a_person_insists(tmp_path
     assert said.registrations[0].how == "as given"
 
 
+def test_images_that_nothing_says_belong_together_are_refused(tmp_path: Path) -> None:
+    ms = write(tmp_path / "ms.tif", read(pair(tmp_path, side=300)[0]))  # which lies nowhere
+    elsewhere = np.ascontiguousarray(pan(ground(300))[:, ::-1].transpose(0, 2, 1))
+    guide = write(tmp_path / "pan.tif", elsewhere)
+    with pytest.raises(InputError, match=r"ms\.tif: shares no edges with .*pan\.tif, and neither"):
+        geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, mtf=MTF)
+    believed = geoloupe.sharpen(ms, tmp_path / "a.tif", guide=guide, mtf=MTF, anyway=True)
+    assert not believed.registrations[0].corrected
+    geoloupe.sharpen(ms, tmp_path / "b.tif", guide=guide, **KNOWN)
+    ms, guide = pair(tmp_path, side=300)[0], write(guide, elsewhere, PLACE)
+    placed = geoloupe.sharpen(ms, tmp_path / "c.tif", guide=guide, mtf=MTF)  # a warning will do
+    assert placed.registrations[0].how == "not measured"
+
+
 def test_nodata_of_either_side_is_nodata(tmp_path: Path) -> None:
     _, _, truth = pair(tmp_path)
     ms = np.rint(observed(truth, (96, 96), Axis(ratio=2))).astype(np.uint16)

@@ -40,6 +40,7 @@ class Shift:
     rows: float = 0.0
     columns: float = 0.0
     confidence: float = 0.0
+    compared: bool = False  # there was something to see in both
 
     @property
     def length(self) -> float:
@@ -168,7 +169,10 @@ def _correlate(
     confidence = _confidence(surface, peak, _LOBE * detail)
     rows, columns = _refine(cross, peak)
     return Shift(
-        rows=round(start[0] + rows, 2), columns=round(start[1] + columns, 2), confidence=confidence
+        rows=round(start[0] + rows, 2),
+        columns=round(start[1] + columns, 2),
+        confidence=confidence,
+        compared=True,
     )
 
 

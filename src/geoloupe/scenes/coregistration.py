@@ -43,6 +43,7 @@ class Registration:
     rows: float = 0.0
     columns: float = 0.0
     windows: int = 0  # that agree on it
+    unlike: bool = False  # the images show edges enough, and share none
     how: str = "not measured"
     corrected: bool = False
 
@@ -72,7 +73,8 @@ def registered(
 ) -> tuple[Coarse, Registration]:
     """Place a group where the guide says it lies; `shift` and `anyway` are the user's choice.
 
-    A shift that is too great to be one is an InputError, unless anyway.
+    A shift that is too great to be one is an InputError, unless anyway; so are images of which
+    nothing says that they show one place.
     """
     if shift is not None:
         found = Registration(
@@ -94,7 +96,8 @@ def measured(reading: Reading, group: Coarse, size: tuple[int, int]) -> Registra
     shifts = [_shift(reading, group, window) for window in _windows(group.meeting, size)]
     sure = [shift for shift in shifts if shift.confidence >= _MIN_CONFIDENCE]
     if not sure:
-        return Registration()
+        large = min(group.meeting.down.count, group.meeting.across.count) >= _MIN_COARSE_PX
+        return Registration(unlike=large and any(shift.compared for shift in shifts))
     return Registration(
         rows=round(median(shift.rows for shift in sure), 2),
         columns=round(median(shift.columns for shift in sure), 2),
@@ -106,6 +109,12 @@ def measured(reading: Reading, group: Coarse, size: tuple[int, int]) -> Registra
 def _judge(reading: Reading, group: Coarse, found: Registration, *, anyway: bool) -> None:
     """Refuse a shift that is too great, and warn of anything else worth knowing."""
     names = group.source.name, reading.guide.name
+    placed = group.source.grid.georeferenced and reading.guide.grid.georeferenced
+    if found.unlike and not (placed or anyway):
+        raise InputError(
+            f"{names[0]}: shares no edges with {names[1]}, and neither says where it lies, so "
+            "they may show different places; if they show one outline, give shift=0,0"
+        )
     if not found.windows:
         _log.warning(
             "%s: its shift against %s could not be measured (too small, flat, or too different); "
