@@ -196,7 +196,7 @@ _MEANINGS: dict[str, tuple[str, float | None, str]] = {
     "texture": ("", 0.1, "share of it with fine strokes that nothing in the input supports"),
     "seams": (
         "",
-        0.005,
+        0.004,
         "brightness step along seams but not beside them; 1 is the contrast",
     ),
     "nodata": ("", 1e-6, "difference between the shares without data"),

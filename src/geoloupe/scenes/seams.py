@@ -20,12 +20,13 @@ from geoloupe.scenes.plan import span, span_count
 
 _SEAMS = 8  # examined along each axis
 _PLACES = 4  # on each of them
-_LENGTH = 64  # LR pixels of each place
+_LENGTH = 48  # LR pixels of each place
+_FILTER = 5  # LR pixels along a side of the filter that explains a product
 _GUARD = 3  # LR pixels next to a seam that count neither as seam nor as beside it
 _MIN_STRIP_ROOM = 8  # least LR pixels beyond them, to compare with
 _QUIET_SHARE = 0.6  # of the places in a strip, by the edges of the input there
 _QUIET_ONE_IN = 4  # one place in this many must be quiet, or nothing is concluded
-_SHARPENED = 0.3  # of an input edge, which a network may add to it without a seam
+_SHARPENED = 0.15  # of an input edge, which a network may add to it without a seam
 _MAX_DISSENT = 1 / 3  # of the strips may show less of a step common to most
 _ALONE = 3  # as many times stronger than all beside it,
 _ANYWHERE = 1.5  # and than all beside any seam, and a single step is a seam
@@ -208,17 +209,19 @@ def _strip(on: Steps, beside: Steps, low: Cube) -> _Strip | None:
 
 
 def _unexplained(low: Cube, high: Cube, scale: int) -> Cube | None:
-    """Subtract from each band what a 3 x 3 LR filter of the input, fitted to it, explains."""
+    """Subtract from each band what a small LR filter of the input, fitted to it, explains."""
     bands, height, width = low.shape
-    beyond = np.pad(low, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    near = sliding_window_view(beyond, (3, 3), axis=(1, 2)).reshape(bands, height * width, 9)
+    around, count = _FILTER // 2, _FILTER**2
+    beyond = np.pad(low, ((0, 0), (around, around), (around, around)), mode="edge")
+    near = sliding_window_view(beyond, (_FILTER, _FILTER), axis=(1, 2))
+    near = near.reshape(bands, height * width, count)
     parts = high.reshape(bands, height, scale, width, scale).transpose(0, 1, 3, 2, 4)
     made = parts.reshape(bands, height * width, scale * scale)
     rest = np.full_like(made, np.nan)
     for band in range(bands):
-        middle = near[band, :, 4:5]
+        middle = near[band, :, count // 2, None]
         known = near[band] - middle
-        known[:, 4] = 1  # an offset instead of the middle, which is subtracted from both
+        known[:, count // 2] = 1  # an offset instead of the middle, which is subtracted from both
         wanted = made[band] - middle
         whole = np.isfinite(known).all(axis=1) & np.isfinite(wanted).all(axis=1)
         if whole.sum() * _QUIET_ONE_IN < len(whole):
