@@ -148,6 +148,22 @@ def test_hdf4_is_named_with_what_converts_it(tmp_path: Path) -> None:
     assert "gdal_translate" in said
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        (b"\xff\xd8\xff\xe0", ".tif", "is a JPEG, whatever its name says; let it end in .jpg"),
+        (b"\x89PNG\r\n\x1a\n", ".tif", "is a PNG, whatever its name says; let it end in .png"),
+        (b"II*\0", ".img", "is a TIFF, whatever its name says; let it end in .tif"),
+    ],
+)
+def test_a_picture_under_anothers_name_is_told(
+    tmp_path: Path, start: bytes, end: str, said: str
+) -> None:
+    path = tmp_path / f"a{end}"
+    path.write_bytes(start + bytes(400))
+    assert said in said_of(path)
+
+
 def test_a_header_is_not_what_it_describes(tmp_path: Path) -> None:
     path = tmp_path / "a.hdr"
     path.write_text("ENVI\nsamples = 3\n")

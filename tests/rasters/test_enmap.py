@@ -136,7 +136,7 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
 def envi(path: Path, bbl: str) -> Path:
     """Write a cube whose second band is bad and far brighter than all else."""
     values = np.random.default_rng(0).random((3, 40, 30)).astype(np.float32)
-    values[1] = 5000
+    values[1] += 5000
     write(path, values, "ENVI")
     header = path.with_suffix(".hdr")
     header.write_text(f"{header.read_text()}bbl = {{{bbl}}}\nwavelength = {{450, 1400, 660}}\n")
@@ -171,6 +171,24 @@ def test_sharpening_leaves_bad_bands_out_and_says_so(
     with rasterio.open(made.path) as out:
         assert (out.count, "GEOLOUPE_BAD_BANDS" in out.tags()) == (3, False)
     assert "left out" not in caplog.text
+
+
+def test_bad_bands_of_a_guide_are_not_looked_at_unless_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    coarse = np.random.default_rng(1).random((2, 20, 15)).astype(np.float32)
+    write(tmp_path / "ms.tif", coarse, pixel=60)
+    guide = envi(tmp_path / "guide.img", "1, 0, 1")
+    words: dict[str, Any] = {"guide": guide, "model": "glp", "mtf": 0.3, "shift": (0.0, 0.0)}
+    plain = geoloupe.sharpen(tmp_path / "ms.tif", tmp_path / "plain.tif", **words)
+    assert "guide.img: calls band 2 bad, and so it is left out; guide_bands= names" in caplog.text
+    named, three = (
+        geoloupe.sharpen(tmp_path / "ms.tif", tmp_path / f"{n}.tif", guide_bands=n, **words)
+        for n in ("1,3", "1,2,3")
+    )
+    one, other, more = (rasterio.open(made.path).read() for made in (plain, named, three))
+    assert (one == other).all()
+    assert not np.allclose(one, more)
 
 
 def test_a_list_of_another_length_says_nothing_and_one_of_zeros_too_much(tmp_path: Path) -> None:

@@ -100,3 +100,13 @@ def test_real_cubes_equal_what_scipy_reads() -> None:
                 assert (image.values == stored["data"].transpose(2, 0, 1)).all()
             else:
                 assert (image.values[:, 3, 7] == stored["Y"][:, 703]).all()
+
+
+def test_a_lone_band_needs_no_name(tmp_path: Path) -> None:
+    band = np.random.default_rng(0).random((20, 24)).astype(np.float32)
+    scipy.io.savemat(tmp_path / "pan.mat", {"pan": band, "wavelength": np.ones((1, 6))})
+    with open_source(tmp_path / "pan.mat") as source:
+        assert (source.read().values == band[None]).all()
+    scipy.io.savemat(tmp_path / "two.mat", {"pan": band, "mask": band > 0.5})
+    with pytest.raises(InputError, match="its arrays are: pan 20x24, mask 20x24"):
+        open_source(tmp_path / "two.mat")

@@ -222,6 +222,14 @@ def test_a_preview_is_stored_as_its_product_will_be(tmp_path: Path) -> None:
         assert (made.dtypes[0], made.compression.name) == ("float32", "lzw")
 
 
+def test_a_preview_is_one_file_and_says_nothing_of_others(tmp_path: Path) -> None:
+    words = ("--preview", "--set", "uncertainty=true", "--set", "detail=true", "--json")
+    done = program("upscale", scene(tmp_path), "-o", tmp_path / "out.tif", *words)
+    assert done.returncode == 0, done.stderr
+    assert "sigma" not in done.stdout + done.stderr
+    assert [item.name for item in tmp_path.glob("out*")] == ["out_preview.tif"]
+
+
 def test_a_type_without_transparency_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     size = {"count": 2, "height": 40, "width": 56, "crs": "EPSG:32631", "transform": PLACE}

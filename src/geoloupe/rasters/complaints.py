@@ -26,6 +26,12 @@ _LOCKED = (
 )
 _SILENT = re.compile("resolve host|connect to|timed out|timeout", re.IGNORECASE)
 _ABSENT = re.compile(r"code: 404|does not exist", re.IGNORECASE)
+_PICTURES = {  # how they begin
+    b"\xff\xd8\xff": ("JPEG", (".jpeg", ".jpg")),
+    b"\x89PNG": ("PNG", (".png",)),
+    b"II*\0": ("TIFF", (".tiff", ".tif")),
+    b"MM\0*": ("TIFF", (".tiff", ".tif")),
+}
 _HDF4 = b"\x0e\x03\x13\x01"
 
 
@@ -73,6 +79,9 @@ def _unknown(name: str, head: bytes) -> str:
             f"can, such as conda-forge's: gdalinfo {name} lists its layers, and gdal_translate "
             "LAYER new.tif makes one a GeoTIFF"
         )
+    for start, (kind, suffix) in _PICTURES.items():
+        if head.startswith(start) and not name.lower().endswith(suffix):
+            return f"is a {kind}, whatever its name says; let it end in {suffix[-1]}"
     return "is not a raster file that GDAL can read; damaged, or not what its name says?"
 
 

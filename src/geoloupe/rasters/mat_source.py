@@ -18,6 +18,7 @@ from geoloupe.rasters.matlab import MatFile, open_mat
 from geoloupe.rasters.source import PLAIN, Opening, Source
 
 _ROWS = 64  # on which a cube's range is measured, spread over all of it
+_LEAST_BAND_PX = 8  # pixels a side from which a table of numbers is taken for a band
 _SAMPLE = 4_000_000  # values of them, roughly
 
 Rows = Callable[[int, int], NDArray[Any]]  # (top, bottom) -> values (B,h,W) of all bands
@@ -42,7 +43,7 @@ class MatReader:
 
 
 def open_mat_source(path: Path, key: str | None, opening: Opening = PLAIN) -> Source:
-    """Open a .mat file of any version with one cube, or the array of this name."""
+    """Open a .mat file of any version with one cube or one band, or the array of this name."""
     name = f"{path}:{key}" if key else str(path)
     try:
         stream = path.open("rb")
@@ -88,7 +89,7 @@ def _reader(file: MatFile, key: str | None) -> tuple[Rows, tuple[int, int, int],
         values = _kept(scene)
         size = (height, width, count)
         return lambda top, bottom: values[:, top:bottom], size, values.dtype.name
-    key = key or file.cube()
+    key = key or _only_band(file) or file.cube()
     shape = file.shapes[key]
     if len(shape) not in (2, 3) or 0 in shape:
         raise InputError(f"{key} is {' x '.join(map(str, shape))}: not an image")
@@ -99,6 +100,14 @@ def _reader(file: MatFile, key: str | None) -> tuple[Rows, tuple[int, int, int],
         return lambda top, bottom: _kept(file.read(key, top, bottom)), size, name
     whole = _kept(file.read(key))
     return lambda top, bottom: whole[:, top:bottom], size, whole.dtype.name
+
+
+def _only_band(file: MatFile) -> str | None:
+    """Name the one array that is an image of a single band, where there is no cube beside it."""
+    sizes = {key: shape for key, shape in file.shapes.items() if len(shape) in (2, 3)}
+    images = [key for key, shape in sizes.items() if min(shape) >= _LEAST_BAND_PX]
+    alone = len(images) == 1 and not any(len(shape) == 3 for shape in sizes.values())
+    return images[0] if alone else None
 
 
 def _part_reader(rows: Rows) -> Read:

@@ -13,11 +13,11 @@ TAG = "GEOLOUPE_BAD_BANDS"
 """The tag that says which bands were left out."""
 
 
-def good_bands(source: Source) -> list[int]:
+def good_bands(source: Source, *, option: str = "bands") -> list[int]:
     """Return the positions (from 0) of the bands that are not called bad; all bad is refused."""
     good = [index for index, band in enumerate(source.facts.bands) if not band.bad]
     if not good:
-        raise InputError(f"{source.name}: calls all its bands bad; choose some with bands=1,2,3")
+        raise InputError(f"{source.name}: calls all its bands bad; choose some with {option}=1,2,3")
     return good
 
 
@@ -34,15 +34,16 @@ def told_of_bad(source: Source, chosen: Sequence[int], *, named: bool) -> Source
     return replace(part, facts=part.facts.tagged(left_out(source)))
 
 
-def left_out(source: Source) -> dict[str, str]:
+def left_out(source: Source, *, option: str = "bands") -> dict[str, str]:
     """Warn of the bad bands of a scene, which nobody named; return the tag that says so."""
     bad = _bad(source)
     if not bad:
         return {}
     text = ranges(bad)
     _log.warning(
-        "%s: calls band%s %s bad, and so %s left out; bands= names any of them",
-        *(source.name, "s" * (len(bad) > 1), text, "they are" if len(bad) > 1 else "it is"),
+        "%s: calls band%s %s bad, and so %s left out; %s= names any of them",
+        *(source.name, "s" * (len(bad) > 1), text),
+        *("they are" if len(bad) > 1 else "it is", option),
     )
     return {TAG: f"{text} left out"}
 

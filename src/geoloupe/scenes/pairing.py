@@ -21,7 +21,7 @@ from geoloupe.rasters.planes import Layout
 from geoloupe.rasters.sentinel2 import open_product, product_name
 from geoloupe.rasters.source import Opening, Source
 from geoloupe.rasters.stac import open_groups, stac_name
-from geoloupe.scenes.bad_bands import left_out
+from geoloupe.scenes.bad_bands import good_bands, left_out
 from geoloupe.scenes.fusion import Coarse
 from geoloupe.scenes.optics import optics_of
 
@@ -156,7 +156,7 @@ def laid(opened: Opened, chosen: "SharpenSettings") -> Pair:
     )
     through = places[-1] if opened.with_guide else {}
     with errors_named(guide.name):
-        looked = _chosen(guide.bands, chosen.guide_bands)
+        looked = _looked(guide, chosen.guide_bands)
     layout = _layout(guide, crop, sources, order, [source for source, _ in meetings])
     return Pair(
         guide=guide,
@@ -190,6 +190,14 @@ def _order(
 def _chosen(bands: Sequence[Band], words: str | tuple[str | int, ...] | None) -> list[int]:
     named = words.split(",") if isinstance(words, str) else words
     return choose_bands(bands, named, wanted=None, count=None)
+
+
+def _looked(guide: Source, words: str | tuple[str | int, ...] | None) -> list[int]:
+    """Choose the bands that methods see: those that are named, else all but the bad ones."""
+    if words is not None:
+        return _chosen(guide.bands, words)
+    left_out(guide, option="guide_bands")
+    return good_bands(guide, option="guide_bands")
 
 
 def _common(windows: Sequence[Window]) -> Window:

@@ -22,6 +22,8 @@ from geoloupe.storage.publish import refuse_inputs
 from geoloupe.system.measuring import Stopwatch
 from geoloupe.system.memory import resident
 
+_LAYERS = ("uncertainty", "detail")  # options for files beside a product, of which none is made
+
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
@@ -95,7 +97,8 @@ def preview(
     verb: str = "upscale",
     **options: Any,
 ) -> Path:
-    """Write one tile from the middle of the scene as its own file; return its name."""
+    """Write one tile from the middle of the scene as its own file, alone; return its name."""
+    options = {name: value for name, value in options.items() if name not in _LAYERS}
     asked = COMMANDS[verb]
     chosen = settings.build(asked.settings, options, verb)
     with ExitStack() as stack:

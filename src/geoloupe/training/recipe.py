@@ -181,6 +181,8 @@ def toml_values(name: str | Path, home: Traversable, kind: str) -> tuple[dict[st
         return tomllib.loads(path.read_text(encoding="utf-8")), str(name)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name}: is not TOML ({error})") from None
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such file; is it in another folder?") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{name}: cannot be read as {kind} ({error})") from None
 
