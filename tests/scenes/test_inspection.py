@@ -123,6 +123,8 @@ def test_a_factor_of_two_leaves_no_room_to_tell_strokes(folder: Path, tmp_path: 
     found = inspect(tmp_path / "out.tif", folder / "scene.tif")
     assert "texture" not in {row.name for row in found.findings}
     assert "invented texture" not in found.verdict
+    done = program("inspect", tmp_path / "out.tif", "--lr", folder / "scene.tif")
+    assert "Invented texture is not measured below a factor of 3" in done.stdout
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("jpg", 0.023), ("png", 0.01)])

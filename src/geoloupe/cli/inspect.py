@@ -61,5 +61,7 @@ def inspect(
         ],
         numbers={"value", "good up to"},
     )
+    if found.unmeasured:
+        say(found.unmeasured)
     if output is not None:
         say(str(output / PAGE))

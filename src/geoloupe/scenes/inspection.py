@@ -60,6 +60,13 @@ class Inspection:
     doubt_name: str
 
     @property
+    def unmeasured(self) -> str:
+        """What could not be measured, as a sentence; empty if nothing."""
+        if self.scale >= LEAST_SCALE:
+            return ""
+        return f"Invented texture is not measured below a factor of {LEAST_SCALE}: look at it."
+
+    @property
     def verdict(self) -> str:
         """Return a sentence or two as a verdict."""
         bad = [finding for finding in self.findings if not finding.good]

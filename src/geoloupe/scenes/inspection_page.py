@@ -59,7 +59,8 @@ def _page(found: Inspection) -> Page:
             ),
             Table(
                 title="Measured",
-                note=f"Means over {found.windows} windows; the seams are checked everywhere.",
+                note=f"Means over {found.windows} windows; the seams are checked everywhere. "
+                f"{found.unmeasured}".rstrip(),
                 headings=["measure", "value", "good up to", "", "is"],
                 rows=rows,
             ),
