@@ -42,7 +42,6 @@ _MEDIA = {
 }
 _COMMON = {"panchromatic": "pan", "swir1": "swir16", "swir2": "swir22"}  # the extension's words
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)  # no scene is older
-_PRODUCTS = (".SAFE", ".zip")
 _AT_ONCE = 2**22  # bytes that are hashed at once
 
 
