@@ -77,6 +77,19 @@ def test_any_guide_the_bands_can_be_laid_on_will_do(
     assert found.scale == round(ratio)
 
 
+def test_a_truth_need_not_say_where_it_lies(tmp_path: Path) -> None:
+    ms, _, truth = pair(tmp_path, offset=(0.5, 0.5), side=300)
+    product = sharpened(tmp_path, shift=(0.0, 0.0))
+    with rasterio.open(product) as source:
+        rows, columns = source.shape
+    hr = write(tmp_path / "hr.tif", truth[:, :rows, :columns])
+    found = inspect(product, ms, hr)
+    assert numbers(found)["hallucination"] < 0.34
+    shown = {name: image.values[:, 8:-8, 8:-8].astype(float) for name, image in found.shown.items()}
+    errors = [np.abs(shown["truth"] - shown[name]).mean() for name in ("product", "input")]
+    assert errors[0] < 0.5 * errors[1]
+
+
 def test_pixels_that_nest_are_compared_as_they_are(tmp_path: Path) -> None:
     ms, _, _ = pair(tmp_path, ratio=4, side=288)
     whole = sharpened(tmp_path, shift=(0.0, 0.0))

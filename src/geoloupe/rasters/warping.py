@@ -36,8 +36,8 @@ def warped(source: Source, grid: Grid, *, covering: bool = True) -> Source:
     with gdal_errors_as_input_errors(source.name), _unmarked(source) as dataset:
         vrt = WarpedVRT(
             dataset,
-            src_crs=None if source.grid.crs else _NOWHERE,
-            src_transform=None if source.grid.crs else dataset.transform,
+            src_crs=None if dataset.crs else source.grid.crs or _NOWHERE,
+            src_transform=None if dataset.crs else _transform_of(source),
             crs=grid.crs or _NOWHERE,
             transform=Affine(*grid.transform),
             height=grid.height,
@@ -52,6 +52,12 @@ def warped(source: Source, grid: Grid, *, covering: bool = True) -> Source:
     facts = replace(source.facts, mask="alpha")
     reader = replace(reader, mask="alpha", alpha=vrt.count)
     return replace(source, reader=reader, grid=grid, corner=(0, 0), facts=facts)
+
+
+def _transform_of(source: Source) -> Affine:
+    """Return the transform of all that a source's reader reads, of which it may be a part."""
+    top, left = source.corner
+    return Affine(*source.grid.transform) @ Affine.translation(-left, -top)
 
 
 @contextmanager

@@ -64,6 +64,8 @@ class _Lattice:
         """Return an image on the product's pixels on these."""
         if self.over is not None:
             return source.within(self.over)
+        if not is_raster(source):
+            raise InputError(f"{source.name}: has to be resampled, which only rasters can be")
         return warped(source, self.grid, covering=False)
 
 
@@ -110,7 +112,7 @@ def overlaid(
 def _on_product(other: Source, made: Source) -> Source:
     """Return the part of the truth, or of a guide that saw more, on a product's own pixels."""
     if _size(other) == _size(made):
-        return other
+        return replace(other, grid=made.grid)
     if other.grid.crs and other.grid.crs == made.grid.crs:
         window = _covered(other, made.grid, made.name, within=_NESTED_PX)
         side, (least, _) = outline_on(made, other.grid)
