@@ -11,12 +11,19 @@ import pytest
 import torch
 
 
+def pytest_configure() -> None:
+    """Give one thread to all that is started from here, the processes that share the tests first.
+
+    Those of OpenBLAS wait by turning in circles, which takes the processor from the other process.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
     """Run on one thread: sharing work this small out costs many times what it brings."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # and what tests start does, too
     yield
     torch.set_num_threads(before)
 

@@ -146,9 +146,11 @@ def _noisy(x: Tensor, rng: np.random.Generator) -> Tensor:
     return x + deviation * torch.from_numpy(rng.standard_normal(x.shape))
 
 
-def train(network: Guided, course: Course, data: Path, steps: int) -> Iterator[tuple[int, float]]:
+def train(
+    network: Guided, course: Course, data: Path, steps: int, *, seed: int = 0
+) -> Iterator[tuple[int, float]]:
     """Teach a network; tell its steps and the hours they took now and then."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     known = list(lessons(course, data))
     weights = np.array([np.sqrt(pair.truth[0].size) for pair in known])
     optimizer = torch.optim.Adam(network.parameters(), RATE)
@@ -189,7 +191,8 @@ def main() -> None:
         before = torch.load(words.begin, weights_only=True)
         network.load_state_dict(before["state"])
     words.output.parent.mkdir(parents=True, exist_ok=True)
-    for steps, hours in train(network, course, words.data, words.steps or course.steps):
+    seed = int(before["steps"])  # what goes on sees other draws
+    for steps, hours in train(network, course, words.data, words.steps or course.steps, seed=seed):
         told = {"steps": before["steps"] + steps, "hours": before["hours"] + hours}
         torch.save({"state": network.state_dict(), **told}, words.output)
 
