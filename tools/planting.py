@@ -2,6 +2,7 @@
 
 import ast
 import copy
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -65,15 +66,18 @@ def mutants_of(source: bytes) -> list[Mutant]:
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    found = set()
-    for node in _code(ast.parse(source)):
+    tree, found = ast.parse(source), set()
+    begins = [starts[_first_line(part) - 1] for part in tree.body]
+    ends = [*begins[1:], len(source)]
+    for node in _code(tree):
         for about, other in _changes(node):
             text = _text(other)
             if text is None or ast.unparse(other) == ast.unparse(node):
                 continue
             start, stop = _place(node, starts)
             mutant = Mutant(line=_line(node), start=start, stop=stop, about=about, text=text)
-            if _parses(mutant.plant(source)):
+            part = bisect_right(begins, start) - 1  # of the module: the rest stays as it parses
+            if _parses(source[begins[part] : start] + text.encode() + source[stop : ends[part]]):
                 found.add(mutant)
     return sorted(found)
 
@@ -241,6 +245,10 @@ def _text(node: ast.AST) -> str | None:
     if isinstance(node, ast.Slice | ast.stmt | ast.Constant | ast.Call | ast.Name):
         return text
     return f"({text})"
+
+
+def _first_line(part: ast.stmt) -> int:
+    return min([part.lineno, *(each.lineno for each in getattr(part, "decorator_list", []))])
 
 
 def _parses(source: bytes) -> bool:
