@@ -31,6 +31,7 @@ def test_the_list_says_what_there_is_and_where_to_get_it() -> None:
         assert words in done.stdout
 
 
+@pytest.mark.slow
 def test_an_archive_is_prepared_and_counted_and_only_once(archive: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

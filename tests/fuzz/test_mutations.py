@@ -105,7 +105,7 @@ def _case(
 
 
 def test_damaged_files(tmp_path: Path) -> None:
-    verdicts = run(tmp_path, range(450), SHARES)
+    verdicts = run(tmp_path, range(300), SHARES)
     expected = {f"{kind} {verdict}" for kind in SHARES for verdict in (MADE, REFUSED)}
     assert set(verdicts) <= expected, sorted(set(verdicts) - expected)
     assert {f"{kind} {REFUSED}" for kind in SHARES} <= set(verdicts)
