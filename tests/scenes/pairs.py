@@ -82,3 +82,9 @@ def read(path: Path) -> Any:
     """Read all bands as floats."""
     with quiet(), rasterio.open(path) as source:
         return source.read().astype(np.float64)
+
+
+def rmse(one: Any, other: Any, border: int = 8) -> float:
+    """Return the root of the mean square of a difference, without the border."""
+    inner = np.s_[..., border:-border, border:-border]
+    return float(np.sqrt(np.mean((one - other)[inner] ** 2)))

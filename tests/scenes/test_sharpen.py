@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import rasterio
 import scipy.io
-from rasterio.transform import Affine
 from rasterio.warp import Resampling, calculate_default_transform, reproject
 from rio_cogeo.cogeo import cog_validate
 
@@ -28,15 +27,11 @@ from tests.scenes.pairs import (
     pair,
     pan,
     read,
+    rmse,
     write,
 )
 
 KNOWN: dict[str, Any] = {"mtf": MTF, "shift": (0.0, 0.0)}
-
-
-def rmse(one: Any, other: Any, border: int = 8) -> float:
-    inner = np.s_[..., border:-border, border:-border]
-    return float(np.sqrt(np.mean((one - other)[inner] ** 2)))
 
 
 def test_the_result_lies_on_the_guides_own_grid(tmp_path: Path) -> None:
@@ -123,60 +118,6 @@ def test_gain_and_offset_of_the_guide_do_not_matter(tmp_path: Path) -> None:
         for g in (guide, other)
     )
     assert rmse(one, two) < 0.1 * rmse(one, truth)
-
-
-def test_the_shift_between_the_images_is_found_and_undone(tmp_path: Path) -> None:
-    ms, guide, truth = pair(tmp_path, side=300)
-    with rasterio.open(guide) as source:  # it says that it lies half a pixel and one from there
-        wrong = source.transform @ Affine.translation(-1.0, -0.5)
-    moved = write(tmp_path / "moved.tif", pan(truth), wrong)
-    result = geoloupe.sharpen(ms, tmp_path / "out.tif", guide=moved, mtf=MTF)
-    (found,) = result.registrations
-    assert (found.rows, found.columns) == pytest.approx((-0.5, -1.0), abs=0.1)
-    assert found.corrected
-    with rasterio.open(result.path) as out:
-        tags = out.tags()
-    assert tags["GEOLOUPE_SHIFT"] == f"{found.rows:+.2f}, {found.columns:+.2f}"
-    kept = geoloupe.sharpen(ms, tmp_path / "kept.tif", guide=moved, **KNOWN)
-    values = read(result.path)  # as the files say, the bands begin one column into the guide
-    part = truth[:, : values.shape[1], 1 : 1 + values.shape[2]]
-    assert rmse(values, part) < 0.6 * rmse(read(kept.path), part)
-    right = geoloupe.sharpen(ms, tmp_path / "right.tif", guide=guide, **KNOWN)
-    assert rmse(values, part) < 1.2 * rmse(read(right.path), truth)
-
-
-def test_half_a_pixel_that_the_files_say_is_no_shift(tmp_path: Path) -> None:
-    ms, guide, _ = pair(tmp_path, offset=(-0.5, -0.5), side=300)
-    (found,) = geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, mtf=MTF).registrations
-    assert found.length < 0.1
-    assert not found.corrected
-
-
-def test_a_guide_that_lies_elsewhere_is_refused_unless_a_person_insists(tmp_path: Path) -> None:
-    ms, _, truth = pair(tmp_path, side=300)
-    moved = write(tmp_path / "moved.tif", pan(truth), PLACE @ Affine.translation(4, -1))
-    with pytest.raises(InputError, match=r"lies -\d.\d\d rows and \+\d.\d\d col") as refused:
-        geoloupe.sharpen(ms, tmp_path / "out.tif", guide=moved, mtf=MTF)
-    assert "give shift=" in str(refused.value)
-    assert not (tmp_path / "out.tif").exists()
-    believed = geoloupe.sharpen(ms, tmp_path / "a.tif", guide=moved, mtf=MTF, anyway=True)
-    assert not believed.registrations[0].corrected
-    said = geoloupe.sharpen(ms, tmp_path / "b.tif", guide=moved, mtf=MTF, shift=(-1, 4))
-    assert said.registrations[0].how == "as given"
-
-
-def test_images_that_nothing_says_belong_together_are_refused(tmp_path: Path) -> None:
-    ms = write(tmp_path / "ms.tif", read(pair(tmp_path, side=300)[0]))  # which lies nowhere
-    elsewhere = np.ascontiguousarray(pan(ground(300))[:, ::-1].transpose(0, 2, 1))
-    guide = write(tmp_path / "pan.tif", elsewhere)
-    with pytest.raises(InputError, match=r"ms\.tif: shares no edges with .*pan\.tif, and neither"):
-        geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, mtf=MTF)
-    believed = geoloupe.sharpen(ms, tmp_path / "a.tif", guide=guide, mtf=MTF, anyway=True)
-    assert not believed.registrations[0].corrected
-    geoloupe.sharpen(ms, tmp_path / "b.tif", guide=guide, **KNOWN)
-    ms, guide = pair(tmp_path, side=300)[0], write(guide, elsewhere, PLACE)
-    placed = geoloupe.sharpen(ms, tmp_path / "c.tif", guide=guide, mtf=MTF)  # a warning will do
-    assert placed.registrations[0].how == "not measured"
 
 
 def test_nodata_of_either_side_is_nodata(tmp_path: Path) -> None:
