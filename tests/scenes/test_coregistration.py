@@ -100,3 +100,15 @@ def test_small_images_that_share_nothing_are_believed(
     geoloupe.sharpen(ms, tmp_path / "out.tif", guide=guide, mtf=MTF)
     assert "its shift against" in caplog.text
     assert "could not be measured" in caplog.text
+
+
+def test_where_one_band_of_a_guide_is_missing_nothing_is_compared(tmp_path: Path) -> None:
+    ms, _, truth = pair(tmp_path, side=300)
+    guide = np.concatenate([pan(truth), pan(truth)]).astype(np.float32)
+    guide[1] = np.nan
+    guide[1, :20, :20] = 500
+    fine = write(tmp_path / "two.tif", guide, PLACE, nodata=np.nan)
+    (found,) = geoloupe.sharpen(
+        ms, tmp_path / "out.tif", guide=fine, model="glp", mtf=MTF
+    ).registrations
+    assert found.how == "not measured"

@@ -127,6 +127,14 @@ def test_a_factor_of_two_leaves_no_room_to_tell_strokes(folder: Path, tmp_path: 
     assert "Invented texture is not measured below a factor of 3" in done.stdout
 
 
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "int16"])
+def test_a_product_of_another_type_means_the_same(folder: Path, tmp_path: Path, dtype: str) -> None:
+    product = tmp_path / "out.tif"
+    geoloupe.upscale(folder / "scene.tif", product, model="bicubic", dtype=dtype)
+    found = inspect(product, folder / "scene.tif")
+    assert "agrees with its input" in found.verdict
+
+
 @pytest.mark.parametrize(("kind", "limit"), [("jpg", 0.023), ("png", 0.01)])
 def test_artefacts_of_jpeg_may_be_left_out(tmp_path: Path, kind: str, limit: float) -> None:
     values = np.random.default_rng(0).integers(60, 190, (3, 64, 64), np.uint8)

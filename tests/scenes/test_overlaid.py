@@ -9,6 +9,7 @@ import rasterio
 from rasterio.transform import Affine
 
 import geoloupe
+from geoloupe.errors import InputError
 from geoloupe.rasters.raster import quiet
 from geoloupe.scenes.inspection import Inspection, inspect
 from tests.scenes.pairs import MTF, PLACE, ground, pair, pan, read, write
@@ -88,6 +89,29 @@ def test_a_truth_need_not_say_where_it_lies(tmp_path: Path) -> None:
     shown = {name: image.values[:, 8:-8, 8:-8].astype(float) for name, image in found.shown.items()}
     errors = [np.abs(shown["truth"] - shown[name]).mean() for name in ("product", "input")]
     assert errors[0] < 0.5 * errors[1]
+
+
+def test_a_product_of_another_type_or_place_is_compared_or_refused(tmp_path: Path) -> None:
+    ms, _, _ = pair(tmp_path, offset=(0.5, 0.5), side=300)
+    product = sharpened(tmp_path, shift=(0.0, 0.0), dtype="float32")
+    found = inspect(product, ms)
+    assert found.shown["product"].values.dtype == np.float32
+    assert "agrees with its input" in found.verdict
+    for rows, columns in ((400, 0), (0, 400), (-400, 0), (0, -400)):
+        place = PLACE @ Affine.scale(2) @ Affine.translation(columns, rows)
+        far = write(tmp_path / "far.tif", read(ms), place)
+        with pytest.raises(InputError, match=r"out\.tif: covers no pixel of .*far\.tif"):
+            inspect(product, far)
+
+
+def test_a_truth_of_more_bands_is_compared_by_their_names(tmp_path: Path) -> None:
+    ms, _, truth = pair(tmp_path, side=300)
+    hr = write(tmp_path / "hr.tif", np.concatenate([9000 - truth[:1], truth]))
+    for path, names in ((ms, "abcd"), (hr, "xabcd")):
+        with quiet(), rasterio.open(path, "r+") as out:
+            out.descriptions = tuple(names)
+    found = inspect(sharpened(tmp_path, shift=(0.0, 0.0)), ms, hr)
+    assert [band.name for band in found.shown["truth"].bands] == list("abcd")
 
 
 def test_pixels_that_nest_are_compared_as_they_are(tmp_path: Path) -> None:

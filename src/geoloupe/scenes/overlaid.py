@@ -124,11 +124,21 @@ def _on_product(other: Source, made: Source) -> Source:
 
 
 def like_input(fine: Source, coarse: Source) -> Source:
-    """Read the product with the input's radiometry, where both are stored alike."""
-    one, other = fine.radiometry, coarse.radiometry
-    if one.dtype != other.dtype or len(set(other.low)) > 1 or len(set(other.high)) > 1:
+    """Read the product with the input's radiometry, where both are stored alike.
+
+    Ours are, in another type too, where their numbers mean what the input's do.
+    """
+    other = coarse.radiometry
+    alike = fine.radiometry.dtype == other.dtype or (
+        "GEOLOUPE_VERSION" in fine.facts.tags and _lines(fine) == _lines(coarse)
+    )
+    if not alike or len(set(other.low)) > 1 or len(set(other.high)) > 1:
         return fine
     return fine.with_range(other.low[0], other.high[0])
+
+
+def _lines(source: Source) -> set[tuple[float, float]]:
+    return {(band.scale, band.offset) for band in source.facts.bands}
 
 
 def _size(source: Source) -> tuple[int, int]:
